@@ -1,0 +1,1 @@
+"""How to search: algorithms, each a function of the history of trials."""

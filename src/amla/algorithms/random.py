@@ -1,0 +1,31 @@
+"""Random search: the baseline every other algorithm must beat."""
+
+from dataclasses import dataclass
+
+from amla.algorithms.protocol import best
+from amla.spaces.space import Space
+from amla.spec.architecture import Architecture
+from amla.trials.history import History
+from amla.trials.trial import Proposal
+
+
+@dataclass(frozen=True)
+class RandomSearch:
+    """Ask for `trials` random architectures of the space (None: without end), each trained for `steps`."""
+
+    space: Space
+    steps: int
+    trials: int | None = None
+    seed: int = 0
+    metric: str = "accuracy"
+
+    def ask(self, history: History) -> Proposal | None:
+        """Return a random architecture, or None once all were asked for."""
+        if self.trials is not None and len(history) >= self.trials:
+            return None
+        return Proposal(self.space.sample(history.rng(self.seed)), self.steps, seed=self.seed, keep=False)
+
+    def recommend(self, history: History) -> Architecture | None:
+        """Return the architecture with the best metric."""
+        winner = best(history, self.metric)
+        return winner.proposal.architecture if winner else None

@@ -1,0 +1,1 @@
+"""How a machine-learning library builds, trains, scores and saves a network."""

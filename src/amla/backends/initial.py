@@ -1,0 +1,47 @@
+"""The weights a network starts with: the same numbers in every library, a function of (seed, node id, role)."""
+
+from hashlib import blake2b
+from math import prod, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amla.spec import ops
+from amla.spec.architecture import Architecture, Node
+from amla.spec.costs import buffers, shapes, weights
+from amla.spec.ops import Size
+from amla.trials.snapshot import weight_name
+
+
+def initial(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
+    """Return every weight and buffer of a closed architecture by its canonical name, in single precision.
+
+    Kernels are normal with variance 2 / fan-in (He et al. 2015), those of `classify` with variance 1 / fan-in; biases
+    and shifts are 0, scales 1; a Scale node starts where its op says.
+    """
+    found = shapes(architecture)
+    drawn: dict[str, NDArray[np.float32]] = {}
+    for node in architecture:
+        source = found[node.inputs[0]] if node.inputs else ()
+        for role, shape in (weights(node.op, source) | buffers(node.op, source)).items():
+            drawn[weight_name(node.id, role)] = _draw(node, role, shape, seed)
+    return drawn
+
+
+def _draw(node: Node, role: str, shape: Size, seed: int) -> NDArray[np.float32]:
+    match node.op, role:
+        case ops.Scale(initial=start, spread=spread), "scale":
+            return np.asarray(start + spread * _normal(node.id, role, shape, seed), dtype=np.float32)
+        case (ops.Classify(), "kernel"):
+            return _normal(node.id, role, shape, seed) / np.float32(sqrt(shape[1]))
+        case _, "kernel":
+            return _normal(node.id, role, shape, seed) * np.float32(sqrt(2 / prod(shape[1:])))
+        case _, ("scale" | "variance"):
+            return np.ones(shape, dtype=np.float32)
+        case _:
+            return np.zeros(shape, dtype=np.float32)
+
+
+def _normal(node_id: str, role: str, shape: Size, seed: int) -> NDArray[np.float32]:
+    place = int.from_bytes(blake2b(weight_name(node_id, role).encode(), digest_size=8).digest(), "big")
+    return np.random.default_rng((seed, place)).standard_normal(shape, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""The PyTorch backend. The one place, with export, that imports torch."""

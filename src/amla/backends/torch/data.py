@@ -1,0 +1,131 @@
+"""Batches on a device: the order of the data and all augmentation as functions of (seed, step)."""
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from amla.tasks.dataset import Examples
+from amla.tasks.recipe import Augment
+
+ORDER, CHANGE, DROP = 1, 2, 3  # what a generator is for: each purpose has random numbers of its own
+
+
+def generator(device: torch.device, *key: int) -> torch.Generator:
+    """Return a generator whose numbers are a function of `key`."""
+    return torch.Generator(device=device).manual_seed(mixed(*key))
+
+
+def mixed(*key: int) -> int:
+    """Return a seed of 63 bits that is a function of `key`."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]) >> 1
+
+
+class Batches:
+    """The examples of one part, as normalised batches of (batch, channels, *spatial) and labels."""
+
+    def __init__(
+        self,
+        examples: Examples,
+        moments: tuple[tuple[float, ...], tuple[float, ...]],
+        batch: int,
+        device: torch.device,
+    ) -> None:
+        self.inputs = _tensor(examples.inputs).to(device)
+        self.labels = _tensor(examples.labels).to(device)
+        self.batch = min(batch, len(self.labels))
+        self.device = device
+        mean, deviation = moments
+        self._mean = torch.tensor(mean, device=device)
+        self._inverse = 1 / torch.tensor(deviation, device=device)
+        self._epoch: tuple[int, Tensor] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def training(self, seed: int, step: int, augment: Augment) -> tuple[Tensor, Tensor]:
+        """Return the batch of `step`, augmented: every epoch in a new order, its incomplete last batch left out."""
+        epoch, place = divmod(step, len(self) // self.batch)
+        index = self._order(seed, epoch)[place * self.batch : (place + 1) * self.batch]
+        inputs = self.inputs[index]
+        if augment == Augment():
+            return _first(self._normalised(inputs)), self.labels[index]
+        numbers = generator(self.device, seed, CHANGE, step)
+        inputs = self._normalised(moved(inputs, augment, numbers))
+        if augment.cutout:
+            inputs *= outside_squares(inputs, augment.cutout, numbers)
+        return _first(inputs), self.labels[index]
+
+    def scoring(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield all examples in order, `size` at a time."""
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield _first(self._normalised(self.inputs[part])), self.labels[part]
+
+    def _order(self, seed: int, epoch: int) -> Tensor:
+        if self._epoch is None or self._epoch[0] != epoch:
+            shuffled = torch.randperm(len(self), generator=generator(torch.device("cpu"), seed, ORDER, epoch))
+            self._epoch = (epoch, shuffled.to(self.device))
+        return self._epoch[1]
+
+    def _normalised(self, inputs: Tensor) -> Tensor:
+        """Subtract the mean and divide by the deviation of every channel, the last axis."""
+        return inputs.float().sub_(self._mean).mul_(self._inverse)
+
+
+def moved(inputs: Tensor, augment: Augment, numbers: torch.Generator) -> Tensor:
+    """Return (batch, *spatial, channels) with each example shifted and mirrored at random.
+
+    One gather does both: along each axis, an example of the result reads its own places of the padded input.
+    """
+    if not (augment.flip or augment.shift):
+        return inputs
+    batch, *extents = inputs.shape[:-1]
+    rank, shift = len(extents), augment.shift
+    padded = functional.pad(inputs, [0, 0] + [shift, shift] * rank) if shift else inputs
+    index = [_column(torch.arange(batch, device=inputs.device), rank)]
+    for axis, extent in enumerate(extents):
+        places = torch.arange(extent, device=inputs.device).expand(batch, extent)
+        if augment.flip and axis == rank - 1:
+            mirrored = torch.rand((batch, 1), device=inputs.device, generator=numbers) < 0.5
+            places = torch.where(mirrored, extent - 1 - places, places)
+        if shift:
+            places = places + torch.randint(0, 2 * shift + 1, (batch, 1), device=inputs.device, generator=numbers)
+        index.append(_row(places, axis, rank))
+    return padded[tuple(index)]
+
+
+def outside_squares(inputs: Tensor, size: int, numbers: torch.Generator) -> Tensor:
+    """Return (batch, *spatial, 1): 0 within one square (interval, cube) of `size` in each example, 1 elsewhere."""
+    batch, *extents = inputs.shape[:-1]
+    inside = torch.ones((), dtype=torch.bool, device=inputs.device)
+    for axis, extent in enumerate(extents):
+        start = torch.randint(0, extent, (batch, 1), device=inputs.device, generator=numbers) - size // 2
+        places = torch.arange(extent, device=inputs.device)
+        inside = inside & _row((places >= start) & (places < start + size), axis, len(extents))
+    return ~inside.unsqueeze(-1)
+
+
+def _row(places: Tensor, axis: int, rank: int) -> Tensor:
+    """Return (batch, extent) as (batch, 1, ..., extent, ..., 1), the extent along spatial `axis`."""
+    return places.reshape(len(places), *(-1 if a == axis else 1 for a in range(rank)))
+
+
+def _column(numbers: Tensor, rank: int) -> Tensor:
+    return numbers.reshape(-1, *(1 for _ in range(rank)))
+
+
+def _first(inputs: Tensor) -> Tensor:
+    """Return the channels first: a view, so images keep channels_last memory."""
+    return inputs.movedim(-1, 1)
+
+
+def _tensor(array: NDArray[np.generic]) -> Tensor:
+    """Return a tensor on the array's own memory, which nothing here writes to."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that the array is read-only
+        return torch.from_numpy(np.ascontiguousarray(array))

@@ -1,0 +1,161 @@
+"""The commands and their options; what they do is in the modules beside this one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from amla import __version__
+
+app = typer.Typer(
+    name="amla",
+    help="Find good, small neural networks for your data.\n\nBegin with: amla search digits",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+USERS_MISTAKE = 2  # exit code
+
+RunFolder = Annotated[
+    Path | None, typer.Option("--run", help="The run folder. [default: runs/NAME]", show_default=False)
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(envvar="AMLA_DATA", help="Where built-in datasets lie, or are downloaded to.", show_default=False),
+]
+Plain = Annotated[bool, typer.Option("--plain", help="Print lines instead of a live display (as when piped).")]
+
+
+@app.command()
+def search(
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A dataset: digits, cifar10, fashion_mnist; or a path to a folder of parquet files, IDX files or "
+            "images (train/CLASS/*.png), or an .npz file."
+        ),
+    ],
+    run: RunFolder = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Time to spend, such as 10m, 2h or 90s. Without: a fixed number of steps.", show_default=False
+        ),
+    ] = None,
+    algorithm: Annotated[Literal["nac", "random"], typer.Option(help="How to search.")] = "nac",
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes; 0 trains in this one.")] = 0,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda or mps. [default: the best]", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of everything random.")] = 0,
+    data_dir: DataDir = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="ADDRESS=VALUE", help="Change any setting of the study: --set recipe.batch=128."),
+    ] = None,
+    plain: Plain = False,
+) -> None:
+    """Search a network for DATA, train it to the end, and test it once.
+
+    Results lie in the run folder: report.html, best.arch.json, weights, study.yaml. Started again after it was cut
+    off, the same command goes on.
+    """
+    from amla.cli.search import search_data
+
+    with users_mistakes():
+        search_data(data, run, budget, algorithm, workers, device, seed, data_dir, settings or [], plain)
+
+
+@app.command("run")
+def run_study(
+    study: Annotated[Path, typer.Argument(help="A study file, such as the study.yaml of an earlier run.")],
+    run: RunFolder = None,
+    data_dir: DataDir = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="ADDRESS=VALUE", help="Change any setting of the study.")
+    ] = None,
+    plain: Plain = False,
+) -> None:
+    """Run the study that a YAML file describes."""
+    from amla.cli.search import run_file
+
+    with users_mistakes():
+        run_file(study, run, data_dir, settings or [], plain)
+
+
+@app.command()
+def show(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+    """Print a run, finished or running: every construction, and the result."""
+    from amla.cli.show import show_run
+
+    with users_mistakes():
+        show_run(run)
+
+
+@app.command()
+def draw(
+    architecture: Annotated[Path, typer.Argument(help="An architecture, .arch.json or .yaml.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture: .svg or .png.")] = Path("network.svg"),
+) -> None:
+    """Draw a network, and print what it costs."""
+    from amla.cli.draw import draw_file
+
+    with users_mistakes():
+        draw_file(architecture, output)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of architectures."""
+    import json
+
+    from amla.spec.text import schema as architecture_schema
+
+    typer.echo(json.dumps(architecture_schema(), indent=1))
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Hold the options of the command itself."""
+    if show_version:
+        typer.echo(f"amla {__version__}")
+        raise typer.Exit
+
+
+@contextmanager
+def users_mistakes() -> Iterator[None]:
+    """Turn what a user can mend into a message on stderr and exit code 2."""
+    try:
+        yield
+    except (ValueError, RuntimeError, OSError) as error:
+        if not is_explained(error):
+            raise
+        typer.echo(f"amla: {message(error)}", err=True)
+        raise typer.Exit(USERS_MISTAKE) from None
+
+
+def is_explained(error: Exception) -> bool:
+    """Return whether an error is one of those that tell a user what to do; any other is a bug in amla."""
+    from amla.execution.work import WorkerError
+    from amla.probes import ProbeError
+    from amla.spaces.space import SpaceError
+    from amla.spec.values import SpecError
+    from amla.storage.errors import DamagedFile, StoreError
+    from amla.study.study import StudyError
+    from amla.tasks.dataset import DataError
+
+    known = (SpecError, SpaceError, StudyError, DataError, StoreError, DamagedFile, ProbeError, WorkerError, OSError)
+    return isinstance(error, known)
+
+
+def message(error: Exception) -> str:
+    """Return what to tell the user."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.strerror}: '{error.filename}'. Nothing is lost: mend that, and start the same command again."
+    return str(error)

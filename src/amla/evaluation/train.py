@@ -1,0 +1,166 @@
+"""Train a trial: build, restore, fit, score, save. The one place that knows the order."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Protocol
+
+from amla.backends.protocol import Backend, Diverged, Learner, OutOfMemory
+from amla.spec.costs import BYTES, Costs, costs
+from amla.spec.values import SpecError
+from amla.tasks.task import Task
+from amla.trials.progress import Progress, Report
+from amla.trials.snapshot import Snapshot
+from amla.trials.trial import Failure, FailureKind, Measurement, Outcome, Trial, TrialId
+
+OPTIMISER_COPIES = 4  # of the weights: themselves, gradient, two of the optimiser
+CURVE_STEPS = 10  # between the lines of a learning curve
+CHECKPOINT_SECONDS = 30.0
+
+
+class Snapshots(Protocol):
+    """Where learners at rest are kept."""
+
+    def save(self, key: str, snapshot: Snapshot) -> None:
+        """Write a snapshot, replacing one of the same key, all or nothing."""
+
+    def load(self, key: str) -> Snapshot:
+        """Return a snapshot. Raises ValueError for a damaged one."""
+
+    def exists(self, key: str) -> bool:
+        """Return whether there is one."""
+
+    def drop(self, key: str) -> None:
+        """Delete one, if it is there."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Evaluates the trials of one study by training them.
+
+    The weights of trial 7 are kept under "<study>/7"; while it trains, under "<study>/7-cut-off" every
+    `checkpoint_seconds`, from where a trial that was cut off goes on as if nothing had happened. A network that by
+    its counted cost needs more than `memory` bytes to train is refused before anything is built.
+    """
+
+    study: str
+    backend: Backend
+    task: Task
+    snapshots: Snapshots
+    memory: int | None = None
+    seconds: float | None = None
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    clock: Callable[[], float] = field(default=monotonic)
+
+    def __call__(self, trial: Trial, report: Report) -> Outcome:
+        """Return the trial's measurement, or why it has none."""
+        began = self.clock()
+
+        def failure(reason: FailureKind, message: str) -> Failure:
+            return Failure(reason, message, self.clock() - began)
+
+        try:
+            counted = costs(trial.proposal.architecture)
+        except SpecError as error:
+            return failure("infeasible", str(error))
+        if too_much := self._beyond_memory(counted):
+            return failure("infeasible", too_much)
+        measured: Outcome
+        try:
+            measured = self._measure(trial, counted, report, began)
+        except Diverged as error:
+            measured = failure("diverged", f"{error}. Lower the learning rate, or clip gradients.")
+        except OutOfMemory as error:
+            measured = failure("out_of_memory", str(error))
+        except _OutOfTime as error:
+            measured = failure("timeout", f"stopped after {error} s, the limit of a trial")
+        self.snapshots.drop(self._cut_off(trial))
+        return measured
+
+    def _measure(self, trial: Trial, counted: Costs, report: Report, began: float) -> Measurement:
+        learner, first = self._learner(trial)
+        fit_began = self.clock()
+        self._fit(trial, learner, first, report, began)
+        fit_seconds = self.clock() - fit_began
+        metrics = {
+            "parameters": float(counted.parameters),
+            "macs": float(counted.macs),
+            "peak_memory": float(counted.peak_memory),
+            "steps": float(learner.steps),
+            "fit_seconds": fit_seconds,
+            **learner.score(),
+        }
+        if trial.proposal.keep:
+            self.snapshots.save(self._key(trial.id), learner.snapshot())
+        spent = self.clock() - began
+        return Measurement(metrics, learner.statistics(), spent, learner.cost(learner.steps - first))
+
+    def _learner(self, trial: Trial) -> tuple[Learner, int]:
+        """Return the learner as it is at the beginning of the leg, or was when cut off, and the leg's first step."""
+        proposal = trial.proposal
+        learner = self.backend.build(proposal.architecture, proposal.method, self.task, proposal.seed)
+        if proposal.start is not None:
+            learner.restore(self.snapshots.load(self._key(proposal.start)))
+        first = learner.steps
+        learner.watch(proposal.probes)
+        if self.snapshots.exists(self._cut_off(trial)):
+            try:
+                learner.restore(self.snapshots.load(self._cut_off(trial)))
+            except ValueError:  # damaged: the leg begins again
+                self.snapshots.drop(self._cut_off(trial))
+        return learner, first
+
+    def _fit(self, trial: Trial, learner: Learner, first: int, report: Report, began: float) -> None:
+        """Train to the end of the leg, with a checkpoint every now and then on the way."""
+        budget = trial.proposal.budget
+        horizon = trial.proposal.horizon or max(first + budget, 1)
+
+        def beat(step: int, loss: float, accuracy: float, rate: float) -> None:
+            spent = self.clock() - began
+            report(Progress(trial.id, step - first, budget, loss, accuracy, rate, spent))
+            if self.seconds is not None and spent > self.seconds:
+                raise _OutOfTime(self.seconds)
+
+        steps = CURVE_STEPS
+        while (left := first + budget - learner.steps) > 0:
+            chunk_began = self.clock()
+            learner.fit(min(steps, left), horizon, beat)
+            if left > steps and steps > CURVE_STEPS:
+                self.snapshots.save(self._cut_off(trial), learner.snapshot())
+            speed = min(steps, left) / max(self.clock() - chunk_began, 1e-6)
+            steps = CURVE_STEPS * max(1, int(speed * self.checkpoint_seconds) // CURVE_STEPS)
+
+    def _beyond_memory(self, counted: Costs) -> str | None:
+        """Return why a network cannot be trained in the memory there is, by its counted cost; None if it can."""
+        limit = self.memory or _physical_memory()
+        batch = min(self.task.recipe.batch, len(self.task.fitting.labels))
+        needed = BYTES * OPTIMISER_COPIES * counted.parameters + batch * counted.training_memory
+        if limit is None or needed <= limit:
+            return None
+        return (
+            f"training this network needs about {_giga(needed)}, for {counted.parameters:,} parameters and batches of "
+            f"{batch}; the limit is {_giga(limit)}. Make it narrower, or the batch smaller."
+        )
+
+    def _key(self, trial_id: TrialId) -> str:
+        return f"{self.study}/{trial_id}"
+
+    def _cut_off(self, trial: Trial) -> str:
+        return f"{self._key(trial.id)}-cut-off"
+
+
+class _OutOfTime(Exception):
+    """A trial has used up its seconds."""
+
+
+def _physical_memory() -> int | None:
+    """Return the bytes of memory of this machine, where it says."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _giga(count: float) -> str:
+    return f"{count / 1e9:,.1f} GB"

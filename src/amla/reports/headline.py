@@ -1,0 +1,149 @@
+"""The first words of a report: the result, how sure it is and what it cost; or how far the search has come."""
+
+from collections import Counter
+
+from amla.algorithms.protocol import best
+from amla.reports.markup import Html, element
+from amla.reports.numbers import SPACE, count, duration, interval, metric_reading, percent, plural, size, whole
+from amla.reports.report import Report
+from amla.spec.architecture import Architecture
+from amla.spec.costs import costs
+from amla.spec.ops import Input
+from amla.trials.trial import Measurement, Trial
+
+Figure = tuple[str, str, str]  # its name, its value, and a note
+NOUNS = {2: "series", 3: "images", 4: "volumes"}  # what an example is called, by the axes of its shape
+
+
+def headline(report: Report) -> Html:
+    """Return the headline and the sentences below it."""
+    title, sentences = _told(report)
+    name = element("p", element("span", "amla"), " ", report.name, class_="name")
+    return element("header", name, element("h1", title), element("p", " ".join(filter(None, sentences)), class_="lead"))
+
+
+def key_figures(report: Report) -> Html | None:
+    """Return the few numbers that matter; None if there are none yet."""
+    figures = [*_accuracy(report), *_size(report), *_time(report)]
+    items = (
+        element("div", element("dt", name), element("dd", value), element("dd", note, class_="note"))
+        for name, value, note in figures
+    )
+    return element("dl", *items, class_="figures") if figures else None
+
+
+def chosen(report: Report) -> Trial | None:
+    """Return the trial that the search stands behind: its winner, or the best so far."""
+    return report.history[report.winner] if report.winner is not None else best(report.history, report.metric)
+
+
+def standing(report: Report) -> str:
+    """Return what the chosen trial is called: whether the search is over is known from its winner."""
+    return "chosen" if report.winner is not None and not report.history.pending else "best so far"
+
+
+def network(report: Report) -> Architecture | None:
+    """Return the network that a report is about: the final one, or that of the trial chosen so far."""
+    trial = chosen(report)
+    return report.final or (trial.proposal.architecture if trial else None)
+
+
+def _told(report: Report) -> tuple[str, list[str]]:
+    verdict, subject, trial = report.verdict, network(report), chosen(report)
+    if verdict and subject:
+        noun, bounds = _noun(subject), interval(verdict.low, verdict.high)
+        return f"{_sized(subject)} gets {percent(verdict.accuracy)} of the test {noun} right", [
+            f"The 95{SPACE}% interval is {bounds}, from {whole(verdict.images)} {noun} kept apart from the search.",
+            _search(report),
+            f"The final training took {duration(report.final_seconds)}." if report.final_seconds is not None else "",
+        ]
+    if report.final:
+        return f"{_sized(report.final)}, not tested yet", [_so_far(report), _search(report)]
+    if trial:
+        number = f"construction {trial.id}"
+        title = f"The search chose {number}" if standing(report) == "chosen" else f"Best so far: {number}"
+        return title, [_so_far(report), _search(report), "It has not been trained to the end and tested yet."]
+    if report.history.failed:
+        tried = plural(len(report.history.failed), "construction")
+        return f"Nothing could be measured: {tried} failed", [_search(report)]
+    return ("The first construction is in training" if report.history.pending else "The search has not begun"), []
+
+
+def _sized(subject: Architecture) -> str:
+    return "An undecided network" if subject.is_open else f"A network of {count(costs(subject).parameters)} parameters"
+
+
+def _so_far(report: Report) -> str:
+    trial, value = chosen(report), _reached(report)
+    if trial is None or value is None:
+        return ""
+    return f"{_sized(trial.proposal.architecture)}, it reached a validation {report.metric} of {value} in the search."
+
+
+def _reached(report: Report) -> str | None:
+    """Return the validation metric of the trial that was chosen, or None if it has none."""
+    trial = chosen(report)
+    found = trial.outcome.metrics.get(report.metric) if trial and isinstance(trial.outcome, Measurement) else None
+    return None if found is None else metric_reading(report.metric, found)
+
+
+def _search(report: Report) -> str:
+    """Return what the search tried and took."""
+    history = report.history
+    tried = plural(len(history.finished), "construction")
+    parts = [f"The search tried {tried} in {duration(_seconds(report))}"]
+    if history.failed:
+        kinds = Counter(
+            trial.outcome.reason for trial in history.failed if trial.outcome and trial.outcome.kind == "failure"
+        )
+        parts.append(", ".join(f"{number} {REASONS[kind]}" for kind, number in kinds.items()))
+    if history.pending:
+        parts.append(f"{history.pending} in training now")
+    return "; ".join(parts) + "."
+
+
+REASONS = {
+    "out_of_memory": "ran out of memory",
+    "diverged": "diverged",
+    "timeout": "took too long",
+    "crashed": "crashed",
+    "infeasible": "could not be built",
+}
+
+
+def _accuracy(report: Report) -> list[Figure]:
+    if verdict := report.verdict:
+        return [("Test accuracy", percent(verdict.accuracy), f"95{SPACE}%: {interval(verdict.low, verdict.high)}")]
+    trial, value = chosen(report), _reached(report)
+    return [(f"Validation {report.metric}", value, f"construction {trial.id}, not tested")] if trial and value else []
+
+
+def _size(report: Report) -> list[Figure]:
+    subject = network(report)
+    if not subject or subject.is_open:
+        return []
+    found = costs(subject)
+    return [
+        ("Parameters", count(found.parameters), f"{size(4 * found.parameters)} in single precision"),
+        ("MACs", count(found.macs), "multiply-accumulates per example"),
+        ("Peak memory", size(found.peak_memory), "of activations, one example"),
+    ]
+
+
+def _time(report: Report) -> list[Figure]:
+    figures: list[Figure] = []
+    if report.history.finished:
+        figures.append(("Search", duration(_seconds(report)), plural(len(report.history.finished), "construction")))
+    if report.final_seconds is not None:
+        figures.append(("Final training", duration(report.final_seconds), "of the chosen network"))
+    return figures
+
+
+def _seconds(report: Report) -> float:
+    return sum(trial.outcome.seconds for trial in report.history.finished if trial.outcome)
+
+
+def _noun(subject: Architecture) -> str:
+    return next(
+        (NOUNS.get(len(node.op.shape), "examples") for node in subject if isinstance(node.op, Input)), "examples"
+    )

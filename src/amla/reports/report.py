@@ -1,0 +1,47 @@
+"""What a report tells of a study: its result, its search, its networks and its circumstances."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from amla.spec.architecture import Architecture
+from amla.trials.history import History
+from amla.trials.progress import Progress
+from amla.trials.trial import TrialId
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the test said of the final network, once: `accuracy` on `images`, and its 95 % interval `low` to `high`."""
+
+    accuracy: float
+    low: float
+    high: float
+    images: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a report shows. What is not known yet is None or empty, and the report says so.
+
+    `study` is its file as text. `winner` is the trial that the search recommends, `final` the network that was
+    trained to the end and `final_seconds` how long that took. `curves` are learning curves, by "search/<trial>" and
+    "final/<trial>". `classes` holds (right, all) test examples by class. `metric` is the validation metric of the
+    search, and `template` the open architecture whose branches get fixed places in drawings. `run` is the folder of the
+    run, and `files` says what lies where in it.
+    """
+
+    name: str
+    history: History
+    study: str = ""
+    verdict: Verdict | None = None
+    winner: TrialId | None = None
+    final: Architecture | None = None
+    final_seconds: float | None = None
+    curves: Mapping[str, Sequence[Progress]] = field(default_factory=dict)
+    notices: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    metric: str = "accuracy"
+    template: Architecture | None = None
+    run: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,143 @@
+"""The tables of a report: its constructions, what failed, the classes, and the circumstances."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from amla.reports.growth import Construction
+from amla.reports.headline import REASONS, chosen, standing
+from amla.reports.markup import Content, Html, Section, element, row, section, table
+from amla.reports.numbers import MINUS, count, duration, metric_reading, percent, reading, whole
+from amla.reports.report import Report
+from amla.spec.architecture import NodeId
+
+LONGEST = 200  # rows of the table of constructions; of more, the best
+
+
+def constructions_table(report: Report, steps: Sequence[Construction]) -> Section | None:
+    """Return what each construction did and reached; None before the first."""
+    if not steps:
+        return None
+    best = chosen(report)
+    grown = any(step.changed for step in steps)
+    shown = steps if len(steps) <= LONGEST else sorted(steps, key=lambda step: -(step.metric or 0))[:LONGEST]
+    head = {"Construction": False, report.metric.capitalize(): True, "Loss": True, "Parameters": True, "MACs": True}
+    head |= (
+        {"Cells": True, "Branches": True}
+        | ({"Pruned, added": False} if grown else {})
+        | {"Skips": True, "Steps": True, "Time": True}
+    )
+    rows = (_construction(report, step, grown, best is not None and best.id == step.trial) for step in shown)
+    caption = (
+        f"Each construction in turn: the {len(shown)} best of {len(steps)}"
+        if len(shown) < len(steps)
+        else "Each construction in turn"
+    )
+    return section("constructions", "The constructions", table(caption, head, rows))
+
+
+def failures(report: Report) -> Section | None:
+    """Return the constructions that have no measurement, and why; None if there are none."""
+    rows = [
+        row(
+            f"Construction {trial.id}",
+            REASONS[outcome.reason],
+            element("code", outcome.message),
+            duration(outcome.seconds),
+            numbers=(2,),
+        )
+        for trial in report.history.failed
+        if (outcome := trial.outcome) and outcome.kind == "failure"
+    ]
+    head = {"Construction": False, "What happened": False, "Message": False, "After": True}
+    return (
+        section("failures", "What failed", table("Constructions that could not be measured", head, rows))
+        if rows
+        else None
+    )
+
+
+def classes(report: Report) -> Section | None:
+    """Return how many test examples of each class were right, the weakest class first; None if nobody counted."""
+    rights = {name: right / all_ for name, (right, all_) in report.classes.items() if all_}
+    rows = [
+        row(name, percent(rights[name]), _meter(rights[name]), f"{whole(right)} of {whole(all_)}", numbers=(0, 2))
+        for name, (right, all_) in sorted(report.classes.items(), key=lambda item: rights.get(item[0], 0.0))
+        if name in rights
+    ]
+    head = {"Class": False, "Right": True, "": False, "Examples": True}
+    return (
+        section("classes", "Class by class", table("Test accuracy of each class, the weakest first", head, rows))
+        if rows
+        else None
+    )
+
+
+def circumstances(report: Report) -> Section | None:
+    """Return versions, hardware and seeds; None if they were not noted."""
+    rows = [row(name, value) for name, value in report.environment.items()]
+    return (
+        section(
+            "environment", "Circumstances", table("Where and with what it ran", {"What": False, "Value": False}, rows)
+        )
+        if rows
+        else None
+    )
+
+
+def _construction(report: Report, step: Construction, grown: bool, is_best: bool) -> Html:
+    badge = element("span", standing(report), class_="badge") if is_best else None
+    name = element("span", str(step.trial), badge)
+    cells: list[Content] = [
+        _outcome(report, step),
+        _or_blank(step.loss, reading),
+        _or_blank(step.parameters, count),
+        _or_blank(step.macs, count),
+        " + ".join(map(str, step.cells.values())),
+        str(step.branches or ""),
+    ]
+    cells += [_changes(step)] if grown else []
+    dropped = f" ({MINUS}{len(step.skips_pruned)})" if step.skips_pruned else ""
+    cells += [f"{step.skips or ''}{dropped}", whole(step.steps), _or_blank(step.seconds, duration)]
+    numbers = {0, 1, 2, 3, 4, 5, *range(6 + grown, 9 + grown)}
+    look = "chosen" if is_best else "failed" if step.failure else None
+    return row(name, *cells, numbers=numbers, class_=look)
+
+
+def _outcome(report: Report, step: Construction) -> str:
+    if step.failure:
+        return REASONS[step.failure.reason]
+    if step.metric is None:
+        return "in training" if step.is_running else ""
+    return metric_reading(report.metric, step.metric)
+
+
+def _changes(step: Construction) -> Html | None:
+    """Return which branches left and which came, cell by cell, folded away behind their numbers."""
+    if not step.pruned and not step.added:
+        return None
+    counts = " ".join(
+        f"{sign}{len(branches)}" for sign, branches in ((MINUS, step.pruned), ("+", step.added)) if branches
+    )
+    lines = [
+        element("li", f"{sign} ", element("code", cell), f" {', '.join(branches)}")
+        for sign, found in ((MINUS, step.pruned), ("+", step.added))
+        for cell, branches in _by_cell(found).items()
+    ]
+    return element("details", element("summary", counts), element("ul", *lines))
+
+
+def _by_cell(branches: Sequence[NodeId]) -> dict[NodeId, list[str]]:
+    found: dict[NodeId, list[str]] = defaultdict(list)
+    for branch in branches:
+        cell, _, name = branch.rpartition("/")
+        found[cell].append(name)
+    return found
+
+
+def _or_blank(value: float | None, form: Callable[[float], str]) -> str:
+    return "" if value is None else form(value)
+
+
+def _meter(share: float) -> Html:
+    """Return a bar as long as a share of 1."""
+    return element("div", element("div", style=f"width:{share * 100:.1f}%"), class_="meter", aria_hidden="true")

@@ -1,0 +1,1 @@
+"""What may be found: search spaces, as architectures with undecided merges."""

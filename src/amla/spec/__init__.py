@@ -1,0 +1,1 @@
+"""What a network is: the open model specification, independent of any machine-learning library."""

@@ -1,0 +1,113 @@
+"""A network as a value: a directed acyclic graph of named nodes. Open while any node is still a Pick."""
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Literal
+
+from amla.spec.ops import Input, Merge, Op, Pick
+from amla.spec.values import SpecError, value
+
+NodeId = str  # an address such as "stage1/cell2/3x3sep", stable under every edit
+_ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+
+
+@value
+class Node:
+    """One operation, its address, and the addresses it reads."""
+
+    id: NodeId
+    op: Op
+    inputs: tuple[NodeId, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not _ADDRESS.fullmatch(self.id):
+            raise SpecError(f"{self.id!r} is no node id; use letters, digits, '_', '+', '-', parted by '/'.")
+        match self.op:
+            case Input():
+                fits, rule = not self.inputs, "none"
+            case Merge():
+                fits, rule = len(self.inputs) >= 1, "1 or more"
+            case Pick(at_most=most):
+                fits, rule = len(set(self.inputs)) == len(self.inputs) >= most, f"{most} or more, all different"
+            case _:
+                fits, rule = len(self.inputs) == 1, "exactly 1"
+        if not fits:
+            raise SpecError(f"{self.id!r} ({self.op.kind}) has inputs {list(self.inputs)}; it takes {rule}.")
+
+
+@value
+class Architecture:
+    """A network: nodes in an order in which each reads only earlier ones; the last one is the output."""
+
+    nodes: tuple[Node, ...]
+    version: Literal[1] = 1
+
+    def __post_init__(self) -> None:
+        if not self.nodes:
+            raise SpecError("An architecture needs at least one node.")
+        seen: set[NodeId] = set()
+        for node in self.nodes:
+            if node.id in seen:
+                raise SpecError(f"Two nodes are called {node.id!r}; ids are addresses and must be unique.")
+            for source in node.inputs:
+                if source not in seen:
+                    raise SpecError(_why_missing(self.nodes, node, source))
+            seen.add(node.id)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __contains__(self, node_id: object) -> bool:
+        return node_id in self._by_id
+
+    def __getitem__(self, node_id: NodeId) -> Node:
+        return self._by_id[node_id]
+
+    @property
+    def output(self) -> Node:
+        """The node whose value is the network's."""
+        return self.nodes[-1]
+
+    @cached_property
+    def picks(self) -> dict[NodeId, Pick]:
+        """The undecided merges, by address."""
+        return {node.id: node.op for node in self.nodes if isinstance(node.op, Pick)}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is left to decide."""
+        return bool(self.picks)
+
+    @cached_property
+    def readers(self) -> dict[NodeId, tuple[NodeId, ...]]:
+        """Which nodes read each node, in order; a node that reads another twice is listed twice."""
+        readers: dict[NodeId, list[NodeId]] = {node.id: [] for node in self.nodes}
+        for node in self.nodes:
+            for source in node.inputs:
+                readers[source].append(node.id)
+        return {node_id: tuple(found) for node_id, found in readers.items()}
+
+    @cached_property
+    def _by_id(self) -> dict[NodeId, Node]:
+        return {node.id: node for node in self.nodes}
+
+
+def _why_missing(nodes: tuple[Node, ...], reader: Node, source: NodeId) -> str:
+    """Say why `reader` cannot read `source`: it does not exist, the order is wrong, or they form a cycle."""
+    inputs = {node.id: node.inputs for node in nodes}
+    if source not in inputs:
+        return f"Node {reader.id!r} reads {source!r}, which does not exist."
+    path, seen = [[source]], set()
+    while path:
+        trail = path.pop()
+        if trail[-1] == reader.id:
+            cycle = " -> ".join([*reversed(trail), reader.id] if len(trail) > 1 else [reader.id, reader.id])
+            return f"The nodes form a cycle, {cycle}; a network must be acyclic."
+        if trail[-1] not in seen:
+            seen.add(trail[-1])
+            path.extend([*trail, nearer] for nearer in inputs.get(trail[-1], ()))
+    return f"Node {reader.id!r} reads {source!r}, which is defined after it; list a node after all that it reads."

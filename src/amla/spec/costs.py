@@ -1,0 +1,210 @@
+"""What a network costs: shapes, weights, multiply-accumulates and memory, exactly, without any library.
+
+A multiply-accumulate (MAC) is counted for convolutions and linear layers, padding included, as is usual; everything
+else counts none. A training step is taken as three forward passes (one for each of the two gradients).
+"""
+
+from collections.abc import Mapping
+from functools import singledispatch
+from math import prod
+
+from amla.spec import ops
+from amla.spec.architecture import Architecture, Node, NodeId
+from amla.spec.ops import Size
+from amla.spec.values import SpecError, value
+
+Shapes = Mapping[NodeId, Size]
+BYTES = 4  # of a number in single precision, in which networks are counted
+
+
+@value
+class Costs:
+    """What one example costs.
+
+    `parameters` are trained numbers; `macs` those of a forward pass; `peak_memory` the bytes of activations alive at
+    once in a forward pass (nodes in order, each freed after its last reader); `training_memory` the bytes of all
+    activations, which a training step keeps. Single precision, batch of one.
+    """
+
+    parameters: int
+    macs: int
+    peak_memory: int
+    training_memory: int
+
+
+def costs(architecture: Architecture) -> Costs:
+    """Count `architecture`, which must be closed. Raises SpecError where shapes do not fit."""
+    found = shapes(architecture)
+    return Costs(
+        parameters=sum(sum(map(prod, weights(node.op, _source(node, found)).values())) for node in architecture),
+        macs=sum(macs(node.op, _source(node, found), found[node.id]) for node in architecture),
+        peak_memory=BYTES * _peak(architecture, found),
+        training_memory=BYTES * sum(map(prod, found.values())),
+    )
+
+
+def shapes(architecture: Architecture) -> dict[NodeId, Size]:
+    """Return the shape (channels, *spatial) of every node's output. Raises SpecError where shapes do not fit."""
+    found: dict[NodeId, Size] = {}
+    for node in architecture:
+        sources = tuple(found[source] for source in node.inputs)
+        try:
+            found[node.id] = shape(node.op, *sources)
+        except SpecError as error:
+            raise SpecError(
+                f"Node {node.id!r}, reading {dict(zip(node.inputs, sources, strict=True))}: {error}"
+            ) from None
+    return found
+
+
+@singledispatch
+def shape(op: object, *sources: Size) -> Size:
+    """Return the shape of what `op` makes of inputs of shapes `sources`."""
+    return sources[0]
+
+
+@shape.register
+def _(op: ops.Input) -> Size:
+    return op.shape
+
+
+@shape.register
+def _(op: ops.Conv, source: Size) -> Size:
+    if op.channels is None:
+        raise SpecError("a conv whose channels are a share of a Pick has no shape before the Pick is decided.")
+    if source[0] % op.groups:
+        raise SpecError(f"{op.groups} groups do not divide {source[0]} channels.")
+    return (op.channels, *_windows(op, source))
+
+
+@shape.register
+def _(op: ops.Depthwise, source: Size) -> Size:
+    return (source[0] * op.multiplier, *_windows(op, source))
+
+
+@shape.register
+def _(op: ops.Pool, source: Size) -> Size:
+    return (source[0], *_windows(op, source))
+
+
+@shape.register
+def _(op: ops.GlobalPool, source: Size) -> Size:
+    return source[:1]
+
+
+@shape.register
+def _(op: ops.Flatten, source: Size) -> Size:
+    return (prod(source),)
+
+
+@shape.register
+def _(op: ops.Dense, source: Size) -> Size:
+    _flat(source)
+    return (op.units,)
+
+
+@shape.register
+def _(op: ops.Classify, source: Size) -> Size:
+    _flat(source)
+    return (op.classes,)
+
+
+@shape.register
+def _(op: ops.Merge, *sources: Size) -> Size:
+    if op.how == "add":
+        if len(set(sources)) > 1:
+            raise SpecError("only inputs of one shape can be added.")
+        return sources[0]
+    if len({source[1:] for source in sources}) > 1:
+        raise SpecError("only inputs of one spatial size can be concatenated.")
+    return (sum(source[0] for source in sources), *sources[0][1:])
+
+
+@shape.register
+def _(op: ops.Pick, *sources: Size) -> Size:
+    raise SpecError("a Pick has no shape before it is decided; close the architecture first.")
+
+
+@singledispatch
+def weights(op: object, source: Size) -> dict[str, Size]:
+    """Return the shapes of the trained weights of `op` on an input of shape `source`, by role, in canonical layout."""
+    return {}
+
+
+@weights.register
+def _(op: ops.Conv, source: Size) -> dict[str, Size]:
+    channels = op.channels or 0
+    return {"kernel": (channels, source[0] // op.groups, *op.kernel)} | ({"bias": (channels,)} if op.bias else {})
+
+
+@weights.register
+def _(op: ops.Depthwise, source: Size) -> dict[str, Size]:
+    channels = source[0] * op.multiplier
+    return {"kernel": (channels, 1, *op.kernel)} | ({"bias": (channels,)} if op.bias else {})
+
+
+@weights.register
+def _(op: ops.Dense, source: Size) -> dict[str, Size]:
+    return {"kernel": (op.units, source[0])} | ({"bias": (op.units,)} if op.bias else {})
+
+
+@weights.register
+def _(op: ops.Classify, source: Size) -> dict[str, Size]:
+    return {"kernel": (op.classes, source[0])} | ({"bias": (op.classes,)} if op.bias else {})
+
+
+@weights.register
+def _(op: ops.BatchNorm, source: Size) -> dict[str, Size]:
+    return ({"scale": source[:1]} if op.scale else {}) | ({"shift": source[:1]} if op.shift else {})
+
+
+@weights.register
+def _(op: ops.LayerNorm, source: Size) -> dict[str, Size]:
+    return {"scale": source[:1], "shift": source[:1]}
+
+
+@weights.register
+def _(op: ops.Scale, source: Size) -> dict[str, Size]:
+    return {"scale": ()}
+
+
+def buffers(op: object, source: Size) -> dict[str, Size]:
+    """Return the shapes of what `op` remembers without training it, by role."""
+    return {"mean": source[:1], "variance": source[:1]} if isinstance(op, ops.BatchNorm) else {}
+
+
+def macs(op: object, source: Size, target: Size) -> int:
+    """Return the multiply-accumulates of `op` from an input of shape `source` to an output of shape `target`."""
+    kernel = weights(op, source).get("kernel")
+    return 0 if kernel is None else prod(kernel[1:]) * prod(target)
+
+
+def training_flops(macs: int, examples: int) -> int:
+    """Return the floating-point operations of training on `examples`: two a MAC, three passes."""
+    return 6 * macs * examples
+
+
+def _source(node: Node, found: Shapes) -> Size:
+    return found[node.inputs[0]] if node.inputs else ()
+
+
+def _windows(op: ops.Conv | ops.Depthwise | ops.Pool, source: Size) -> Size:
+    if len(source) - 1 != len(op.kernel):
+        raise SpecError(f"a kernel {op.kernel} cannot slide over an input with {len(source) - 1} spatial axes.")
+    return tuple(-(-extent // stride) for extent, stride in zip(source[1:], op.stride, strict=True))
+
+
+def _flat(source: Size) -> None:
+    if len(source) != 1:
+        raise SpecError("a linear layer reads (features,); put a global_pool or a flatten before it.")
+
+
+def _peak(architecture: Architecture, found: Shapes) -> int:
+    """Return the most elements alive at once, nodes computed in order, each freed after its last reader."""
+    last = {source: node.id for node in architecture for source in node.inputs}
+    alive = peak = 0
+    for node in architecture:
+        alive += prod(found[node.id])
+        peak = max(peak, alive)
+        alive -= sum(prod(found[source]) for source in set(node.inputs) if last[source] == node.id)
+    return peak

@@ -1,0 +1,84 @@
+"""Decisions: which inputs each Pick keeps. Closing an architecture means applying them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from amla.spec.architecture import Architecture, Node, NodeId
+from amla.spec.ops import Channelwise, Conv, Merge, Pick
+from amla.spec.values import SpecError
+
+Decisions = Mapping[NodeId, tuple[NodeId, ...]]
+
+
+def close(template: Architecture, decisions: Decisions) -> Architecture:
+    """Return `template` with every reachable Pick decided, shares of width given out, and unreachable nodes dropped.
+
+    Decisions about Picks that become unreachable are ignored. Raises SpecError where a reachable Pick has no
+    decision, or one that it does not allow.
+    """
+    kept: dict[NodeId, Node] = {}
+    widths: dict[NodeId, int] = {}  # what each node must be wide, where a Pick says so
+    wanted = {template.output.id}
+    for node in reversed(template.nodes):
+        if node.id not in wanted:
+            continue
+        decided = _widened(_decide(node, decisions), widths.get(node.id))
+        kept[node.id] = decided
+        wanted.update(decided.inputs)
+        _hand_down(node, decided, widths)
+    return Architecture(tuple(reversed(kept.values())))
+
+
+def read(template: Architecture, closed: Architecture) -> Decisions:
+    """Return the decisions that made `closed` out of `template`: the inverse of `close` on the Picks that live."""
+    return {pick: closed[pick].inputs for pick in template.picks if pick in closed}
+
+
+def in_order(template: Architecture, pick: NodeId, kept: Iterable[NodeId]) -> tuple[NodeId, ...]:
+    """Return `kept` in the order of the Pick's inputs, the form in which `read` gives decisions."""
+    chosen = set(kept)
+    return tuple(source for source in template[pick].inputs if source in chosen)
+
+
+def _decide(node: Node, decisions: Decisions) -> Node:
+    if not isinstance(node.op, Pick):
+        return node
+    pick, kept = node.op, decisions.get(node.id)
+    if kept is None:
+        raise SpecError(f"No decision for {node.id!r}; it may keep any of {list(node.inputs)}.")
+    chosen, fixed = set(kept), set(node.inputs[: pick.fixed])
+    allowed = pick.at_least <= len(chosen) <= pick.at_most and len(chosen) == len(kept)
+    if not (fixed <= chosen <= set(node.inputs) and allowed):
+        always = f", {sorted(fixed)} always," if fixed else ""
+        raise SpecError(
+            f"{node.id!r} may keep {pick.at_least} to {pick.at_most} of {list(node.inputs)}{always} "
+            f"but was told to keep {list(kept)}."
+        )
+    return Node(node.id, Merge(pick.how), tuple(source for source in node.inputs if source in chosen))
+
+
+def _widened(node: Node, width: int | None) -> Node:
+    if not isinstance(node.op, Conv) or node.op.channels is not None:
+        return node
+    if width is None:
+        raise SpecError(f"{node.id!r} has no channels of its own and feeds no Pick with a width; give it channels.")
+    try:
+        return replace(node, op=replace(node.op, channels=width))
+    except SpecError as error:
+        raise SpecError(f"{node.id!r} cannot take its share of {width} channels: {error}") from None
+
+
+def _hand_down(node: Node, decided: Node, widths: dict[NodeId, int]) -> None:
+    """Tell the inputs of `node` how wide they must be: their share of a Pick, or what a channel-wise op must be."""
+    match node.op:
+        case Pick(width=int(width)):
+            share, remainder = divmod(width, len(decided.inputs))
+            for place, source in enumerate(decided.inputs):
+                _tell(widths, source, share + (place < remainder))
+        case op if isinstance(op, Channelwise) and getattr(op, "multiplier", 1) == 1 and node.id in widths:
+            _tell(widths, node.inputs[0], widths[node.id])
+
+
+def _tell(widths: dict[NodeId, int], source: NodeId, width: int) -> None:
+    if widths.setdefault(source, width) != width:
+        raise SpecError(f"{source!r} should be {widths[source]} channels wide for one reader and {width} for another.")

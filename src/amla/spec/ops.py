@@ -1,0 +1,279 @@
+"""What a node computes. Library-neutral values; a backend translates each one.
+
+Shapes are (channels, *spatial) without the batch; kernels, strides and dilations are tuples, one number per spatial
+axis, so one set of ops serves series (1-D), images (2-D) and volumes (3-D). An empty stride or dilation means 1
+everywhere. Padding is always "same": along an axis of n elements with stride s the output has ceil(n / s) elements;
+dilation * (kernel - 1) elements of padding are split evenly between both ends, the odd one at the far end.
+"""
+
+from dataclasses import field
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from amla.spec.values import SpecError, value
+
+Size = tuple[int, ...]
+
+
+@value
+class Input:
+    """Where data enters: a tensor of `shape` (channels, *spatial)."""
+
+    kind: Literal["input"] = field(default="input", kw_only=True)
+    shape: Size
+
+    def __post_init__(self) -> None:
+        _positive(self, "shape", self.shape)
+
+
+@value
+class Conv:
+    """A convolution to `channels` outputs, weights (channels, inputs / groups, *kernel).
+
+    `channels` is None only in an open architecture: the convolution then gets its share of the width of the Pick
+    that it feeds.
+    """
+
+    kind: Literal["conv"] = field(default="conv", kw_only=True)
+    channels: int | None
+    kernel: Size
+    stride: Size = ()
+    dilation: Size = ()
+    groups: int = 1
+    bias: bool = False
+
+    def __post_init__(self) -> None:
+        _window(self, self.kernel)
+        _positive(self, "groups", (self.groups,))
+        if self.channels is not None:
+            _positive(self, "channels", (self.channels,))
+            if self.channels % self.groups:
+                raise SpecError(f"conv.channels is {self.channels}, which {self.groups} groups do not divide.")
+
+
+@value
+class Depthwise:
+    """A convolution of every channel by itself to `multiplier` outputs, weights (inputs * multiplier, 1, *kernel)."""
+
+    kind: Literal["depthwise"] = field(default="depthwise", kw_only=True)
+    kernel: Size
+    stride: Size = ()
+    dilation: Size = ()
+    multiplier: int = 1
+    bias: bool = False
+
+    def __post_init__(self) -> None:
+        _window(self, self.kernel)
+        _positive(self, "multiplier", (self.multiplier,))
+
+
+@value
+class Pool:
+    """The maximum or the mean of every window; padding takes no part in either."""
+
+    kind: Literal["pool"] = field(default="pool", kw_only=True)
+    reduce: Literal["max", "mean"]
+    kernel: Size
+    stride: Size = ()
+    dilation: Size = ()
+
+    def __post_init__(self) -> None:
+        _window(self, self.kernel)
+
+
+@value
+class GlobalPool:
+    """The maximum or the mean over all positions: (channels, *spatial) to (channels,)."""
+
+    kind: Literal["global_pool"] = field(default="global_pool", kw_only=True)
+    reduce: Literal["max", "mean"] = "mean"
+
+
+@value
+class Flatten:
+    """All elements in a row, channels outermost: (channels, *spatial) to (channels * positions,)."""
+
+    kind: Literal["flatten"] = field(default="flatten", kw_only=True)
+
+
+@value
+class Dense:
+    """A linear layer (features,) to (units,), weights (units, features)."""
+
+    kind: Literal["dense"] = field(default="dense", kw_only=True)
+    units: int
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        _positive(self, "units", (self.units,))
+
+
+@value
+class Classify:
+    """The linear layer that gives one logit per class, weights (classes, features): a network's output."""
+
+    kind: Literal["classify"] = field(default="classify", kw_only=True)
+    classes: int
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        _positive(self, "classes", (self.classes,))
+
+
+@value
+class BatchNorm:
+    """Normalise every channel over batch and positions; running statistics move by `momentum` a step."""
+
+    kind: Literal["batch_norm"] = field(default="batch_norm", kw_only=True)
+    epsilon: float = 1e-5
+    momentum: float = 0.1
+    scale: bool = True
+    shift: bool = True
+
+
+@value
+class LayerNorm:
+    """Normalise every example over all its channels and positions, then scale and shift by channel."""
+
+    kind: Literal["layer_norm"] = field(default="layer_norm", kw_only=True)
+    epsilon: float = 1e-5
+
+
+@value
+class ResponseNorm:
+    """x / (bias + alpha * sum of x^2 over the `radius` channels on either side and itself) ^ beta.
+
+    Krizhevsky et al. 2012, section 3.3, with TensorFlow's parameters: `alpha` is not divided by the window.
+    """
+
+    kind: Literal["response_norm"] = field(default="response_norm", kw_only=True)
+    radius: int = 5
+    alpha: float = 1.0
+    beta: float = 0.5
+    bias: float = 1.0
+
+
+@value
+class Activation:
+    """An element-wise function."""
+
+    kind: Literal["activation"] = field(default="activation", kw_only=True)
+    function: Literal["relu", "relu6", "leaky_relu", "gelu", "silu", "hardswish", "sigmoid", "tanh"] = "relu"
+
+
+@value
+class Identity:
+    """The input, unchanged."""
+
+    kind: Literal["identity"] = field(default="identity", kw_only=True)
+
+
+@value
+class Zero:
+    """Zeros in the shape of the input: the absence of a connection, as a choice."""
+
+    kind: Literal["zero"] = field(default="zero", kw_only=True)
+
+
+@value
+class Scale:
+    """The input times a learned number that starts at `initial`, plus normal noise of standard deviation `spread`.
+
+    A skip connection is a Scale node of its own, so its learned weight needs no address of an edge.
+    """
+
+    kind: Literal["scale"] = field(default="scale", kw_only=True)
+    initial: float = 1.0
+    spread: float = 0.0
+
+
+@value
+class Dropout:
+    """Training only: zero each element with probability `rate`, and divide the others by 1 - rate."""
+
+    kind: Literal["dropout"] = field(default="dropout", kw_only=True)
+    rate: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate < 1:
+            raise SpecError(f"dropout.rate is {self.rate}; it must be at least 0 and below 1.")
+
+
+@value
+class Merge:
+    """The sum, or the concatenation along channels, of the inputs in their order."""
+
+    kind: Literal["merge"] = field(default="merge", kw_only=True)
+    how: Literal["add", "concat"] = "add"
+
+
+@value
+class Pick:
+    """An undecided Merge: keep between `at_least` and `at_most` of the inputs.
+
+    The first `fixed` inputs are always kept (and counted). With a `width`, a concatenation is that many channels
+    wide whatever is kept: every kept input whose convolution has no channels of its own gets an equal share, the
+    remainder going to the first ones.
+    """
+
+    kind: Literal["pick"] = field(default="pick", kw_only=True)
+    at_least: int = 1
+    at_most: int = 1
+    how: Literal["add", "concat"] = "add"
+    width: int | None = None
+    fixed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.at_least <= self.at_most:
+            raise SpecError(f"pick may keep {self.at_least} to {self.at_most} inputs; say 1 <= at_least <= at_most.")
+        if not 0 <= self.fixed <= self.at_least:
+            raise SpecError(f"pick.fixed is {self.fixed}; it must be 0 to at_least ({self.at_least}).")
+        if self.width is not None and (self.how != "concat" or self.width < self.at_most):
+            raise SpecError(
+                f"pick.width is {self.width}; it needs how='concat', and a channel for each of {self.at_most} inputs."
+            )
+
+
+Op = Annotated[
+    Input
+    | Conv
+    | Depthwise
+    | Pool
+    | GlobalPool
+    | Flatten
+    | Dense
+    | Classify
+    | BatchNorm
+    | LayerNorm
+    | ResponseNorm
+    | Activation
+    | Identity
+    | Zero
+    | Scale
+    | Dropout
+    | Merge
+    | Pick,
+    Field(discriminator="kind"),
+]
+
+Channelwise = BatchNorm | LayerNorm | Activation | Identity | Zero | Scale | Dropout | Pool | Depthwise
+
+
+def _window(op: Conv | Depthwise | Pool, kernel: Size) -> None:
+    """Check a window, and write an empty stride or dilation out, so that equal ops compare equal."""
+    _positive(op, "kernel", kernel)
+    for name in ("stride", "dilation"):
+        given: Size = getattr(op, name)
+        if not given:
+            object.__setattr__(op, name, (1,) * len(kernel))
+        elif len(given) != len(kernel):
+            raise SpecError(f"{op.kind}.{name} is {given}, but the kernel {kernel} has {len(kernel)} axes.")
+        else:
+            _positive(op, name, given)
+
+
+def _positive(op: object, name: str, numbers: Size) -> None:
+    if not numbers or min(numbers) < 1:
+        kind = getattr(op, "kind", "op")
+        raise SpecError(f"{kind}.{name} is {numbers if len(numbers) != 1 else numbers[0]}; it must be 1 or more.")

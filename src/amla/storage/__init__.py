@@ -1,0 +1,1 @@
+"""Where things are written down: the event log, and files."""

@@ -1,0 +1,1 @@
+"""One search: what it is, and the loop that runs it."""

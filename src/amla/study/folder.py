@@ -1,0 +1,137 @@
+"""A run folder: what a study writes, where, and what can be read back from it while it runs or afterwards."""
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from importlib import metadata, resources
+from pathlib import Path
+
+from amla import __version__
+from amla.storage.files import Files
+from amla.storage.records import Records
+from amla.study.resolve import FINAL, SEARCH
+from amla.study.study import Provenance, Study, StudyError, load, to_plain, to_yaml
+from amla.tasks.task import Task
+from amla.trials.history import History
+from amla.trials.progress import Progress
+
+STUDY, EVENTS, REPORT, BEST, WEIGHTS = (
+    "study.yaml",
+    "events.sqlite",
+    "report.html",
+    "best.arch.json",
+    "weights/best.safetensors",
+)
+LIBRARIES = ("numpy", "torch", "pydantic", "sqlalchemy", "safetensors")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder holds of a study."""
+
+    folder: Path
+    study: Study
+    search: History
+    final: History
+
+    def curves(self) -> dict[str, list[Progress]]:
+        """Return the learning curves there are, by phase and trial: "search/0"."""
+        files = Files(self.folder)
+        keys = [
+            f"{name}/{trial.id}" for name, past in ((SEARCH, self.search), (FINAL, self.final)) for trial in past.trials
+        ]
+        return {key: curve for key in keys if (curve := files.curve(key))}
+
+
+def read(folder: Path) -> Run:
+    """Return what `folder` holds, also while it is being written. Raises StudyError if it is no run folder."""
+    if not (folder / STUDY).is_file():
+        raise StudyError(
+            f"'{folder}' is no run: it has no {STUDY}. Name the folder that `amla search` or `amla run` wrote."
+        )
+    study = load(folder / STUDY)
+    if not (folder / EVENTS).is_file():
+        return Run(folder, study, History(), History())
+    with Records(folder / EVENTS, read_only=True) as records:
+        return Run(folder, study, records.history(SEARCH), records.history(FINAL))
+
+
+def prepare(folder: Path, study: Study, task: Task) -> Study:
+    """Make `folder` the run folder of `study`, or check that it is, and return the study with its provenance.
+
+    Raises StudyError if the folder holds another study, or one of other data.
+    """
+    whole = replace(study, provenance=provenance(task))
+    if study.provenance and study.provenance.data != task.dataset.fingerprint:
+        raise StudyError(
+            f"The study was written for data with the fingerprint {study.provenance.data}, but {study.data.source!r} "
+            f"now has {task.dataset.fingerprint}. Find the data it was written for, or delete its provenance."
+        )
+    path = folder / STUDY
+    if path.exists():
+        _check_same(folder, load(path), whole)
+        return load(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    Files(folder).write_text(STUDY, to_yaml(whole))
+    return whole
+
+
+def provenance(task: Task) -> Provenance:
+    """Return what a study is about to be run with."""
+    return Provenance(
+        data=task.dataset.fingerprint,
+        task=task.digest,
+        code=f"amla {__version__}, {_code_digest()}",
+        versions={"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
+        machine=f"{platform.system()} {platform.machine()}, {_cores()} cores",
+    )
+
+
+@contextmanager
+def records(folder: Path) -> Iterator[Records]:
+    """Yield the event log of a run folder, open for writing."""
+    with Records(folder / EVENTS) as log:
+        yield log
+
+
+def _check_same(folder: Path, held: Study, asked: Study) -> None:
+    if held.provenance and asked.provenance and held.provenance.data != asked.provenance.data:
+        raise StudyError(f"The data have changed since '{folder}' was begun. Name another folder with --run.")
+    one, other = _flat(to_plain(replace(held, provenance=None))), _flat(to_plain(replace(asked, provenance=None)))
+    keys = [key for key in one | other if one.get(key) != other.get(key)]
+    differing = [f"{key}: {one.get(key)} there, {other.get(key)} here" for key in keys]
+    if differing:
+        raise StudyError(
+            f"'{folder}' holds another study. Name another folder with --run, or delete it. They differ in\n  "
+            + "\n  ".join(differing)
+        )
+
+
+def _flat(plain: object, address: str = "") -> dict[str, object]:
+    if not isinstance(plain, dict):
+        return {address: plain}
+    parts = [_flat(part, f"{address}.{name}" if address else name) for name, part in plain.items()]
+    return {key: leaf for part in parts for key, leaf in part.items()}
+
+
+def _code_digest() -> str:
+    hashed = blake2b(digest_size=8)
+    root = Path(str(resources.files("amla")))
+    for path in sorted(root.rglob("*.py")):
+        hashed.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return hashed.hexdigest()
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

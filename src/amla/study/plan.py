@@ -1,0 +1,79 @@
+"""How long the legs of a study may be, under a limit of seconds: measured first, then counted.
+
+A rehearsal trains the first network for a few steps; how long the networks after it take follows from their counted
+costs. What networks those may be is asked of the algorithm itself, by answering it so that they are costly.
+"""
+
+from dataclasses import dataclass
+
+from amla.algorithms.protocol import Algorithm
+from amla.spec.architecture import Architecture, NodeId
+from amla.spec.costs import costs, macs, shapes, training_flops
+from amla.trials.history import History
+from amla.trials.trial import Measurement
+
+SEARCH_SHARE = 0.35  # of the seconds, for the search; the final training has the rest, less the reserve
+RESERVE_SHARE = 0.03  # for the final evaluation, and what was not foreseen
+REHEARSAL_STEPS = 20
+LEAST_STEPS = 10
+FORESEEN = 64  # trials at most that are asked for ahead
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a rehearsal has shown: floating-point operations of training a second, and seconds a trial besides."""
+
+    flops: float
+    overhead: float
+
+    def steps_a_second(self, macs: int, batch: int) -> float:
+        """Return how many steps a second a network of `macs` trains."""
+        return self.flops / training_flops(macs, batch)
+
+
+def first(algorithm: Algorithm) -> Architecture | None:
+    """Return the first network that an algorithm asks for: what a rehearsal trains."""
+    proposal = algorithm.ask(History())
+    return proposal.architecture if proposal else None
+
+
+def speed(rehearsed: Measurement) -> Speed:
+    """Return the speed that the measurement of a rehearsal shows."""
+    fitting = rehearsed.metrics["fit_seconds"]
+    flops = rehearsed.cost.flops if rehearsed.cost else 0.0
+    return Speed(flops / max(fitting, 1e-6), max(rehearsed.seconds - fitting, 0.0))
+
+
+def foreseen(algorithm: Algorithm) -> list[int]:
+    """Return the MACs of the networks an algorithm asks for if it is told that the dearest branches are the best."""
+    history, found = History(), []
+    while len(history) < FORESEEN and (proposal := algorithm.ask(history)):
+        found.append(costs(proposal.architecture).macs)
+        dear = _branch_macs(proposal.architecture)
+        statistics = {name: {i: float(dear.get(i, 0)) for i in nodes} for name, nodes in proposal.probes.items()}
+        history = history.asked(proposal)
+        history = history.told(len(history) - 1, Measurement({"accuracy": 0.5}, statistics))
+    return found
+
+
+def search_steps(seconds: float, spent: float, measured: Speed, networks: list[int], batch: int) -> int:
+    """Return the steps of each leg with which networks of so many MACs take the search's share of `seconds`."""
+    left = SEARCH_SHARE * seconds - spent - len(networks) * measured.overhead
+    return max(LEAST_STEPS, int(left * measured.flops / training_flops(sum(networks), batch)))
+
+
+def final_seconds(seconds: float, spent: float) -> float:
+    """Return what is left for the final training once the search has `spent` seconds."""
+    return seconds * (1 - RESERVE_SHARE) - spent
+
+
+def _branch_macs(architecture: Architecture) -> dict[NodeId, int]:
+    """Return, by address, the MACs of all nodes at it and under it."""
+    found, sums = shapes(architecture), dict[NodeId, int]()
+    for node in architecture:
+        cost = macs(node.op, found[node.inputs[0]] if node.inputs else (), found[node.id])
+        steps = node.id.split("/")
+        for depth in range(1, len(steps) + 1):
+            address = "/".join(steps[:depth])
+            sums[address] = sums.get(address, 0) + cost
+    return sums

@@ -1,0 +1,43 @@
+"""From a run to what its report shows."""
+
+from amla.reports.report import Report, Verdict
+from amla.study.folder import BEST, WEIGHTS, Run
+from amla.study.resolve import space_of, task_of
+from amla.study.result import Result, by_class, result, winner
+from amla.study.study import to_yaml
+from amla.tasks.dataset import Dataset
+
+
+def report(run: Run, dataset: Dataset) -> Report:
+    """Return what can be reported of a run so far, on the data that it was run on."""
+    found, best = result(run), winner(run)
+    provenance = run.study.provenance
+    tested = run.final.done[-1].measurement if found else None
+    trained = run.final.trials[0].proposal.architecture if len(run.final) else None
+    machine = {"machine": provenance.machine, "code": provenance.code} | provenance.versions if provenance else {}
+    return Report(
+        name=run.study.name,
+        history=run.search,
+        study=to_yaml(run.study),
+        verdict=_verdict(found) if found else None,
+        winner=best.id if best else None,
+        final=trained,
+        final_seconds=found.final_seconds if found else None,
+        curves=run.curves(),
+        notices=dataset.notices,
+        environment=machine | {"seed": str(run.study.seed), "device": _device(run)},
+        classes=by_class(tested, dataset.classes) if tested else {},
+        metric="accuracy",
+        template=space_of(run.study, task_of(run.study, dataset)).space.template,
+        run=str(run.folder),
+        files={"The network": f"{run.folder}/{BEST}", "Its weights": f"{run.folder}/{WEIGHTS}"} if found else {},
+    )
+
+
+def _verdict(found: Result) -> Verdict:
+    return Verdict(found.tested.accuracy, found.tested.low, found.tested.high, found.tested.examples)
+
+
+def _device(run: Run) -> str:
+    devices = {t.measurement.cost.device for t in (*run.search.done, *run.final.done) if t.measurement.cost}
+    return ", ".join(sorted(devices)) or "none yet"

@@ -1,0 +1,102 @@
+"""From the settings of a study to what runs: every name is looked up here, once."""
+
+import json
+from dataclasses import asdict, replace
+from importlib import import_module
+from pathlib import Path
+
+from amla.algorithms.fixed import Fixed
+from amla.algorithms.nac import Nac
+from amla.algorithms.protocol import Algorithm
+from amla.algorithms.random import RandomSearch
+from amla.backends.protocol import Backend
+from amla.evaluation.train import Training
+from amla.execution.work import Evaluate
+from amla.spaces.envelope import Envelope, envelope
+from amla.spec import text
+from amla.storage.files import Files
+from amla.study.study import FixedSettings, NacSettings, RandomSettings, Study, StudyError, from_plain, to_plain
+from amla.tasks.dataset import Dataset, split
+from amla.tasks.load import load
+from amla.tasks.task import Task
+from amla.trials.progress import Report
+from amla.trials.trial import Outcome, Trial
+
+BACKENDS = {"torch": "amla.backends.torch.backend:TorchBackend"}
+SEARCH, FINAL = "search", "final"  # the two histories of a study
+
+
+def task_of(study: Study, dataset: Dataset) -> Task:
+    """Return the task of a study: its data, split, and the recipe of the search."""
+    data = study.data
+    parts = split(dataset, validation=data.validation, test=data.test, seed=data.split_seed)
+    return Task(dataset, parts, study.recipe)
+
+
+def space_of(study: Study, task: Task) -> Envelope:
+    """Return the space of a study. Raises SpaceError."""
+    settings = {name: number for name, number in asdict(study.space).items() if name != "kind"}
+    return envelope(task.shape, task.classes, **settings)
+
+
+def algorithm_of(study: Study, space: Envelope, steps: int) -> Algorithm:
+    """Return the algorithm of a study, whose legs have `steps`. Raises StudyError."""
+    match study.algorithm:
+        case NacSettings() as nac:
+            settings = {name: number for name, number in asdict(nac).items() if name not in ("kind", "steps")}
+            return Nac(space, steps, seed=study.seed, **settings)
+        case RandomSettings(trials=trials):
+            return RandomSearch(space.space, steps, trials, study.seed)
+        case FixedSettings(architectures=files):
+            found = tuple(text.load(Path(file)) for file in files)
+            return Fixed(found, steps, (study.seed,), keep=False)
+
+
+def backend_of(study: Study) -> Backend:
+    """Return the backend of a study. Raises StudyError if its library is not installed."""
+    kind = study.backend.kind
+    module, name = BACKENDS[kind].split(":")
+    try:
+        found = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise StudyError(
+            f"The backend {kind!r} needs {error.name!r}; install it with: pip install 'amla[{kind}]'."
+        ) from None
+    backend: Backend = found(study.backend.device)
+    return backend
+
+
+def evaluation_of(study: Study, phase: str, task: Task, files: Files) -> Evaluate:
+    """Return what evaluates the trials of a phase.
+
+    In the final phase a proposal with a budget trains on all that is not test, and one without is scored on the test
+    part: `amla.algorithms.finish` makes one such proposal.
+    """
+    memory = getattr(study.executor, "memory", None)
+    training = Training(phase, backend_of(study), task, files, memory, study.trial_seconds)
+    if phase == SEARCH:
+        return training
+    final_task = task.with_recipe(study.final.recipe or study.recipe)
+    fitting = replace(training, task=final_task.final(), seconds=None)
+    testing = replace(training, task=final_task.test(), seconds=None)
+
+    def evaluate(trial: Trial, report: Report) -> Outcome:
+        return (fitting if trial.proposal.budget else testing)(trial, report)
+
+    return evaluate
+
+
+def work_config(study: Study, phase: str, folder: Path, data_dir: Path | None) -> str:
+    """Return what a worker process needs to know to evaluate the trials of a phase, as JSON."""
+    return json.dumps(
+        {"study": to_plain(study), "phase": phase, "folder": str(folder), "data_dir": data_dir and str(data_dir)}
+    )
+
+
+def evaluation_in_worker(config: str) -> Evaluate:
+    """Return what evaluates trials, in a worker process, from what `work_config` said."""
+    said = json.loads(config)
+    study = from_plain(said["study"])
+    data_dir = Path(said["data_dir"]) if said["data_dir"] else None
+    dataset = load(study.data.source, data_dir=data_dir, size=study.data.size)
+    return evaluation_of(study, said["phase"], task_of(study, dataset), Files(said["folder"]))

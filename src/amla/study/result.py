@@ -1,0 +1,79 @@
+"""What a study has found: the network it stands behind, its test accuracy with an interval, and what it cost."""
+
+from math import sqrt
+
+from amla.algorithms.protocol import best
+from amla.spec.architecture import Architecture
+from amla.spec.values import value
+from amla.study.folder import Run
+from amla.trials.trial import Measurement, Trial
+
+Z = 1.959964  # of the standard normal distribution, for 95 %
+
+
+@value
+class Tested:
+    """Accuracy on the test part: right ones of how many, and Wilson's 95 % interval."""
+
+    right: int
+    examples: int
+    accuracy: float
+    low: float
+    high: float
+
+
+@value
+class Result:
+    """What a finished study says."""
+
+    architecture: Architecture
+    tested: Tested
+    parameters: int
+    macs: int
+    peak_memory: int
+    steps: int
+    search_seconds: float
+    final_seconds: float
+
+
+def winner(run: Run) -> Trial | None:
+    """Return the trial of the search with the best validation metric."""
+    return best(run.search)
+
+
+def result(run: Run) -> Result | None:
+    """Return the result of a run, or None before its test."""
+    if not run.final.done or run.final.done[-1].proposal.budget:
+        return None
+    last = run.final.done[-1]
+    metrics = last.measurement.metrics
+    right, examples = round(metrics["accuracy"] * metrics["examples"]), int(metrics["examples"])
+    low, high = wilson(right, examples)
+    return Result(
+        architecture=last.proposal.architecture,
+        tested=Tested(right, examples, right / examples, low, high),
+        parameters=int(metrics["parameters"]),
+        macs=int(metrics["macs"]),
+        peak_memory=int(metrics["peak_memory"]),
+        steps=int(metrics["steps"]),
+        search_seconds=run.search.seconds,
+        final_seconds=run.final.seconds,
+    )
+
+
+def by_class(measurement: Measurement, classes: tuple[str, ...]) -> dict[str, tuple[int, int]]:
+    """Return right ones and examples of each class, where a measurement of the test part has them."""
+    metrics = measurement.metrics
+    return {
+        name: (int(metrics[f"right/{i}"]), int(metrics[f"examples/{i}"]))
+        for i, name in enumerate(classes)
+        if f"right/{i}" in metrics
+    }
+
+
+def wilson(right: int, examples: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share (Wilson 1927), which is sound near 0 and 1 and for few examples."""
+    share, square = right / examples, Z * Z / examples
+    middle = (share + square / 2) / (1 + square)
+    half = Z * sqrt(share * (1 - share) / examples + square / (4 * examples)) / (1 + square)
+    return max(0.0, middle - half), min(1.0, middle + half)

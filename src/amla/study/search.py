@@ -1,0 +1,222 @@
+"""A whole search: rehearse if time is limited, search, train the network found to the end, test it once.
+
+All that is decided on the way is a function of what the store holds, so a search that was cut off at any moment goes
+on as if it had not been.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from amla.algorithms.finish import Finish, tested
+from amla.algorithms.fixed import Fixed
+from amla.algorithms.paced import Paced
+from amla.algorithms.protocol import Algorithm
+from amla.execution.inline import InlineExecutor
+from amla.execution.local import LocalExecutor
+from amla.execution.work import Work
+from amla.spaces.envelope import Envelope
+from amla.spec.architecture import Architecture
+from amla.spec.costs import costs, training_flops
+from amla.spec.text import to_json
+from amla.storage.files import Files
+from amla.study import plan
+from amla.study.resolve import FINAL, SEARCH, algorithm_of, evaluation_of, space_of, work_config
+from amla.study.run import Executor, Limit, Store, run
+from amla.study.study import Inline, Local, Study, StudyError
+from amla.tasks.task import Task
+from amla.trials.history import History
+from amla.trials.progress import Progress
+from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Trial, TrialId
+
+REHEARSAL = "rehearsal"
+
+
+class Listener(Protocol):
+    """Who is told how a search goes."""
+
+    def expects(self, flops: Mapping[str, float]) -> None:
+        """Hear the floating-point operations of training that each phase is expected to take."""
+
+    def begins(self, phase: str, history: History) -> None:
+        """Hear that a phase begins, or goes on from `history`."""
+
+    def asked(self, phase: str, trial: Trial) -> None:
+        """Hear that a trial begins."""
+
+    def progress(self, phase: str, progress: Progress) -> None:
+        """Hear how far a trial is."""
+
+    def told(self, phase: str, trial: Trial) -> None:
+        """Hear that a trial is over."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """One study with all it needs to run."""
+
+    study: Study
+    task: Task
+    store: Store
+    files: Files
+    folder: Path
+    listener: Listener
+    data_dir: Path | None = None
+
+    def run(self) -> None:
+        """Run the study to its end, from wherever it was cut off. Raises StudyError where nothing could be trained."""
+        space = space_of(self.study, self.task)
+        steps, speed = self._steps(space)
+        algorithm = algorithm_of(self.study, space, steps)
+        self.listener.expects(self._flops(plan.foreseen(algorithm), steps, speed))
+        searched = self._phase(SEARCH, algorithm, self._search_limit())
+        winner = algorithm.recommend(searched)
+        if winner is None:
+            raise StudyError(_why_nothing(searched))
+        self.listener.expects({FINAL: self._flops([costs(winner).macs], steps, speed)[FINAL]})
+        trained = self._phase(FINAL, self._final(winner, searched, speed), Limit())
+        if not trained.done or not tested(trained):
+            raise StudyError(_why_nothing(trained))
+        self.files.save_weights("best", self.files.load(f"{FINAL}/{trained.done[-1].proposal.start}"))
+
+    def _steps(self, space: Envelope) -> tuple[int, plan.Speed | None]:
+        """Return the steps of a leg of the search, and the speed that a rehearsal shows if one was needed."""
+        study, given = self.study, self.study.algorithm.steps
+        if study.limit.seconds is None:
+            return given or 0, None
+        algorithm = algorithm_of(study, space, plan.LEAST_STEPS)
+        rehearsed = self._rehearse(algorithm)
+        speed = plan.speed(rehearsed)
+        macs = plan.foreseen(algorithm)
+        planned = plan.search_steps(study.limit.seconds, rehearsed.seconds, speed, macs, self._batch)
+        return given or planned, speed
+
+    def _rehearse(self, algorithm: Algorithm) -> Measurement:
+        first = plan.first(algorithm)
+        if first is None:
+            raise StudyError("The space has no network to begin with; loosen its constraint.")
+        fixed = Fixed((first,), plan.REHEARSAL_STEPS, (self.study.seed,), keep=False)
+        history = self._phase(REHEARSAL, fixed, Limit())
+        if not history.done:
+            raise StudyError(_why_nothing(history))
+        return history.done[-1].measurement
+
+    def _search_limit(self) -> Limit:
+        limit = self.study.limit
+        if limit.seconds is None:
+            return limit
+        workers = self.study.executor.workers if isinstance(self.study.executor, Local) else 1
+        return Limit(limit.trials, limit.seconds * plan.SEARCH_SHARE * workers)
+
+    def _final(self, winner: Architecture, searched: History, speed: plan.Speed | None) -> Algorithm:
+        study = self.study
+        if study.final.steps is not None or speed is None:
+            return Finish(Fixed((winner,), study.final.steps or 0, (study.seed,)))
+        spent = self.store.history(REHEARSAL).seconds + searched.seconds
+        left = plan.final_seconds(study.limit.seconds or 0.0, spent)
+        return Finish(Paced(winner, left, speed.steps_a_second(costs(winner).macs, self._batch), study.seed))
+
+    def _flops(self, macs: list[int], steps: int, speed: plan.Speed | None) -> dict[str, float]:
+        searching = training_flops(sum(macs), steps * self._batch)
+        if self.study.final.steps is None and speed is not None:
+            left = plan.final_seconds(self.study.limit.seconds or 0.0, searching / speed.flops)
+            return {SEARCH: searching, FINAL: left * speed.flops}
+        return {
+            SEARCH: searching,
+            FINAL: training_flops(max(macs, default=0), (self.study.final.steps or 0) * self._batch),
+        }
+
+    @property
+    def _batch(self) -> int:
+        return min(self.study.recipe.batch, len(self.task.parts.train.labels))
+
+    def _phase(self, name: str, algorithm: Algorithm, limit: Limit) -> History:
+        self.listener.begins(name, self.store.history(name))
+        with executor(self, name) as running:
+            return run(name, algorithm, running, _Heard(self, algorithm), limit)
+
+
+@contextmanager
+def executor(search: Search, phase: str) -> Iterator[Executor]:
+    """Yield what runs the trials of a phase, and end its workers."""
+    report = _Curves(search, phase)
+    match search.study.executor:
+        case Inline():
+            yield InlineExecutor(evaluation_of(search.study, phase, search.task, search.files), report)
+        case Local() as local:
+            config = work_config(search.study, phase, search.folder, search.data_dir)
+            with LocalExecutor(
+                Work("amla.study.resolve:evaluation_in_worker", config),
+                workers=local.workers if phase == SEARCH else 1,
+                threads=local.threads,
+                seconds=_killing(search.study.trial_seconds) if phase == SEARCH else None,
+                memory=local.memory,
+                report=report,
+                logs=search.folder / "logs",
+            ) as running:
+                yield running
+
+
+def _killing(seconds: float | None) -> float | None:
+    """Return after how long a worker is killed whose trial has not stopped by itself after `seconds`."""
+    return None if seconds is None else 1.2 * seconds + 10
+
+
+@dataclass
+class _Curves:
+    """Writes what trials report into their curves, and tells the listener."""
+
+    search: Search
+    phase: str
+    begun: set[TrialId] = field(default_factory=set)
+
+    def __call__(self, progress: Progress) -> None:
+        key, files = f"{self.phase}/{progress.trial}", self.search.files
+        if progress.trial not in self.begun:  # lines written after the checkpoint it goes on from
+            files.start_curve(key, step=progress.step - 1)
+            self.begun.add(progress.trial)
+        files.append_curve(key, progress)
+        self.search.listener.progress(self.phase, progress)
+
+
+@dataclass
+class _Heard:
+    """The search's store, which tells the listener what is written, and acts on it.
+
+    `best.arch.json` follows what the algorithm recommends; the weights of a leg go once the next leg is told.
+    """
+
+    search: Search
+    algorithm: Algorithm
+    known: History = field(default_factory=History)
+
+    def history(self, study: str) -> History:
+        self.known = self.search.store.history(study)
+        for trial in self.known.running:
+            self.search.listener.asked(study, trial)
+        return self.known
+
+    def asked(self, study: str, proposal: Proposal) -> None:
+        self.search.store.asked(study, proposal)
+        self.known = self.known.asked(proposal)
+        self.search.listener.asked(study, self.known.trials[-1])
+
+    def told(self, study: str, trial_id: TrialId, outcome: Outcome) -> None:
+        self.search.store.told(study, trial_id, outcome)
+        self.known = self.known.told(trial_id, outcome)
+        trial = self.known[trial_id]
+        self.search.listener.told(study, trial)
+        if study == SEARCH and (best := self.algorithm.recommend(self.known)):
+            self.search.files.write_text("best.arch.json", to_json(best, indent=1) + "\n")
+        if study == FINAL and trial.proposal.budget and trial.proposal.start is not None:
+            self.search.files.drop(f"{study}/{trial.proposal.start}")
+
+
+def _why_nothing(history: History) -> str:
+    """Say why a phase has nothing to show."""
+    if not len(history):
+        return "The search proposed no network; loosen the space's constraint."
+    reasons = {f"trial {t.id}: {t.outcome.message}" for t in history.failed if isinstance(t.outcome, Failure)}
+    return "No network could be trained:\n" + "\n".join(sorted(reasons))

@@ -1,0 +1,212 @@
+"""A study: what is searched, where, how, and for how long. One YAML file is one value, checked whole before it runs."""
+
+import json
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+
+from amla.spec.text import explain, plain_yaml
+from amla.spec.values import SpecError, value
+from amla.study.run import Limit
+from amla.tasks.recipe import Recipe
+
+
+class StudyError(ValueError):
+    """A study that cannot be run as it is written."""
+
+
+@value
+class Data:
+    """Which data, and how they are divided: a built-in name or a path, and shares for the parts that it lacks."""
+
+    source: str
+    validation: float = 0.1
+    test: float = 0.2
+    split_seed: int = 0
+    size: tuple[int, ...] | None = None
+
+
+@value
+class EnvelopeSettings:
+    """The space of EnvelopeNets; see `amla.spaces.envelope.envelope`."""
+
+    kind: Literal["envelope"] = field(default="envelope", kw_only=True)
+    width: int = 32
+    stem_stride: int = 1
+    cells: tuple[int, ...] = (2, 2)
+    max_cells: tuple[int, ...] = (6, 6)
+    branches: tuple[str, ...] = ("1x1", "3x3", "3x3sep", "5x5", "5x5sep", "7x7sep")
+    skips: Literal["add", "concat", "none"] = "add"
+    dropout: float = 0.0
+    head_dropout: float = 0.2
+
+
+@value
+class NacSettings:
+    """NAC; see `amla.algorithms.nac.Nac`. `steps` None: as many as the study's limit of seconds allows."""
+
+    kind: Literal["nac"] = field(default="nac", kw_only=True)
+    iterations: int = 5
+    steps: int | None = None
+    statistic: str = "msss"
+    quota: int = 6
+    share: float = 1 / 3
+    skip_share: float = 0.5
+
+
+@value
+class RandomSettings:
+    """Random search over `trials` architectures. `steps` None: as many as the limit of seconds allows."""
+
+    kind: Literal["random"] = field(default="random", kw_only=True)
+    trials: int = 10
+    steps: int | None = None
+
+
+@value
+class FixedSettings:
+    """No search: the architectures in these files, each trained for `steps`."""
+
+    kind: Literal["fixed"] = field(default="fixed", kw_only=True)
+    architectures: tuple[str, ...]
+    steps: int | None = None
+
+
+@value
+class Final:
+    """The final training, on all that is not test. `steps` None: as many as the limit of seconds allows."""
+
+    steps: int | None = None
+    recipe: Recipe | None = None  # None: the recipe of the search
+
+
+@value
+class Inline:
+    """Trials run one after another in the process that runs the study."""
+
+    kind: Literal["inline"] = field(default="inline", kw_only=True)
+
+
+@value
+class Local:
+    """Trials run in worker processes on this machine; `memory` bounds the bytes of each."""
+
+    kind: Literal["local"] = field(default="local", kw_only=True)
+    workers: int = 2
+    threads: int | None = None
+    memory: int | None = None
+
+
+@value
+class Torch:
+    """PyTorch, on `device` (None: the best there is)."""
+
+    kind: Literal["torch"] = field(default="torch", kw_only=True)
+    device: str | None = None
+
+
+@value
+class Provenance:
+    """What a study was run with: written into the run's study.yaml, and checked when that is run again."""
+
+    data: str
+    task: str
+    code: str
+    versions: dict[str, str]
+    machine: str
+
+
+SpaceSettings = EnvelopeSettings
+AlgorithmSettings = Annotated[NacSettings | RandomSettings | FixedSettings, Field(discriminator="kind")]
+ExecutorSettings = Annotated[Inline | Local, Field(discriminator="kind")]
+BackendSettings = Torch
+
+
+@value
+class Study:
+    """Everything that determines a search."""
+
+    name: str
+    data: Data
+    recipe: Recipe = Recipe()
+    space: SpaceSettings = EnvelopeSettings()
+    algorithm: AlgorithmSettings = NacSettings()
+    final: Final = Final()
+    backend: BackendSettings = Torch()
+    executor: ExecutorSettings = Inline()
+    limit: Limit = Limit()
+    trial_seconds: float | None = None
+    seed: int = 0
+    provenance: Provenance | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit.seconds is None:
+            for place, steps in (("algorithm.steps", self.algorithm.steps), ("final.steps", self.final.steps)):
+                if steps is None:
+                    raise StudyError(f"{place} is not given, and neither is limit.seconds; one of them must be.")
+
+
+_study = TypeAdapter(Study)
+
+
+def from_yaml(text: str) -> Study:
+    """Return the study that `text` describes. Raises StudyError, which says where it breaks which rule."""
+    try:
+        plain = plain_yaml(text)
+    except SpecError as error:
+        raise StudyError(str(error)) from None
+    return from_plain(plain)
+
+
+def from_plain(plain: Any) -> Study:
+    """Return the study that plain values (dicts, lists, numbers) describe. Raises StudyError."""
+    try:
+        return _study.validate_json(json.dumps(plain))
+    except ValidationError as error:
+        raise StudyError(explain(error)) from None
+    except TypeError as error:
+        raise StudyError(f"This is no study: {error}.") from None
+
+
+def to_plain(study: Study) -> dict[str, Any]:
+    """Return a study as plain values."""
+    plain: dict[str, Any] = _study.dump_python(study, mode="json")
+    return plain
+
+
+def to_yaml(study: Study) -> str:
+    """Return a study as YAML, every setting written out."""
+    return yaml.safe_dump(to_plain(study), sort_keys=False, width=100)
+
+
+def load(path: Path) -> Study:
+    """Read a study from a file. Raises StudyError, naming the file."""
+    try:
+        return from_yaml(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(f"There is no study '{path}'.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"'{path}' cannot be read: {error}.") from None
+    except StudyError as error:
+        raise StudyError(f"'{path}' is no study that can be run:\n{error}") from None
+
+
+def changed(study: Study, settings: list[str]) -> Study:
+    """Return `study` with settings such as "recipe.batch=128" changed. Raises StudyError, naming the setting."""
+    plain = to_plain(study)
+    for setting in settings:
+        address, equals, text = setting.partition("=")
+        *path, last = address.strip().split(".")
+        place: Any = plain
+        for step in path:
+            place = place.get(step) if isinstance(place, dict) else None
+        if not equals or not isinstance(place, dict) or last not in place:
+            known = ", ".join(place) if isinstance(place, dict) else ", ".join(plain)
+            raise StudyError(
+                f"--set {setting!r} changes nothing: write ADDRESS=VALUE, where the address may be {known}."
+            )
+        place[last] = plain_yaml(text)
+    return from_plain(plain)

@@ -1,0 +1,1 @@
+"""What a network is to learn: datasets, and the tasks made of them."""

@@ -1,0 +1,154 @@
+"""A dataset of labelled images in memory, and how it is divided for training, validation and test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class DataError(ValueError):
+    """A dataset that cannot be used as it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Images with their labels.
+
+    `inputs` is (n, height, width, channels), uint8, C-contiguous, read-only and memory-mapped where it comes from the
+    cache; `labels` is (n,), int64, each at least 0 and less than the number of classes.
+    """
+
+    inputs: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A dataset as its source divides it.
+
+    `fingerprint` is a hex digest of the source's files, the same on every machine. `validation` and `test` are None
+    where the source has none. `notices` is what a user should be told about how the data were read.
+    """
+
+    name: str
+    fingerprint: str
+    classes: tuple[str, ...]
+    train: Examples
+    validation: Examples | None
+    test: Examples | None
+    notices: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example as networks take it: (channels, height, width)."""
+        *spatial, channels = self.train.inputs.shape[1:]
+        return (channels, *spatial)
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """A dataset divided in three: to train on, to choose by, and to report on."""
+
+    train: Examples
+    validation: Examples
+    test: Examples
+
+
+def split(dataset: Dataset, *, validation: float = 0.1, test: float = 0.2, seed: int = 0) -> Parts:
+    """Divide a dataset; parts that its source gives are kept, what is missing is carved from its training examples.
+
+    `validation` and `test` are shares of the source's training examples, and matter only where that part is carved.
+    Every class gives its share, rounded, but at least one example to validation (and to test, where it has three or
+    more). Which ones depends on `seed` and on nothing else, on every machine and with every version of numpy. Arrays
+    stay memory-mapped where nothing is carved; carving copies the images of the parts it makes into memory.
+    Raises DataError for shares and seeds that make no sense, and for a class that would be missing from training or
+    from validation.
+    """
+    validation_share = 0.0 if dataset.validation else _checked_share("validation", validation)
+    test_share = 0.0 if dataset.test else _checked_share("test", test)
+    if validation_share + test_share >= 1:
+        raise DataError(
+            f"validation is {validation!r} and test is {test!r}, which leaves nothing to train on. "
+            "Choose shares that add up to less than 1."
+        )
+    _check_classes(dataset)
+    chosen_validation, chosen_test = _carve(dataset, validation_share, test_share, seed)
+    if not dataset.test and not len(chosen_test):
+        raise DataError(
+            f"{dataset.name!r} has no test part, and 2 or fewer examples of each class: none is left to test on. "
+            "Add examples, or a test part."
+        )
+    rest = np.ones(len(dataset.train.labels), dtype=np.bool_)
+    rest[chosen_validation] = rest[chosen_test] = False
+    return Parts(
+        train=dataset.train if rest.all() else _taken(dataset.train, np.flatnonzero(rest)),
+        validation=dataset.validation or _taken(dataset.train, chosen_validation),
+        test=dataset.test or _taken(dataset.train, chosen_test),
+    )
+
+
+def shuffled_by_class(labels: NDArray[np.int64], *, seed: int) -> dict[int, NDArray[np.int64]]:
+    """For every label that occurs, in ascending order, the positions of its examples in a random order fixed by `seed`.
+
+    Raises DataError for a negative seed.
+    """
+    if seed < 0:
+        raise DataError(f"the seed of a split is {seed}, but must be 0 or more. Choose another seed.")
+    present, counts = np.unique(labels, return_counts=True)
+    groups = np.split(np.argsort(labels, kind="stable"), np.cumsum(counts)[:-1])
+    orders = {}
+    for label, positions in zip(present.tolist(), groups, strict=True):
+        # numpy promises that the raw stream of a bit generator never changes; of Generator.permutation it does not.
+        keys = np.random.PCG64((seed, label)).random_raw(len(positions))
+        orders[label] = positions[np.argsort(keys, kind="stable")]
+    return orders
+
+
+def _checked_share(name: str, share: float) -> float:
+    if not 0 < share < 1:
+        raise DataError(
+            f"{name} is {share!r}, but must be more than 0 and less than 1: it is the share of the training "
+            f"examples set apart for {name}. 0.1 is one in ten."
+        )
+    return share
+
+
+def _check_classes(dataset: Dataset) -> None:
+    enough, purpose = (1, "to train on") if dataset.validation else (2, "to train and to validate on, one each")
+    for name, found in zip(dataset.classes, _occurrences(dataset, dataset.train), strict=True):
+        if found < enough:
+            raise DataError(
+                f"class {name!r} of {dataset.name!r} has {found} training example{'s' * (found != 1)}, but {enough} "
+                f"or more are needed {purpose}. Add some, or leave the class out."
+            )
+    given = dataset.validation or dataset.train
+    for name, found in zip(dataset.classes, _occurrences(dataset, given), strict=True):
+        if not found:
+            raise DataError(
+                f"class {name!r} of {dataset.name!r} has no example in its validation part. Add some, or remove that "
+                "part: it is then carved from the training examples."
+            )
+
+
+def _occurrences(dataset: Dataset, examples: Examples) -> list[int]:
+    occurrences: list[int] = np.bincount(examples.labels, minlength=len(dataset.classes)).tolist()
+    return occurrences
+
+
+def _carve(dataset: Dataset, validation: float, test: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions in `dataset.train` for validation and for test, ascending; a share of 0 takes none."""
+    chosen: tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]] = ([], [])
+    for order in shuffled_by_class(dataset.train.labels, seed=seed).values():
+        for_validation = max(1, round(len(order) * validation)) if validation else 0
+        kept = 1 + min(for_validation, 1)
+        for_test = min(max(1, round(len(order) * test)), len(order) - kept) if test else 0
+        for_validation = min(for_validation, len(order) - for_test - 1)
+        chosen[0].append(order[for_test : for_test + for_validation])
+        chosen[1].append(order[:for_test])
+    return np.sort(np.concatenate(chosen[0])), np.sort(np.concatenate(chosen[1]))
+
+
+def _taken(examples: Examples, positions: NDArray[np.int64]) -> Examples:
+    return Examples(np.ascontiguousarray(examples.inputs[positions]), examples.labels[positions])

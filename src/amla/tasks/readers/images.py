@@ -1,0 +1,185 @@
+"""Encoded images (PNG, JPEG, BMP, GIF, WebP) decoded to arrays of one shape; unreadable ones are left out by name."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amla.tasks.readers.resizing import fitted, resizing_notices
+from amla.tasks.readers.source import Chunk, Contents, Part, Size, Stream, unreadable_notice
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+_GREY_MODES = ("1", "L", "LA", "La")
+_BATCH = 256
+_BATCH_BYTES = 32 * 2**20
+_THREADS = min(8, os.cpu_count() or 1)
+_THREADS_PAY_FROM = 128 * 128  # pixels; smaller images cost threads more waiting for each other than decoding
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One encoded image, as a file or as bytes (None where the source has none); `name` is for messages."""
+
+    name: str
+    data: Path | bytes | None
+
+
+@dataclass(frozen=True, eq=False)
+class Album:
+    """One part of a dataset: labels (n,), and n pictures in the same order, in batches of at most so many."""
+
+    labels: NDArray[np.int64]
+    batches: Callable[[int], Iterator[Sequence[Picture]]]
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What the pictures have in common, by their headers."""
+
+    sizes: Counter[Size]
+    grey: bool
+
+
+def contents(
+    address: str,
+    albums: Mapping[Part, Album],
+    *,
+    size: Size | None,
+    classes: tuple[str, ...],
+    notices: tuple[str, ...] = (),
+) -> Contents:
+    """The dataset that these pictures make.
+
+    Reads the header of every picture. All become grey (1 channel) where all are grey, else RGB, without transparency;
+    all get `size`, or the size that most have. Raises DataError where too many cannot be read.
+    """
+    survey = _surveyed(address, albums)
+    height, width = size or survey.sizes.most_common(1)[0][0]
+    shape = (height, width, 1 if survey.grey else 3)
+    threads = _THREADS if _typical_pixels(survey) >= _THREADS_PAY_FROM else 1
+    return Contents(
+        address=address,
+        classes=classes,
+        shape=shape,
+        parts={
+            part: Stream(len(album.labels), partial(_chunks, album, shape, threads)) for part, album in albums.items()
+        },
+        notices=notices + resizing_notices(survey.sizes, (height, width)),
+    )
+
+
+def _surveyed(address: str, albums: Mapping[Part, Album]) -> _Survey:
+    sizes: Counter[Size] = Counter()
+    grey = True
+    unreadable: list[str] = []
+    for album in albums.values():
+        for batch, headers in _worked_through(album, _header, count=_BATCH, threads=1):
+            for picture, header in zip(batch, headers, strict=True):
+                if header is None:
+                    unreadable.append(picture.name)
+                else:
+                    sizes[header[0]] += 1
+                    grey = grey and header[1]
+    if unreadable:
+        unreadable_notice(unreadable, sum(len(album.labels) for album in albums.values()), address)
+    return _Survey(sizes, grey)
+
+
+def _typical_pixels(survey: _Survey) -> float:
+    pixels = sum(height * width * count for (height, width), count in survey.sizes.items())
+    return pixels / survey.sizes.total()
+
+
+def _chunks(album: Album, shape: tuple[int, int, int], threads: int) -> Iterator[Chunk]:
+    start = 0
+    count = max(1, min(_BATCH, _BATCH_BYTES // (shape[0] * shape[1] * shape[2])))
+    for batch, images in _worked_through(album, partial(_pixels, shape), count=count, threads=threads):
+        readable = [image for image in images if image is not None]
+        kept = np.array([image is not None for image in images], dtype=np.bool_)
+        yield Chunk(
+            np.stack(readable) if readable else np.empty((0, *shape), dtype=np.uint8),
+            album.labels[start : start + len(batch)][kept],
+            tuple(picture.name for picture, image in zip(batch, images, strict=True) if image is None),
+        )
+        start += len(batch)
+
+
+def _worked_through(
+    album: Album, work: Callable[[Image.Image], _Result], *, count: int, threads: int
+) -> Iterator[tuple[Sequence[Picture], list[_Result | None]]]:
+    """Batches of pictures with what `work` makes of each; None for those that cannot be read."""
+    with ThreadPoolExecutor(threads) as pool:
+        apply: Callable[..., Iterator[_Result | None]] = pool.map if threads > 1 else map
+        for batch in album.batches(count):
+            with _only_bombs_matter():
+                results = list(apply(partial(_attempt, work), batch))
+            yield batch, results
+
+
+@contextmanager
+def _only_bombs_matter() -> Iterator[None]:
+    """Pillow warns of images of absurd size, which must not be decoded, and of much else, which is of no interest."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def _attempt(work: Callable[[Image.Image], _Result], picture: Picture) -> _Result | None:
+    from PIL import Image
+
+    if picture.data is None:
+        return None
+    stream = BytesIO(picture.data) if isinstance(picture.data, bytes) else picture.data
+    try:
+        with Image.open(stream, formats=_FORMATS) as image:
+            return work(image)
+    except MemoryError:
+        raise
+    except Exception:  # decoders given damaged bytes raise nearly anything: OSError, SyntaxError, IndexError, ...
+        return None
+
+
+def _header(image: Image.Image) -> tuple[Size, bool]:
+    """((height, width), whether it is grey)."""
+    return (image.height, image.width), _is_grey(image)
+
+
+def _is_grey(image: Image.Image) -> bool:
+    if image.mode == "P":
+        palette = image.getpalette("RGB") or []
+        return palette[0::3] == palette[1::3] == palette[2::3]
+    return image.mode in _GREY_MODES or _is_deep(image)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether it has 16 bits of grey to a pixel; Pillow calls this I, I;16 or I;16B by its version."""
+    return image.mode.startswith("I")
+
+
+def _pixels(shape: tuple[int, int, int], image: Image.Image) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    if _is_deep(image):  # Pillow's own conversion would cut everything off at 255
+        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    image = image.convert("L" if shape[2] == 1 else "RGB")
+    return np.asarray(fitted(image, shape[:2])).reshape(shape)

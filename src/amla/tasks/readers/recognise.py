@@ -1,0 +1,55 @@
+"""Tells which kind of source a path is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from amla.tasks.dataset import DataError
+from amla.tasks.readers import cifar, folders, idx, npz, parquet
+from amla.tasks.readers.source import Source, listed
+
+KINDS = (
+    "a folder of images with a folder for each class (CLASS/*.png), or the same under train, validation and test",
+    "a folder of parquet files with images and labels (train-*.parquet, validation-*.parquet, test-*.parquet)",
+    "a folder of IDX files (train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz)",
+    "an .npz file with x_train and y_train, or images and labels",
+    f"the binary version of CIFAR-10 (data_batch_1.bin and so on, or {cifar.ARCHIVE})",
+)
+
+
+def find(root: Path) -> Source:
+    """The source that a file or folder is; or that the only folder in it is, if that has data files.
+
+    Raises DataError where it is none, saying what there is and what would be understood.
+    """
+    folder = _only_folder(root)
+    source = _of_files(root) or (_of_files(folder) if folder else None) or folders.find(root)
+    if source is None:
+        raise DataError(
+            f"{str(root)!r} is no dataset that can be read: it is {_description(root)}. "
+            f"Expected one of these: {'; '.join(KINDS)}."
+        )
+    return source
+
+
+def _only_folder(root: Path) -> Path | None:
+    entries = root.iterdir() if root.is_dir() else ()
+    inside = [entry for entry in entries if entry.name[0] != "." and entry.is_dir()]
+    return inside[0] if len(inside) == 1 else None
+
+
+def _of_files(root: Path) -> Source | None:
+    return npz.find(root) or parquet.find(root) or idx.find(root) or cifar.find(root)
+
+
+def _description(root: Path) -> str:
+    if not root.is_dir():
+        return f"a file of kind {root.suffix!r}" if root.suffix else "a file without a suffix"
+    entries = sorted(root.iterdir())
+    kinds = Counter(entry.suffix or "no suffix" for entry in entries if entry.is_file())
+    found = [f"{count:,} file{'s' * (count != 1)} ({kind})" for kind, count in sorted(kinds.items())]
+    inside = [entry.name for entry in entries if entry.is_dir()]
+    if inside:
+        found.append(f"{len(inside):,} folder{'s' * (len(inside) != 1)} without images ({listed(inside, 3)})")
+    return f"a folder with {listed(found)}" if found else "an empty folder"

@@ -1,0 +1,52 @@
+"""Bringing images to one size, and telling the user of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amla.tasks.readers.source import Size
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+def fitted(image: Image.Image, size: Size) -> Image.Image:
+    """A Pillow image stretched to (height, width), bilinear and without aliasing; the same one where it fits."""
+    from PIL import Image
+
+    height, width = size
+    if image.size == (width, height):
+        return image
+    return image.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def resized(images: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """Images (k, height, width, channels) with 1 channel or 3, each `fitted` to (height, width)."""
+    from PIL import Image
+
+    if images.shape[1:3] == size:
+        return images
+    result = np.empty((len(images), *size, images.shape[3]), dtype=np.uint8)
+    for target, image in zip(result, images, strict=True):
+        picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+        target[:] = np.asarray(fitted(picture, size)).reshape(target.shape)
+    return result
+
+
+def resizing_notices(sizes: Mapping[Size, int], target: Size) -> tuple[str, ...]:
+    """One sentence where images of these sizes (with how many have each) do not all have the target size."""
+    others = sum(count for size, count in sizes.items() if size != target)
+    if not others:
+        return ()
+    height, width = target
+    if len(sizes) == 1:
+        ((only_height, only_width),) = sizes
+        return (f"Images of {only_height}x{only_width} pixels were resized to {height}x{width}.",)
+    return (
+        f"Images of {len(sizes)} sizes were resized to {height}x{width}: "
+        f"{others:,} of {sum(sizes.values()):,} had another size.",
+    )

@@ -1,0 +1,94 @@
+"""What readers hand over: which files a dataset is made of, and its examples in chunks, decoded when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amla.tasks.dataset import DataError
+
+Part = Literal["train", "validation", "test"]
+Size = tuple[int, int]  # height, width
+
+_PARTS: dict[str, Part] = {
+    "train": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Some examples in order: images (k, height, width, channels), labels (k,), and the names of unreadable images."""
+
+    inputs: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """One part of a dataset: how many examples it has (unreadable ones included), and its chunks from the start."""
+
+    count: int
+    chunks: Callable[[], Iterator[Chunk]]
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """All of a dataset, not yet decoded. `shape` is that of one image: (height, width, channels)."""
+
+    address: str
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    parts: Mapping[Part, Stream]
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A dataset that was recognised by its file names; nothing of it has been read.
+
+    `files` are all that its examples depend on, in or under `root`. `read` opens them; its argument is the size that
+    images shall have, or None for their own. `classes` replaces the class names that the files give, and
+    `fingerprint` the digest of the files, where there are none.
+    """
+
+    name: str
+    root: Path
+    files: tuple[Path, ...]
+    read: Callable[[Size | None], Contents]
+    classes: tuple[str, ...] | None = None
+    fingerprint: str | None = None
+
+
+def part_called(name: str) -> Part | None:
+    """The part of a dataset that a folder or a file prefix of this name holds; None for any other name."""
+    return _PARTS.get(name.lower())
+
+
+def listed(names: list[str] | tuple[str, ...], most: int = 5) -> str:
+    """Names for a message, comma-separated; past the first few only how many there are."""
+    hidden = len(names) - most
+    return ", ".join(names[:most]) + (f" and {hidden:,} more" if hidden > 0 else "")
+
+
+def unreadable_notice(names: list[str], count: int, address: str) -> str:
+    """What to tell the user about images that could not be read, out of `count`.
+
+    Raises DataError where they are so many that leaving them out would give another dataset.
+    """
+    found = f"{len(names):,} of {count:,} images"
+    if len(names) * 100 < count:
+        return f"{found} could not be read and were left out: {listed(names)}."
+    raise DataError(
+        f"{found} in {address!r} cannot be read: {listed(names)}. Fewer than 1 in 100 would "
+        "be left out; so many must be restored or deleted."
+    )

@@ -1,0 +1,137 @@
+"""How a network is trained: optimiser, schedule, augmentation. The same for every candidate of a comparison."""
+
+from dataclasses import field
+from math import cos, pi
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from amla.spec.values import SpecError, value
+
+
+@value
+class Sgd:
+    """Stochastic gradient descent with momentum; `rate` is the highest learning rate of the schedule."""
+
+    kind: Literal["sgd"] = field(default="sgd", kw_only=True)
+    rate: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = True
+
+
+@value
+class AdamW:
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    kind: Literal["adamw"] = field(default="adamw", kw_only=True)
+    rate: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+
+
+@value
+class Constant:
+    """One learning rate throughout, after a linear warm-up over the fraction `warm_up` of the horizon."""
+
+    kind: Literal["constant"] = field(default="constant", kw_only=True)
+    warm_up: float = 0.0
+
+
+@value
+class Cosine:
+    """Half a cosine down to the fraction `final`, after a linear warm-up over the fraction `warm_up`."""
+
+    kind: Literal["cosine"] = field(default="cosine", kw_only=True)
+    warm_up: float = 0.05
+    final: float = 0.0
+
+
+@value
+class OneCycle:
+    """Linear from the fraction `start` up to 1 at `peak`, then linear down to `final` (Smith and Topin 2018)."""
+
+    kind: Literal["one_cycle"] = field(default="one_cycle", kw_only=True)
+    peak: float = 0.25
+    start: float = 0.2
+    final: float = 0.0
+
+
+@value
+class Steps:
+    """Times `factor` at each of the fractions `at`, after a linear warm-up over the fraction `warm_up`."""
+
+    kind: Literal["steps"] = field(default="steps", kw_only=True)
+    at: tuple[float, ...] = (0.5, 0.75)
+    factor: float = 0.1
+    warm_up: float = 0.0
+
+
+Optimiser = Annotated[Sgd | AdamW, Field(discriminator="kind")]
+Schedule = Annotated[Constant | Cosine | OneCycle | Steps, Field(discriminator="kind")]
+
+
+@value
+class Augment:
+    """Random changes of training inputs: mirror the last axis, shift by up to `shift`, blank a square of `cutout`.
+
+    A shift moves every spatial axis by a number of elements, drawn for each example, zeros coming in; so does the
+    place of the cutout square (DeVries and Taylor 2017), which may lie partly outside.
+    """
+
+    flip: bool = False
+    shift: int = 0
+    cutout: int = 0
+
+    def __post_init__(self) -> None:
+        if self.shift < 0 or self.cutout < 0:
+            raise SpecError(f"augment.shift is {self.shift}, augment.cutout {self.cutout}; both must be 0 or more.")
+
+
+@value
+class Recipe:
+    """How every candidate is trained.
+
+    `weight_decay` spares biases, normalisation and learned scales; `clip` bounds the norm of the whole gradient;
+    `ema` is the decay a step of the averaged weights that are scored and kept, None for none. Inputs are normalised by
+    the training part's mean and deviation of each channel. With `precision` "auto" a device that is faster in
+    bfloat16 uses it; a CPU never does.
+    """
+
+    batch: int = 64
+    optimiser: Optimiser = Sgd()
+    schedule: Schedule = Cosine()
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.0
+    clip: float | None = None
+    ema: float | None = None
+    augment: Augment = Augment()
+    precision: Literal["auto", "single"] = "auto"
+
+    def __post_init__(self) -> None:
+        if self.batch < 2:
+            raise SpecError(f"recipe.batch is {self.batch}; batch normalisation needs 2 or more.")
+        if not 0 <= self.label_smoothing < 1:
+            raise SpecError(f"recipe.label_smoothing is {self.label_smoothing}; it must be at least 0 and below 1.")
+        if self.ema is not None and not 0 <= self.ema < 1:
+            raise SpecError(f"recipe.ema is {self.ema}; it must be at least 0 and below 1.")
+
+
+def rate(schedule: Schedule, step: int, horizon: int) -> float:
+    """Return what the highest learning rate is multiplied with at `step` (from 0) of `horizon`."""
+    done = step / horizon
+    match schedule:
+        case OneCycle(peak=peak, start=start, final=final):
+            if done < peak:
+                return start + (1 - start) * done / peak
+            return final + (1 - final) * max(0.0, 1 - done) / (1 - peak)
+        case Cosine(warm_up=warm_up, final=final):
+            after = min(1.0, max(0.0, done - warm_up) / (1 - warm_up))
+            return _warm(step, horizon, warm_up) * (final + (1 - final) * (1 + cos(pi * after)) / 2)
+        case Steps(at=at, factor=factor, warm_up=warm_up):
+            return float(_warm(step, horizon, warm_up) * factor ** sum(done >= place for place in at))
+        case Constant(warm_up=warm_up):
+            return _warm(step, horizon, warm_up)
+
+
+def _warm(step: int, horizon: int, warm_up: float) -> float:
+    return min(1.0, (step + 1) / (warm_up * horizon + 1))

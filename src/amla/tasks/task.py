@@ -1,0 +1,99 @@
+"""What is to be learned: data, split, recipe and metric. The same for every algorithm of a comparison, and hashed."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
+from typing import Literal
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from amla.tasks.dataset import Dataset, Examples, Parts
+from amla.tasks.recipe import Recipe
+
+Part = Literal["train", "validation", "test"]
+CHUNK = 4096  # examples summed up at once
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A classification task, and which of its parts a learner may fit and is scored on.
+
+    A search fits "train" and is scored on "validation"; the final training fits both and is scored on nothing; the
+    final evaluation alone reads "test".
+    """
+
+    dataset: Dataset
+    parts: Parts
+    recipe: Recipe
+    metric: str = "accuracy"
+    fit_on: tuple[Part, ...] = ("train",)
+    score_on: Part | None = "validation"
+
+    def with_recipe(self, recipe: Recipe) -> "Task":
+        """Return the same task, trained otherwise."""
+        return replace(self, recipe=recipe)
+
+    def final(self) -> "Task":
+        """Return the task of the final training: all that is not test, scored on nothing."""
+        return replace(self, fit_on=("train", "validation"), score_on=None)
+
+    def test(self) -> "Task":
+        """Return the task of the final evaluation: scored on the test part."""
+        return replace(self, fit_on=("train", "validation"), score_on="test")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of an input, (channels, *spatial)."""
+        return self.dataset.shape
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return len(self.dataset.classes)
+
+    @cached_property
+    def fitting(self) -> Examples:
+        """The examples that may be fitted; several parts are copied into one array."""
+        parts = [self._part(part) for part in self.fit_on]
+        if len(parts) == 1:
+            return parts[0]
+        return Examples(
+            np.concatenate([part.inputs for part in parts]), np.concatenate([part.labels for part in parts])
+        )
+
+    @property
+    def held_out(self) -> Examples | None:
+        """The examples that the learner is scored on."""
+        return None if self.score_on is None else self._part(self.score_on)
+
+    @cached_property
+    def moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of every channel of the training part, in the units of the inputs."""
+        inputs = self.parts.train.inputs
+        axes = tuple(range(inputs.ndim - 1))
+        total, square = np.zeros(inputs.shape[-1]), np.zeros(inputs.shape[-1])
+        for start in range(0, len(inputs), CHUNK):
+            chunk = inputs[start : start + CHUNK].astype(np.float64)
+            total += chunk.sum(axes)
+            square += (chunk * chunk).sum(axes)
+        count = inputs.size // inputs.shape[-1]
+        mean = total / count
+        deviation = np.sqrt(np.maximum(square / count - mean * mean, 0))
+        return tuple(mean.tolist()), tuple(np.where(deviation > 0, deviation, 1.0).tolist())
+
+    @cached_property
+    def digest(self) -> str:
+        """32 hexadecimal digits, the same for the same data, split, recipe and metric.
+
+        Of the inputs, the first thousand of each part are looked at: enough to tell splits apart.
+        """
+        recipe = TypeAdapter(Recipe).dump_json(self.recipe).decode()
+        text = [self.dataset.fingerprint, str(self.shape), self.metric, recipe]
+        hashed = blake2b("\n".join(text).encode(), digest_size=16)
+        for part in (self.parts.train, self.parts.validation, self.parts.test):
+            hashed.update(part.labels.tobytes() + part.inputs[:1000].tobytes())
+        return hashed.hexdigest()
+
+    def _part(self, part: Part) -> Examples:
+        return {"train": self.parts.train, "validation": self.parts.validation, "test": self.parts.test}[part]

@@ -1,0 +1,22 @@
+"""The laws that every plug-in must pass, and a made-up landscape to search in: for the tests of amla and of yours.
+
+A law is a function that raises AssertionError, saying what is broken, so that any test framework can call it. Each
+takes what makes the plug-in, and seeds to vary; hypothesis can drive them.
+"""
+
+from amla.testing.algorithms import check_algorithm
+from amla.testing.backends import check_backend
+from amla.testing.executors import check_executor
+from amla.testing.landscape import Synthetic, synthetic
+from amla.testing.spaces import check_space
+from amla.testing.stores import check_store
+
+__all__ = [
+    "Synthetic",
+    "check_algorithm",
+    "check_backend",
+    "check_executor",
+    "check_space",
+    "check_store",
+    "synthetic",
+]

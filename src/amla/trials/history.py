@@ -1,0 +1,203 @@
+"""The history of a study: every trial asked for, in order, and the order in which they finished.
+
+A History is a value; `asked` and `told` return a longer one. All histories of one growth share one record, and each
+knows how much of it is its own, so that appending costs O(1) however long the history is. Appending twice to the same
+history copies the record once: both results are right.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+import numpy as np
+from numpy.random import Generator
+
+from amla.trials.trial import Measurement, Outcome, Proposal, Trial, TrialId
+
+
+@dataclass
+class _Record:
+    """What histories share: only ever appended to."""
+
+    proposals: list[Proposal] = field(default_factory=list)
+    told: list[Trial] = field(default_factory=list)  # in the order in which they finished
+    done: list[Trial] = field(default_factory=list)
+    failed: list[Trial] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # those of the first n told, added up, at place n - 1
+    place: dict[TrialId, int] = field(default_factory=dict)  # of a trial in `told`
+    running: dict[TrialId, None] = field(default_factory=dict)  # of the longest history, in order
+
+
+class History:
+    """Every trial of a study so far. Sequence-like over trials in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self._record = _Record()
+        self._asked = self._told = self._done = 0
+
+    def asked(self, proposal: Proposal) -> "History":
+        """Return this history with one more trial, which runs. Raises ValueError for a start that is no trial of it."""
+        if proposal.start is not None and not 0 <= proposal.start < self._asked:
+            raise ValueError(f"A proposal starts from trial {proposal.start}, but there are {self._asked} trials.")
+        longer = self._grown()
+        longer._record.proposals.append(proposal)
+        longer._record.running[self._asked] = None
+        longer._asked += 1
+        return longer
+
+    def told(self, trial_id: TrialId, outcome: Outcome) -> "History":
+        """Return this history with the outcome of a running trial. Raises ValueError for any other trial."""
+        if not 0 <= trial_id < self._asked:
+            raise ValueError(f"Trial {trial_id} was never asked for; there are {self._asked}.")
+        if not self[trial_id].is_running:
+            raise ValueError(f"Trial {trial_id} has already been told.")
+        longer = self._grown()
+        record = longer._record
+        trial = Trial(trial_id, record.proposals[trial_id], outcome)
+        record.place[trial_id] = len(record.told)
+        record.told.append(trial)
+        record.seconds.append(self.seconds + outcome.seconds)
+        del record.running[trial_id]
+        longer._told += 1
+        if isinstance(outcome, Measurement):
+            record.done.append(trial)
+            longer._done += 1
+        else:
+            record.failed.append(trial)
+        return longer
+
+    def __len__(self) -> int:
+        return self._asked
+
+    def __getitem__(self, trial_id: TrialId) -> Trial:
+        if not 0 <= trial_id < self._asked:
+            raise IndexError(f"There is no trial {trial_id}; there are {self._asked}.")
+        place = self._record.place.get(trial_id)
+        if place is not None and place < self._told:
+            return self._record.told[place]
+        return Trial(trial_id, self._record.proposals[trial_id])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, History):
+            return NotImplemented
+        return tuple(self.trials) == tuple(other.trials) and tuple(self.finished) == tuple(other.finished)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self)}: {len(self.done)} done, {len(self.failed)} failed, {self.pending} running>"
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """All trials, in the order in which they were asked for."""
+        return _Trials(self)
+
+    @property
+    def finished(self) -> Sequence[Trial]:
+        """The trials that are done or failed, in the order in which they finished."""
+        return _First(self._record.told, self._told)
+
+    @property
+    def done(self) -> Sequence[Trial]:
+        """The trials that have a measurement, in the order in which they finished."""
+        return _First(self._record.done, self._done)
+
+    @property
+    def failed(self) -> Sequence[Trial]:
+        """The trials that failed, in the order in which they finished."""
+        return _First(self._record.failed, self._told - self._done)
+
+    @property
+    def pending(self) -> int:
+        """How many trials run."""
+        return self._asked - self._told
+
+    @property
+    def running(self) -> tuple[Trial, ...]:
+        """The trials that run, in the order in which they were asked for."""
+        if self._is_longest:
+            return tuple(Trial(i, self._record.proposals[i]) for i in self._record.running)
+        return tuple(trial for trial in self.trials if trial.is_running) if self.pending else ()
+
+    @property
+    def seconds(self) -> float:
+        """The wall seconds of all finished trials together, failed ones too."""
+        return self._record.seconds[self._told - 1] if self._told else 0.0
+
+    def lineage(self, trial: Trial) -> tuple[Trial, ...]:
+        """Return `trial` and those whose weights it descends from, newest first."""
+        legs = [trial]
+        while (start := legs[-1].proposal.start) is not None:
+            legs.append(self[start])
+        return tuple(legs)
+
+    def rng(self, seed: int) -> Generator:
+        """Return randomness for the next ask: the same history always gives the same numbers."""
+        return np.random.default_rng((seed, self._asked, self._done, self._told - self._done))
+
+    @property
+    def _is_longest(self) -> bool:
+        return self._asked == len(self._record.proposals) and self._told == len(self._record.told)
+
+    def _grown(self) -> "History":
+        """Return a history equal to this one whose record ends where it does, ready to be appended to."""
+        grown = History.__new__(History)
+        grown._record = self._record if self._is_longest else self._copied()
+        grown._asked, grown._told, grown._done = self._asked, self._told, self._done
+        return grown
+
+    def _copied(self) -> _Record:
+        told = self._record.told[: self._told]
+        return _Record(
+            proposals=self._record.proposals[: self._asked],
+            told=told,
+            done=self._record.done[: self._done],
+            failed=self._record.failed[: self._told - self._done],
+            seconds=self._record.seconds[: self._told],
+            place={trial.id: place for place, trial in enumerate(told)},
+            running=dict.fromkeys(trial.id for trial in self.trials if trial.is_running),
+        )
+
+
+class _First(Sequence[Trial]):
+    """The first `count` of a list that may have grown since."""
+
+    def __init__(self, items: list[Trial], count: int) -> None:
+        self._items, self._count = items, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Trial: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Trial, ...]: ...
+    def __getitem__(self, index: int | slice) -> Trial | tuple[Trial, ...]:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(self._count)
+            if step > 0:
+                return tuple(self._items[start:stop:step])
+            return tuple(self._items[i] for i in range(start, stop, step))
+        return self._items[range(self._count)[index]]
+
+    def __iter__(self) -> Iterator[Trial]:
+        return (self._items[i] for i in range(self._count))
+
+
+class _Trials(Sequence[Trial]):
+    """All trials of a history."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    def __len__(self) -> int:
+        return len(self._history)
+
+    @overload
+    def __getitem__(self, index: int) -> Trial: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Trial, ...]: ...
+    def __getitem__(self, index: int | slice) -> Trial | tuple[Trial, ...]:
+        if isinstance(index, slice):
+            return tuple(self._history[i] for i in range(*index.indices(len(self))))
+        return self._history[range(len(self))[index]]

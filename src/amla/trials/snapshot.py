@@ -1,0 +1,32 @@
+"""A learner at rest: its weights by canonical name, and what an identical learner needs to go on exactly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amla.spec.architecture import Architecture, NodeId
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """Weights after `steps` optimiser steps.
+
+    `weights` are named "<node id>.<role>" ("stage0/cell1/3x3/conv.kernel"), in the layouts of `amla.spec.costs`
+    (`weights` and `buffers`), so that libraries exchange them. `resume` (optimiser state and the like) only means
+    something to a learner of the same library, architecture and method.
+    """
+
+    architecture: Architecture
+    method: str
+    steps: int
+    weights: Arrays
+    resume: Arrays
+
+
+def weight_name(node_id: NodeId, role: str) -> str:
+    """Return the canonical name of a weight."""
+    return f"{node_id}.{role}"

@@ -1,0 +1,82 @@
+"""Every algorithm is a function of the history, and no trial that runs or fails trips it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amla.algorithms.finish import Finish
+from amla.algorithms.fixed import Fixed
+from amla.algorithms.nac import Nac
+from amla.algorithms.paced import Paced
+from amla.algorithms.protocol import Algorithm
+from amla.algorithms.random import RandomSearch
+from amla.spaces.envelope import envelope
+from amla.testing import Synthetic, check_algorithm
+from amla.trials.history import History
+from amla.trials.progress import Report
+from amla.trials.trial import Measurement, Outcome, Trial, TrialId
+
+ENVELOPE = envelope((3, 6, 6), 3, width=6, cells=(1, 1), max_cells=(3, 2), branches=("1x1", "3x3", "3x3sep"))
+DROPPING = envelope((2, 12), 3, width=4, cells=(2,), max_cells=(4,), branches=("3", "5"), skips="concat", dropout=0.2)
+SPACE = ENVELOPE.space
+NETWORKS = tuple(SPACE.sample(np.random.default_rng(seed)) for seed in range(3))
+
+ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
+    "random": lambda: RandomSearch(SPACE, steps=5, trials=10, seed=1),
+    "random without end": lambda: RandomSearch(SPACE, steps=5),
+    "nac": lambda: Nac(ENVELOPE, steps=5, iterations=3),
+    "fixed": lambda: Fixed(NETWORKS, steps=5, seeds=(0, 1)),
+    "paced": lambda: Paced(NETWORKS[0], seconds=8.0, speed=20.0),
+    "finish": lambda: Finish(Fixed(NETWORKS, steps=5)),
+}
+every = pytest.mark.parametrize("make", ALGORITHMS.values(), ids=ALGORITHMS.keys())
+
+
+class Counted:
+    """Synthetic, with the steps of the whole lineage among the metrics, and half a second a trial."""
+
+    def __init__(self) -> None:
+        self._landscape, self._steps = Synthetic(seconds=0.5), dict[TrialId | None, int]()
+
+    def __call__(self, trial: Trial, report: Report) -> Outcome:
+        outcome, ask = self._landscape.evaluate(trial, report), trial.proposal
+        assert isinstance(outcome, Measurement)
+        self._steps[trial.id] = ask.budget + (0 if ask.start is None else self._steps[ask.start])
+        return replace(outcome, metrics={**outcome.metrics, "steps": float(self._steps[trial.id])})
+
+
+@every
+def test_is_an_algorithm(make: Callable[[], Algorithm]):
+    assert isinstance(make(), Algorithm)
+
+
+@every
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32), workers=st.integers(1, 4), failing=st.sampled_from([0.0, 0.2, 0.5, 1.0]))
+def test_algorithms(make: Callable[[], Algorithm], seed: int, workers: int, failing: float):
+    check_algorithm(
+        make, space=SPACE, trials=12, seeds=(seed,), workers=(workers,), failing=(failing,), evaluate=Counted()
+    )
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32), failing=st.sampled_from([0.0, 0.3]))
+def test_nac_with_dropout_and_concatenated_skips(seed: int, failing: float):
+    check_algorithm(lambda: Nac(DROPPING, iterations=3), space=DROPPING.space, seeds=(seed,), failing=(failing,))
+
+
+@pytest.mark.parametrize("name", ["random", "nac"])
+def test_more_trials_find_more(name: str):
+    algorithm, landscape, history = ALGORITHMS[name](), Synthetic(noise=0.0), History()
+    found = []
+    while proposal := algorithm.ask(history):
+        history = history.asked(proposal).told(len(history), landscape.evaluate(Trial(len(history), proposal)))
+        recommended = algorithm.recommend(history)
+        assert recommended is not None
+        found.append(landscape.accuracy(recommended))
+    assert found == sorted(found)
+    assert found[-1] > found[0]

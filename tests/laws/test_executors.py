@@ -1,0 +1,32 @@
+"""Every executor answers every trial exactly once, whatever dies."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from amla.execution.inline import InlineExecutor
+from amla.execution.local import LocalExecutor
+from amla.execution.work import Work
+from amla.testing import check_executor, synthetic
+
+
+def test_inline():
+    check_executor(lambda config: InlineExecutor(synthetic(config)))
+
+
+@pytest.fixture
+def executors() -> Iterator[list[LocalExecutor]]:
+    made: list[LocalExecutor] = []
+    yield made
+    for executor in made:
+        executor.close()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_local(executors, workers):
+    def make(config: str) -> LocalExecutor:
+        work = Work("amla.testing:synthetic", config)
+        executors.append(LocalExecutor(work, workers=workers, seconds=2.0, memory=1 << 30))
+        return executors[-1]
+
+    check_executor(make, faults=("fail", "crash", "hang", "memory"))

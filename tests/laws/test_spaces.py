@@ -1,0 +1,54 @@
+"""Every space reads back what it closes, and gives nothing that is not in it."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amla.spaces.envelope import envelope
+from amla.spaces.space import Space
+from amla.spec import ops
+from amla.spec.architecture import Architecture, Node
+from amla.spec.costs import costs
+from amla.testing import check_space
+
+FEW = ("1x1", "3x3sep")
+
+
+def limited() -> Space:
+    space = envelope((1, 6, 6), 2, width=4, cells=(1,), max_cells=(3,), branches=FEW).space
+    return Space(space.template, lambda architecture: costs(architecture).parameters <= 150)
+
+
+def nested() -> Space:
+    """Return a space of picks within picks, some of which come and go."""
+    nodes = [Node("x", ops.Input((2, 8)))]
+    for number in range(1, 5):
+        nodes.append(Node(f"n{number}", ops.Activation(), (nodes[-1].id,)))
+        earlier = tuple(node.id for node in nodes if node.id[0] != "p")
+        nodes.append(Node(f"p{number}", ops.Pick(1, 2), earlier))
+    picks = tuple(f"p{number}" for number in range(1, 5))
+    return Space(Architecture((*nodes, Node("y", ops.Pick(1, 3, "concat"), picks))))
+
+
+def single() -> Space:
+    node = Node("y", ops.Pick(2, 2), ("x", "a"))
+    return Space(Architecture((Node("x", ops.Input((2, 8))), Node("a", ops.Identity(), ("x",)), node)))
+
+
+SPACES = {
+    "series": envelope((2, 9), 2, width=4, cells=(1,), max_cells=(3,), branches=("3", "5sep")).space,
+    "images": envelope((3, 6, 6), 3, width=5, cells=(1, 2), max_cells=(2, 3), branches=FEW).space,
+    "volumes": envelope((1, 4, 5, 6), 2, width=4, cells=(2,), max_cells=(2,), branches=FEW, skips="concat").space,
+    "no skips": envelope((3, 6, 6), 3, width=4, cells=(1,), max_cells=(3,), branches=FEW, skips="none").space,
+    "dropout": envelope((3, 6, 6), 3, width=4, cells=(1,), max_cells=(3,), branches=FEW, dropout=0.1).space,
+    "limited": limited(),
+    "nested": nested(),
+    "single": single(),
+}
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32))
+def test_spaces(space: Space, seed: int):
+    check_space(space, seed)
