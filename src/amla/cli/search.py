@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
 
 from rich.console import Console
 
@@ -14,7 +15,7 @@ from amla.reports.page import render
 from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study import folder as folders
-from amla.study.presets import preset
+from amla.study.presets import CORE_FLOPS, GPU_FLOPS, preset
 from amla.study.report import report
 from amla.study.resolve import space_of, task_of
 from amla.study.search import Search
@@ -42,7 +43,8 @@ def search_data(
     console = Console(highlight=False)
     given = budget and seconds(budget)
     dataset = _loaded(console, Data(source), data_dir, plain)
-    study = preset(dataset, Data(source), seconds=given or None, seed=seed)
+    flops = GPU_FLOPS if _has_gpu(device) else CORE_FLOPS * folders.cores()
+    study = preset(dataset, Data(source), seconds=given or None, seed=seed, flops=flops)
     study = replace(
         study,
         name=_name(dataset.name),
@@ -111,6 +113,11 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
         f"searching by {study.algorithm.kind} from {count(first.parameters)} parameters, {count(first.macs)} MACs an "
         f"image; run folder [bold]{folder}[/bold]"
     )
+
+
+def _has_gpu(device: str | None) -> bool:
+    """Return whether training will probably run on a GPU; asking PyTorch would take seconds."""
+    return device.startswith("cuda") if device else which("nvidia-smi") is not None
 
 
 def _random(settings: object) -> RandomSettings:

@@ -80,15 +80,13 @@ class Training:
 
     def _measure(self, trial: Trial, counted: Costs, report: Report, began: float) -> Measurement:
         learner, first = self._learner(trial)
-        fit_began = self.clock()
-        self._fit(trial, learner, first, report, began)
-        fit_seconds = self.clock() - fit_began
+        step_seconds = self._fit(trial, learner, first, report, began)
         metrics = {
             "parameters": float(counted.parameters),
             "macs": float(counted.macs),
             "peak_memory": float(counted.peak_memory),
             "steps": float(learner.steps),
-            "fit_seconds": fit_seconds,
+            **({} if step_seconds is None else {"step_seconds": step_seconds}),
             **learner.score(),
         }
         if trial.proposal.keep:
@@ -111,12 +109,21 @@ class Training:
                 self.snapshots.drop(self._cut_off(trial))
         return learner, first
 
-    def _fit(self, trial: Trial, learner: Learner, first: int, report: Report, began: float) -> None:
-        """Train to the end of the leg, with a checkpoint every now and then on the way."""
+    def _fit(self, trial: Trial, learner: Learner, first: int, report: Report, began: float) -> float | None:
+        """Train to the end of the leg, with a checkpoint every now and then on the way.
+
+        Returns the seconds of a step in the fastest ten or so: what the machine can do when it is left alone.
+        """
         budget = trial.proposal.budget
         horizon = trial.proposal.horizon or max(first + budget, 1)
 
+        paces: list[float] = []
+        last = (learner.steps, self.clock())
+
         def beat(step: int, loss: float, accuracy: float, rate: float) -> None:
+            nonlocal last
+            paces.append((self.clock() - last[1]) / (step - last[0]))
+            last = (step, self.clock())
             spent = self.clock() - began
             report(Progress(trial.id, step - first, budget, loss, accuracy, rate, spent))
             if self.seconds is not None and spent > self.seconds:
@@ -130,6 +137,8 @@ class Training:
                 self.snapshots.save(self._cut_off(trial), learner.snapshot())
             speed = min(steps, left) / max(self.clock() - chunk_began, 1e-6)
             steps = CURVE_STEPS * max(1, int(speed * self.checkpoint_seconds) // CURVE_STEPS)
+            last = (learner.steps, self.clock())
+        return min(paces, default=None)
 
     def _beyond_memory(self, counted: Costs) -> str | None:
         """Return why a network cannot be trained in the memory there is, by its counted cost; None if it can."""

@@ -87,7 +87,7 @@ def provenance(task: Task) -> Provenance:
         task=task.digest,
         code=f"amla {__version__}, {_code_digest()}",
         versions={"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
-        machine=f"{platform.system()} {platform.machine()}, {_cores()} cores",
+        machine=f"{platform.system()} {platform.machine()}, {cores()} cores",
     )
 
 
@@ -133,5 +133,6 @@ def _version(library: str) -> str:
         return "not installed"
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

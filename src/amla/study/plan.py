@@ -14,17 +14,18 @@ from amla.trials.trial import Measurement
 
 SEARCH_SHARE = 0.35  # of the seconds, for the search; the final training has the rest, less the reserve
 RESERVE_SHARE = 0.03  # for the final evaluation, and what was not foreseen
-REHEARSAL_STEPS = 20
+REHEARSAL_STEPS = 30
 LEAST_STEPS = 10
 FORESEEN = 64  # trials at most that are asked for ahead
+OVERHEAD_SECONDS = 1.0  # of a trial besides training and scoring: building, saving
+SCORING = 1 / 3  # of what training on an example takes
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What a rehearsal has shown: floating-point operations of training a second, and seconds a trial besides."""
+    """How fast a machine trains: floating-point operations a second, as counted for training."""
 
     flops: float
-    overhead: float
 
     def steps_a_second(self, macs: int, batch: int) -> float:
         """Return how many steps a second a network of `macs` trains."""
@@ -37,11 +38,10 @@ def first(algorithm: Algorithm) -> Architecture | None:
     return proposal.architecture if proposal else None
 
 
-def speed(rehearsed: Measurement) -> Speed:
+def speed(rehearsed: Measurement, batch: int) -> Speed:
     """Return the speed that the measurement of a rehearsal shows."""
-    fitting = rehearsed.metrics["fit_seconds"]
-    flops = rehearsed.cost.flops if rehearsed.cost else 0.0
-    return Speed(flops / max(fitting, 1e-6), max(rehearsed.seconds - fitting, 0.0))
+    metrics = rehearsed.metrics
+    return Speed(training_flops(int(metrics["macs"]), batch) / max(metrics["step_seconds"], 1e-9))
 
 
 def foreseen(algorithm: Algorithm) -> list[int]:
@@ -56,10 +56,11 @@ def foreseen(algorithm: Algorithm) -> list[int]:
     return found
 
 
-def search_steps(seconds: float, spent: float, measured: Speed, networks: list[int], batch: int) -> int:
-    """Return the steps of each leg with which networks of so many MACs take the search's share of `seconds`."""
-    left = SEARCH_SHARE * seconds - spent - len(networks) * measured.overhead
-    return max(LEAST_STEPS, int(left * measured.flops / training_flops(sum(networks), batch)))
+def search_steps(seconds: float, measured: Speed, networks: list[int], batch: int, scored: int) -> int:
+    """Return the steps of each leg with which networks of so many MACs take `seconds`, `scored` examples included."""
+    left = seconds - len(networks) * OVERHEAD_SECONDS
+    examples = left * measured.flops / training_flops(sum(networks), 1) - SCORING * scored
+    return max(LEAST_STEPS, int(examples / batch))
 
 
 def final_seconds(seconds: float, spent: float) -> float:

@@ -2,7 +2,8 @@
 
 from math import ceil
 
-from amla.spec.ops import Size
+from amla.spec.costs import costs, training_flops
+from amla.study.resolve import envelope_of
 from amla.study.run import Limit
 from amla.study.study import Data, EnvelopeSettings, Final, NacSettings, Study
 from amla.tasks.dataset import Dataset
@@ -12,20 +13,30 @@ SMALL = 10_000  # training examples: below, batches are smaller, so that an epoc
 ITERATIONS = 4
 LEG_EPOCHS, FINAL_EPOCHS = 5, 40
 LEG_STEPS, FINAL_STEPS = (100, 300), (800, 20_000)  # at least and at most
+LEAST_EPOCHS = 6  # of the first network that a time limit should allow in the final training
+FINAL_SHARE = 0.6  # of a time limit, roughly
+CORE_FLOPS, GPU_FLOPS = 20e9, 5e12  # a second of training: what thin branches reach, by order of magnitude
 FLIPPABLE = ("cifar10", "fashion_mnist")
 
 
-def preset(dataset: Dataset, data: Data, *, seconds: float | None = None, seed: int = 0) -> Study:
-    """Return a study of `dataset` by NAC. Without `seconds` its legs are given in steps, so that it repeats exactly."""
+def preset(
+    dataset: Dataset, data: Data, *, seconds: float | None = None, seed: int = 0, flops: float = CORE_FLOPS
+) -> Study:
+    """Return a study of `dataset` by NAC. Without `seconds` its legs are given in steps, so that it repeats exactly.
+
+    `flops` is what the machine trains with, in operations a second, to the order of magnitude: under a short limit
+    images are brought to a lower resolution at once, so that the final training sees each a few times.
+    """
     examples = int(len(dataset.train.labels) * (1 - data.validation))
     batch = 64 if examples < SMALL else 128
     epoch = max(1, examples // batch)
     timed = seconds is not None
+    affordable = None if seconds is None else FINAL_SHARE * seconds * flops / (LEAST_EPOCHS * examples)
     return Study(
         name=dataset.name,
         data=data,
         recipe=Recipe(batch, Sgd(0.1), Cosine(), augment=_augment(dataset)),
-        space=_space(dataset.shape),
+        space=_space(dataset, affordable),
         algorithm=NacSettings(ITERATIONS, None if timed else _within(LEG_STEPS, LEG_EPOCHS * epoch)),
         final=Final(steps=None if timed else _within(FINAL_STEPS, FINAL_EPOCHS * epoch)),
         limit=Limit(seconds=seconds),
@@ -33,12 +44,21 @@ def preset(dataset: Dataset, data: Data, *, seconds: float | None = None, seed: 
     )
 
 
-def _space(shape: Size) -> EnvelopeSettings:
-    """Return stages down to a resolution of about 8, after a stem that brings large inputs down to 64 or less."""
-    extent = max(shape[1:])
+def _space(dataset: Dataset, affordable: float | None) -> EnvelopeSettings:
+    """Return a space whose stem brings large images down to 64, and further while an example costs too much."""
+    extent = max(dataset.shape[1:])
     stride = 1
     while ceil(extent / stride) > 64:
         stride *= 2
+    settings = _stages(extent, stride)
+    while affordable and ceil(extent / stride) >= 16 and _example_flops(dataset, settings) > affordable:
+        stride *= 2
+        settings = _stages(extent, stride)
+    return settings
+
+
+def _stages(extent: int, stride: int) -> EnvelopeSettings:
+    """Return stages of one cell each, three at most, the last at a resolution of 4 or more."""
     stages = 1
     while ceil(extent / stride / 2**stages) >= 4 and stages < 3:
         stages += 1
@@ -48,6 +68,12 @@ def _space(shape: Size) -> EnvelopeSettings:
         cells=(1,) * stages,
         max_cells=(1 + ITERATIONS,) * stages,
     )
+
+
+def _example_flops(dataset: Dataset, settings: EnvelopeSettings) -> float:
+    """Return what training the first network of a space on one example takes."""
+    space = envelope_of(settings, dataset.shape, len(dataset.classes))
+    return training_flops(costs(space.space.close(space.initial())).macs, 1)
 
 
 def _augment(dataset: Dataset) -> Augment:

@@ -14,8 +14,18 @@ from amla.evaluation.train import Training
 from amla.execution.work import Evaluate
 from amla.spaces.envelope import Envelope, envelope
 from amla.spec import text
+from amla.spec.ops import Size
 from amla.storage.files import Files
-from amla.study.study import FixedSettings, NacSettings, RandomSettings, Study, StudyError, from_plain, to_plain
+from amla.study.study import (
+    EnvelopeSettings,
+    FixedSettings,
+    NacSettings,
+    RandomSettings,
+    Study,
+    StudyError,
+    from_plain,
+    to_plain,
+)
 from amla.tasks.dataset import Dataset, split
 from amla.tasks.load import load
 from amla.tasks.task import Task
@@ -35,8 +45,13 @@ def task_of(study: Study, dataset: Dataset) -> Task:
 
 def space_of(study: Study, task: Task) -> Envelope:
     """Return the space of a study. Raises SpaceError."""
-    settings = {name: number for name, number in asdict(study.space).items() if name != "kind"}
-    return envelope(task.shape, task.classes, **settings)
+    return envelope_of(study.space, task.shape, task.classes)
+
+
+def envelope_of(settings: EnvelopeSettings, shape: Size, classes: int) -> Envelope:
+    """Return the space of EnvelopeNets that `settings` describe. Raises SpaceError."""
+    given = {name: number for name, number in asdict(settings).items() if name != "kind"}
+    return envelope(shape, classes, **given)
 
 
 def algorithm_of(study: Study, space: Envelope, steps: int) -> Algorithm:

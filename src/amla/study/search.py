@@ -88,10 +88,10 @@ class Search:
             return given or 0, None
         algorithm = algorithm_of(study, space, plan.LEAST_STEPS)
         rehearsed = self._rehearse(algorithm)
-        speed = plan.speed(rehearsed)
-        macs = plan.foreseen(algorithm)
-        planned = plan.search_steps(study.limit.seconds, rehearsed.seconds, speed, macs, self._batch)
-        return given or planned, speed
+        speed = plan.speed(rehearsed, self._batch)
+        seconds = plan.SEARCH_SHARE * study.limit.seconds - rehearsed.seconds
+        scored = len(self.task.parts.validation.labels)
+        return given or plan.search_steps(seconds, speed, plan.foreseen(algorithm), self._batch, scored), speed
 
     def _rehearse(self, algorithm: Algorithm) -> Measurement:
         first = plan.first(algorithm)
