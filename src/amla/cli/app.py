@@ -18,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-USERS_MISTAKE = 2  # exit code
+USERS_MISTAKE, CUT_OFF = 2, 130  # exit codes; the latter is what shells expect of what Ctrl-C has ended
 
 RunFolder = Annotated[
     Path | None, typer.Option("--run", help="The run folder. [default: runs/NAME]", show_default=False)
@@ -130,9 +130,12 @@ def version(
 
 @contextmanager
 def users_mistakes() -> Iterator[None]:
-    """Turn what a user can mend into a message on stderr and exit code 2."""
+    """Turn what a user can mend into a message on stderr and exit code 2, and Ctrl-C into one and 130."""
     try:
         yield
+    except KeyboardInterrupt:
+        typer.echo("\namla: cut off. Start the same command again to go on.", err=True)
+        raise typer.Exit(CUT_OFF) from None
     except (ValueError, RuntimeError, OSError) as error:
         if not is_explained(error):
             raise

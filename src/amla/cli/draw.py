@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
+from amla.cli.console import escape, opened, say
 from amla.reports.draw import draw
 from amla.reports.numbers import count, size
 from amla.reports.picture import to_png
@@ -23,7 +22,8 @@ def draw_file(architecture: Path, output: Path) -> None:
             output.write_bytes(to_png(draw(network, title=architecture.name, theme="light")))
         case other:
             raise StudyError(f"{output.name!r} ends in {other!r}; a picture is .svg or .png.")
-    Console(highlight=False).print(
+    say(
+        opened(),
         f"{count(counted.parameters)} parameters, {count(counted.macs)} MACs, {size(counted.peak_memory)} of "
-        f"activations at once; drawn to {output}"
+        f"activations at once; drawn to {escape(str(output))}",
     )

@@ -5,6 +5,7 @@ import re
 from amla.study.study import StudyError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+MOST = 10 * 365 * 86400  # seconds; a longer time is a slip
 _FORM = re.compile(r"(\d+(\.\d+)?[smhd])+")
 
 
@@ -13,4 +14,7 @@ def seconds(text: str) -> float:
     if not _FORM.fullmatch(text.strip().lower()):
         raise StudyError(f"{text!r} is no time; write for example 90s, 10m, 2h or 1h30m.")
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text.lower())
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    total = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if not 0 < total <= MOST:
+        raise StudyError(f"{text!r} is no time to spend; it must be more than 0 and less than ten years.")
+    return total

@@ -1,72 +1,35 @@
-"""Tells a person how a search goes: a live line in a terminal, plain lines elsewhere."""
+"""Tells a person how a search goes: a live display in a terminal, plain lines elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn
-from rich.progress import Progress as Bar
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
-from amla.reports.numbers import count, duration, percent
-from amla.spec.costs import costs, training_flops
-from amla.study.resolve import FINAL, SEARCH
-from amla.study.search import REHEARSAL
+from amla.cli.console import escape, say
+from amla.cli.pace import Pace
+from amla.reports.numbers import count, duration, percent, plural
+from amla.study.resolve import FINAL, REHEARSAL, SEARCH
 from amla.study.study import FixedSettings, NacSettings, RandomSettings, Study
 from amla.trials.history import History
 from amla.trials.progress import Progress
-from amla.trials.trial import Failure, Measurement, Trial
+from amla.trials.trial import Failure, Measurement, Trial, TrialId
 
 PLAIN_SECONDS = 10.0  # between the lines of one trial
-
-
-class Pace:
-    """How much of a study is done, and how long the rest will take, by counted operations and measured time."""
-
-    def __init__(self, study: Study) -> None:
-        self._batch, self._limit = study.recipe.batch, study.limit.seconds
-        self._expected: Mapping[str, float] = {}
-        self._before = self._now = self._spent = self._running = 0.0
-        self._began = monotonic()
-
-    def expect(self, flops: Mapping[str, float]) -> None:
-        """Take in what phases are expected to take, or more exactly than before."""
-        self._expected = {**self._expected, **flops}
-
-    def resume(self, history: History) -> None:
-        """Count what was done before this process as done."""
-        done = sum(t.measurement.cost.flops for t in history.done if t.measurement.cost)
-        self._before += done
-        self._spent += history.seconds
-
-    def ask(self, trial: Trial) -> None:
-        """Take in that a trial begins."""
-        self._running = float(training_flops(costs(trial.proposal.architecture).macs, self._batch))
-
-    def progress(self, progress: Progress) -> "tuple[float, float | None]":
-        """Return the share of the study that is done, and the seconds left if that can be said."""
-        if self._limit:
-            spent = self._spent + progress.seconds
-            return min(1.0, spent / self._limit), max(0.0, self._limit - spent)
-        done = self._now + self._running * progress.step
-        left = max(0.0, sum(self._expected.values()) - self._before - done)
-        elapsed = monotonic() - self._began
-        share = (self._before + done) / max(self._before + done + left, 1.0)
-        return share, (left / done * elapsed if done else None)
-
-    def tell(self, trial: Trial) -> None:
-        """Take in that a trial is over."""
-        self._spent += trial.outcome.seconds if trial.outcome else 0.0
-        if isinstance(trial.outcome, Measurement) and trial.outcome.cost:
-            self._now += trial.outcome.cost.flops
+BAR = 24  # characters
 
 
 class PlainListener:
     """Prints a line for each trial, and one now and then while it trains."""
 
-    def __init__(self, console: Console, study: Study) -> None:
-        self._console, self._study, self._pace = console, study, Pace(study)
-        self._printed = monotonic()
+    def __init__(self, console: Console, study: Study, examples: int, clock: Callable[[], float] = monotonic) -> None:
+        self._console, self._study, self._pace, self._clock = console, study, Pace(study, examples), clock
+        self._printed: dict[TrialId, float] = {}
+        self._failed = 0
 
     def __enter__(self) -> Self:
         return self
@@ -79,115 +42,129 @@ class PlainListener:
         self._pace.expect(flops)
 
     def begins(self, phase: str, history: History) -> None:
-        """Hear that a phase begins, or goes on."""
-        self._pace.resume(history)
+        """Print that a phase goes on, if it had begun."""
+        self._pace.begin(phase, history)
+        self._failed = len(history.failed)
         if len(history):
-            self._console.print(f"going on with {_phase(phase)} after {len(history.finished)} finished trials")
+            say(self._console, going_on(phase, history))
 
     def asked(self, phase: str, trial: Trial) -> None:
         """Hear that a trial begins."""
         self._pace.ask(trial)
-        self._printed = monotonic()
+        self._printed[trial.id] = self._clock()
 
     def progress(self, phase: str, progress: Progress) -> None:
-        """Print a line if the last one is some time ago."""
-        if monotonic() - self._printed >= PLAIN_SECONDS:
-            self._printed = monotonic()
-            self._console.print(f"  {status(self._study, phase, progress)}{_eta(self._pace.progress(progress)[1])}")
+        """Print a line if the last one about this trial is some time ago."""
+        self._pace.hear(progress)
+        if self._clock() - self._printed[progress.trial] >= PLAIN_SECONDS:
+            self._printed[progress.trial] = self._clock()
+            say(self._console, f"  {status(self._study, phase, progress, self._failed)}{_eta(self._pace)}")
 
     def told(self, phase: str, trial: Trial) -> None:
         """Print how the trial went."""
         self._pace.tell(trial)
-        self._console.print(outcome(self._study, phase, trial))
+        say(self._console, outcome(self._study, phase, trial, self._failed))
+        self._failed += isinstance(trial.outcome, Failure)
 
 
 class LiveListener:
-    """Shows one line that moves, and above it a line for each trial that is over."""
+    """Shows a bar and a line for each trial that runs, which move, and above them a line for each that is over."""
 
-    def __init__(self, console: Console, study: Study) -> None:
-        self._study, self._pace = study, Pace(study)
-        columns = (BarColumn(bar_width=24), TaskProgressColumn(), TextColumn("{task.description}"))
-        self._bar = Bar(*columns, console=console, transient=True)
-        self._task = self._bar.add_task("starting", total=1.0)
+    def __init__(self, console: Console, study: Study, examples: int) -> None:
+        self._console, self._study, self._pace = console, study, Pace(study, examples)
+        self._running: dict[TrialId, str] = {}
+        self._failed = 0
+        self._live = Live(self._shown(), console=console, transient=True, refresh_per_second=4)
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        self._live.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._bar.stop()
+        self._live.stop()
 
     def expects(self, flops: Mapping[str, float]) -> None:
         """Hear what the phases will take."""
         self._pace.expect(flops)
 
     def begins(self, phase: str, history: History) -> None:
-        """Hear that a phase begins, or goes on."""
-        self._pace.resume(history)
+        """Print that a phase goes on, if it had begun."""
+        self._pace.begin(phase, history)
+        self._running, self._failed = {}, len(history.failed)
         if len(history):
-            self._bar.console.print(f"going on with {_phase(phase)} after {len(history.finished)} finished trials")
-        self._bar.update(self._task, description=_phase(phase))
+            say(self._console, going_on(phase, history))
 
     def asked(self, phase: str, trial: Trial) -> None:
-        """Hear that a trial begins."""
+        """Show that a trial begins."""
         self._pace.ask(trial)
+        self._running[trial.id] = f"{called(self._study, phase, trial.id, self._failed)} begins"
+        self._live.update(self._shown())
 
     def progress(self, phase: str, progress: Progress) -> None:
-        """Move the line."""
-        share, left = self._pace.progress(progress)
-        text = f"{status(self._study, phase, progress)}{_eta(left)}"
-        self._bar.update(self._task, completed=share, description=text)
+        """Move the bar, and the trial's line."""
+        self._pace.hear(progress)
+        self._running[progress.trial] = status(self._study, phase, progress, self._failed)
+        self._live.update(self._shown())
 
     def told(self, phase: str, trial: Trial) -> None:
         """Print how the trial went."""
         self._pace.tell(trial)
-        self._bar.console.print(outcome(self._study, phase, trial))
+        del self._running[trial.id]
+        say(self._console, outcome(self._study, phase, trial, self._failed))
+        self._failed += isinstance(trial.outcome, Failure)
+        self._live.update(self._shown())
+
+    def _shown(self) -> Group:
+        """Return what is shown until the next event; the thread that refreshes the display changes nothing."""
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(ProgressBar(1.0, self._pace.share, BAR), f"{self._pace.share:4.0%}{_eta(self._pace)}")
+        return Group(bar, *(Text(line, no_wrap=True, overflow="ellipsis") for line in self._running.values()))
 
 
-def status(study: Study, phase: str, progress: Progress) -> str:
-    """Return one line about a trial that trains."""
+def going_on(phase: str, history: History) -> str:
+    """Return one line about a phase that had begun before."""
+    name = {REHEARSAL: "rehearsal", SEARCH: "search", FINAL: "final training"}[phase]
+    return f"going on with the {name}: {plural(len(history.finished), 'trial')} of it done before"
+
+
+def status(study: Study, phase: str, progress: Progress, failed: int) -> str:
+    """Return one line about a trial that trains, before which `failed` trials of its phase have failed."""
     return (
-        f"{_which(study, phase, progress.trial)}  step {progress.step}/{progress.budget}  "
+        f"{called(study, phase, progress.trial, failed)}  step {progress.step}/{progress.budget}  "
         f"loss {progress.loss:.3f}  accuracy {percent(progress.accuracy)}"
     )
 
 
-def outcome(study: Study, phase: str, trial: Trial) -> str:
-    """Return one line about a trial that is over."""
-    which = _which(study, phase, trial.id)
+def outcome(study: Study, phase: str, trial: Trial, failed: int) -> str:
+    """Return one line, with markup, about a trial that is over, before which `failed` trials had failed."""
+    which = called(study, phase, trial.id, failed)
     match trial.outcome:
         case Failure(reason=reason, message=message):
-            return f"[red]{which} failed ({reason})[/red]: {message}"
+            return f"[red]{which} failed ({reason})[/red]: {escape(message)}"
+        case Measurement(metrics=metrics, seconds=seconds) if phase == FINAL and not trial.proposal.budget:
+            return f"test accuracy {percent(metrics['accuracy'])}, {duration(seconds)}"
         case Measurement(metrics=metrics, seconds=seconds):
             costs_text = f"{count(metrics['parameters'])} parameters, {count(metrics['macs'])} MACs"
-            score = f", {_part(phase, trial)} accuracy {percent(metrics['accuracy'])}" if "accuracy" in metrics else ""
+            score = f", validation accuracy {percent(metrics['accuracy'])}" if "accuracy" in metrics else ""
             return f"{which}: {costs_text}{score}, {duration(seconds)}"
         case _:
             return which
 
 
-def _which(study: Study, phase: str, trial_id: int) -> str:
-    """Return what a trial is called: "construction 2 of 5"."""
+def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
+    """Return what a trial is called: "construction 2 of 5". NAC tries a construction that fails again."""
     if phase == REHEARSAL:
         return "rehearsal"
     if phase == FINAL:
         return f"final training, leg {trial_id + 1}" if study.final.steps is None else "final training"
     match study.algorithm:
         case NacSettings(iterations=iterations):
-            return f"construction {trial_id} of {iterations}"
+            return f"construction {trial_id - failed} of {iterations}"
         case RandomSettings(trials=trials):
             return f"random network {trial_id + 1} of {trials}"
         case FixedSettings(architectures=files):
             return f"network {trial_id + 1} of {len(files)}"
 
 
-def _phase(phase: str) -> str:
-    return {REHEARSAL: "a rehearsal", SEARCH: "the search", FINAL: "the final training"}[phase]
-
-
-def _part(phase: str, trial: Trial) -> str:
-    return "test" if phase == FINAL and not trial.proposal.budget else "validation"
-
-
-def _eta(left: float | None) -> str:
-    return "" if left is None else f"  ETA {duration(left)}"
+def _eta(pace: Pace) -> str:
+    return "" if pace.left is None else f"  ETA {duration(pace.left)}"

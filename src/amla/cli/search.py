@@ -1,27 +1,32 @@
 """`amla search` and `amla run`: load the data, tell what was found, run the study, show what came out."""
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from shutil import which
 
 from rich.console import Console
 
+from amla.cli.console import escape, opened, say
 from amla.cli.durations import seconds
 from amla.cli.live import LiveListener, PlainListener
 from amla.cli.show import print_run
-from amla.reports.numbers import count
+from amla.reports.numbers import count, plural
 from amla.reports.page import render
 from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study import folder as folders
+from amla.study.changes import changed
 from amla.study.presets import CORE_FLOPS, GPU_FLOPS, preset
 from amla.study.report import report
-from amla.study.resolve import space_of, task_of
+from amla.study.resolve import check, space_of, task_of
+from amla.study.result import is_finished
 from amla.study.search import Search
-from amla.study.study import Data, Inline, Local, NacSettings, RandomSettings, Study, Torch, changed, load
+from amla.study.study import Data, FixedSettings, Inline, Local, NacSettings, RandomSettings, Study, Torch, load
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load as load_dataset
+from amla.tasks.recipe import Augment
 from amla.tasks.task import Task
 
 RUNS = Path("runs")
@@ -40,7 +45,7 @@ def search_data(
     plain: bool,
 ) -> None:
     """Search a network for a dataset with the settings that fit it, changed as the user says."""
-    console = Console(highlight=False)
+    console = opened()
     given = budget and seconds(budget)
     dataset = _loaded(console, Data(source), data_dir, plain)
     flops = GPU_FLOPS if _has_gpu(device) else CORE_FLOPS * folders.cores()
@@ -53,14 +58,14 @@ def search_data(
         backend=Torch(device=device),
     )
     study = changed(study, settings)
-    if study.data.size is not None:
+    if (study.data.source, study.data.size) != (source, None):
         dataset = _loaded(console, study.data, data_dir, plain)
     _run(console, study, dataset, run or RUNS / study.name, data_dir, plain)
 
 
 def run_file(path: Path, run: Path | None, data_dir: Path | None, settings: list[str], plain: bool) -> None:
     """Run the study in a file."""
-    console = Console(highlight=False)
+    console = opened()
     study = changed(load(path), settings)
     dataset = _loaded(console, study.data, data_dir, plain)
     _run(console, study, dataset, run or RUNS / study.name, data_dir, plain)
@@ -68,30 +73,41 @@ def run_file(path: Path, run: Path | None, data_dir: Path | None, settings: list
 
 def _run(console: Console, study: Study, dataset: Dataset, folder: Path, data_dir: Path | None, plain: bool) -> None:
     task = task_of(study, dataset)
-    space_of(study, task)  # a study that cannot be run leaves no folder behind
+    finished = (folder / folders.STUDY).exists() and is_finished(folders.read(folder))
+    if not finished:
+        check(study, task)  # a study that cannot be run leaves no folder behind
     study = folders.prepare(folder, study, task)
-    _announce(console, study, task, folder)
-    listener = PlainListener(console, study) if plain or not console.is_terminal else LiveListener(console, study)
-    files = Files(folder)
-    try:
-        with folders.records(folder) as store, listener:
-            Search(study, task, store, files, folder, listener, data_dir).run()
-    finally:
-        _write_report(folder, dataset, files)
+    if not finished:
+        _announce(console, study, task, folder)
+        _go_on(console, study, task, folder, data_dir, plain)
     print_run(console, folders.read(folder))
 
 
-def _write_report(folder: Path, dataset: Dataset, files: Files) -> None:
-    files.write_text(folders.REPORT, render(report(folders.read(folder), dataset)))
+def _go_on(console: Console, study: Study, task: Task, folder: Path, data_dir: Path | None, plain: bool) -> None:
+    """Run a study from where it is; its report is written whatever happens."""
+    Listener = PlainListener if plain or not console.is_terminal else LiveListener  # noqa: N806
+    listener = Listener(console, study, len(task.parts.train.labels))
+    try:
+        with folders.records(folder) as store, listener:
+            Search(study, task, store, Files(folder), folder, listener, data_dir).run()
+    except BaseException:
+        with suppress(Exception):  # what happened first is what the user must hear of
+            _write_report(folder, task.dataset)
+        raise
+    _write_report(folder, task.dataset)
+
+
+def _write_report(folder: Path, dataset: Dataset) -> None:
+    Files(folder).write_text(folders.REPORT, render(report(folders.read(folder), dataset)))
 
 
 def _loaded(console: Console, data: Data, data_dir: Path | None, plain: bool) -> Dataset:
     if plain or not console.is_terminal:
         return load_dataset(data.source, data_dir=data_dir, size=data.size)
-    with console.status(f"reading {data.source}") as status:
+    with console.status(f"reading {escape(data.source)}") as status:
 
         def progress(done: int, total: int) -> None:
-            status.update(f"reading {data.source}: {done:,} of {total:,} images")
+            status.update(f"reading {escape(data.source)}: {done:,} of {total:,} images")
 
         return load_dataset(data.source, data_dir=data_dir, size=data.size, progress=progress)
 
@@ -101,17 +117,39 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
     parts = task.parts
     channels, *spatial = task.shape
     sizes = "×".join(map(str, spatial))
-    console.print(
-        f"[bold]{study.name}[/bold]: {len(parts.train.labels):,} training, {len(parts.validation.labels):,} validation "
-        f"and {len(parts.test.labels):,} test images of {channels} × {sizes}, {task.classes} classes"
+    say(
+        console,
+        f"[bold]{escape(study.name)}[/bold]: {len(parts.train.labels):,} training, "
+        f"{len(parts.validation.labels):,} validation and {len(parts.test.labels):,} test images of "
+        f"{channels} × {sizes}, {task.classes} classes",
     )
     for notice in task.dataset.notices:
-        console.print(f"[yellow]note[/yellow] {notice}")
-    space = space_of(study, task)
-    first = costs(space.space.close(space.initial()))
-    console.print(
-        f"searching by {study.algorithm.kind} from {count(first.parameters)} parameters, {count(first.macs)} MACs an "
-        f"image; run folder [bold]{folder}[/bold]"
+        say(console, f"[yellow]note[/yellow] {escape(notice)}")
+    say(console, _augmentation(study.recipe.augment))
+    say(console, f"{_method(study, task)}; run folder [bold]{escape(str(folder))}[/bold]")
+
+
+def _method(study: Study, task: Task) -> str:
+    """Return how the network is searched, and where that begins."""
+    match study.algorithm:
+        case NacSettings():
+            space = space_of(study, task)
+            first = costs(space.space.close(space.initial()))
+            return f"searching by nac from {count(first.parameters)} parameters, {count(first.macs)} MACs an image"
+        case RandomSettings(trials=trials):
+            return f"searching by random choice of {plural(trials, 'network')}"
+        case FixedSettings(architectures=files):
+            return f"training {plural(len(files), 'given network')}"
+
+
+def _augmentation(augment: Augment) -> str:
+    """Return how training images are changed at random, and how to change that."""
+    changes = [f"shifted by up to {augment.shift}"] if augment.shift else []
+    changes += ["mirrored"] if augment.flip else []
+    changes += [f"cut out {augment.cutout} wide"] if augment.cutout else []
+    return (
+        f"training images are {' and '.join(changes) or 'taken as they are'} "
+        "(--set recipe.augment.flip=true or false, shift=N, cutout=N)"
     )
 
 

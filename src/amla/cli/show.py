@@ -6,21 +6,23 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from amla.algorithms.finish import tested
-from amla.cli.live import status
+from amla.cli.console import escape, opened, say
+from amla.cli.live import called, status
 from amla.reports.growth import Construction, constructions
 from amla.reports.numbers import count, duration, interval, percent
 from amla.storage.files import Files
-from amla.study.folder import BEST, REPORT, WEIGHTS, Run, read
-from amla.study.resolve import FINAL, SEARCH
+from amla.study.folder import BEST, EVENTS, REPORT, STUDY, WEIGHTS, Run, read
+from amla.study.resolve import FINAL, REHEARSAL, SEARCH
 from amla.study.result import Result, result, winner
+from amla.trials.history import History
+from amla.trials.trial import Trial
 
 QUIET_SECONDS = 120  # without a line in its curve: then a trial may have been cut off
 
 
 def show_run(folder: Path) -> None:
     """Print the run in `folder`. Raises StudyError if there is none."""
-    print_run(Console(highlight=False), read(folder))
+    print_run(opened(), read(folder))
 
 
 def print_run(console: Console, run: Run) -> None:
@@ -28,35 +30,42 @@ def print_run(console: Console, run: Run) -> None:
     rows = constructions(run.search)
     if rows:
         best = winner(run)
-        console.print(table(rows, best.id if best else None))
-    found = result(run)
-    if found:
+        console.print(table(rows, best.id if best else None, console.width))
+    for row in rows:
+        if row.failure:
+            say(console, f"[red]trial {row.trial} failed ({row.failure.reason})[/red]: {escape(row.failure.message)}")
+    if found := result(run):
         _print_result(console, run, found)
     else:
         _print_state(console, run)
 
 
-def table(rows: tuple[Construction, ...], best: int | None) -> Table:
-    """Return the constructions as a table; the best by validation is marked."""
+def table(rows: tuple[Construction, ...], best: int | None, width: int) -> Table:
+    """Return the constructions as a table that fits `width`; the best by validation is marked."""
     grown = any(row.parent is not None for row in rows)
-    shown = Table(title=None, header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    shown.add_column("", justify="right")
-    for name in (["pruned"] if grown else []) + ["branches", "skips", "cells", "parameters", "MACs"]:
-        shown.add_column(name, justify="right")
-    for name in ("validation", "loss", "seconds"):
-        shown.add_column(name, justify="right")
-    for row in rows:
-        first = [str(row.trial)] + ([str(len(row.pruned)) if row.parent is not None else "–"] if grown else [])
-        size = [str(row.branches), str(row.skips), "-".join(map(str, row.cells.values()))]
-        cost = [count(row.parameters or 0), count(row.macs or 0)]
+    heads = ["", *(["pruned"] if grown else []), "branches", "skips", "cells", "params", "MACs"]
+    heads += ["validation", "loss", "seconds"]
+    texts = [_texts(row, grown) for row in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
+    gap = 2 if sum(widths) + 2 * (len(widths) - 1) <= width else 1
+    shown = Table(header_style="bold", box=None, pad_edge=False, padding=(0, gap, 0, 0))
+    for head, needed in zip(heads, widths, strict=True):
+        shown.add_column(head, justify="right", min_width=needed)
+    for row, cells in zip(rows, texts, strict=True):
         style = "bold green" if row.trial == best else "red" if row.failure else None
-        shown.add_row(*first, *size, *cost, *_scores(row), style=style)
+        shown.add_row(*cells, style=style)
     return shown
+
+
+def _texts(row: Construction, grown: bool) -> list[str]:
+    pruned = [str(len(row.pruned)) if row.parent is not None else "–"] if grown else []
+    size = [str(row.branches), str(row.skips), "-".join(map(str, row.cells.values()))]
+    return [str(row.trial), *pruned, *size, count(row.parameters or 0), count(row.macs or 0), *_scores(row)]
 
 
 def _scores(row: Construction) -> list[str]:
     if row.failure:
-        return [row.failure.reason, "", f"{row.failure.seconds:.1f}"]
+        return ["failed", "", f"{row.failure.seconds:.1f}"]
     if row.is_running:
         return ["running", "", ""]
     metric = percent(row.metric) if row.metric is not None else "–"
@@ -64,41 +73,52 @@ def _scores(row: Construction) -> list[str]:
 
 
 def _print_result(console: Console, run: Run, found: Result) -> None:
-    tested_on = found.tested
-    console.print(
-        f"\n[bold]test accuracy {percent(tested_on.accuracy, 2)}[/bold] "
-        f"(95 % interval {interval(tested_on.low, tested_on.high)}; "
-        f"{tested_on.right:,} of {tested_on.examples:,} test images right)"
+    tested = found.tested
+    say(
+        console,
+        f"\n[bold]test accuracy {percent(tested.accuracy, 2)}[/bold] "
+        f"(95 % interval {interval(tested.low, tested.high)}; "
+        f"{tested.right:,} of {tested.examples:,} test images right)",
     )
-    console.print(
-        f"{count(found.parameters)} parameters, {count(found.macs)} MACs an image; trained for {found.steps:,} steps; "
-        f"search {duration(found.search_seconds)}, final training {duration(found.final_seconds)}"
+    say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs an image")
+    say(
+        console,
+        f"search {duration(found.search_seconds)}, final training {duration(found.final_seconds)} "
+        f"for {found.steps:,} steps",
     )
     for what, name in (("report", REPORT), ("network", BEST), ("weights", WEIGHTS)):
-        console.print(f"{what:8} [bold]{run.folder / name}[/bold]")
+        say(console, f"{what:8} [bold]{escape(str(run.folder / name))}[/bold]")
 
 
 def _print_state(console: Console, run: Run) -> None:
     """Say how far a run is: what trains, since when it has been silent, what failed."""
-    for row in constructions(run.search):
-        if row.failure:
-            console.print(f"[red]trial {row.trial} failed ({row.failure.reason})[/red]: {row.failure.message}")
-    phase, history = (FINAL, run.final) if len(run.final) else (SEARCH, run.search)
-    if not history.running:
-        state = "is over, without a result" if tested(run.final) else "waits to go on"
-        console.print(f"The {phase} {state}: start `amla run {run.folder / 'study.yaml'} --run {run.folder}`.")
-        return
+    phases = (FINAL, run.final), (SEARCH, run.search), (REHEARSAL, run.rehearsal)
+    phase, history = next((each for each in phases if len(each[1])), phases[1])
     for trial in history.running:
-        curve = Files(run.folder).curve(f"{phase}/{trial.id}")
-        console.print(status(run.study, phase, curve[-1]) if curve else f"{phase} trial {trial.id} begins")
-        if silent := _silence(run, f"{phase}/{trial.id}"):
-            console.print(
-                f"It has said nothing for {duration(silent)}. If it was cut off, "
-                f"`amla run {run.folder / 'study.yaml'} --run {run.folder}` goes on."
-            )
+        _print_running(console, run, phase, history, trial)
+    if history.running:
+        return
+    if history.finished and not history.done:
+        say(console, "No network could be trained.")
+    say(console, f"There is no result yet, and no trial runs. {_go_on(run)}")
+
+
+def _print_running(console: Console, run: Run, phase: str, history: History, trial: Trial) -> None:
+    failed = sum(other.id < trial.id for other in history.failed)
+    curve = Files(run.folder).curve(f"{phase}/{trial.id}")
+    which = called(run.study, phase, trial.id, failed)
+    say(console, status(run.study, phase, curve[-1], failed) if curve else f"{which} begins")
+    if silent := _silence(run, f"{phase}/{trial.id}"):
+        say(console, f"It has said nothing for {duration(silent)}. {_go_on(run)}")
+
+
+def _go_on(run: Run) -> str:
+    command = f"amla run {run.folder / STUDY} --run {run.folder}"
+    return f"If it was cut off, this goes on: [bold]{escape(command)}[/bold]"
 
 
 def _silence(run: Run, key: str) -> float | None:
-    path = run.folder / "curves" / f"{key}.jsonl"
-    since = time.time() - path.stat().st_mtime if path.exists() else 0.0
+    """Return for how long a trial has been silent, if that is long: since its last line, or any event of the study."""
+    written = (run.folder / name for name in (f"curves/{key}.jsonl", EVENTS, f"{EVENTS}-wal"))
+    since = time.time() - max(path.stat().st_mtime for path in written if path.exists())
     return since if since > QUIET_SECONDS else None

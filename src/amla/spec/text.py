@@ -1,6 +1,7 @@
 """Architectures as text: JSON and YAML both ways, and the JSON Schema of the format. Derived from the types."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,19 @@ from amla.spec.values import SpecError
 T = TypeVar("T")
 
 _architecture = TypeAdapter(Architecture)
+_EXPONENT = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")  # a number everywhere but in YAML 1.1: 1e-3
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain values, and 1e-3 as a number."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes plain values, and quotes a text that would be read as a number."""
+
+
+for _side in (_Loader, _Dumper):
+    _side.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
 
 
 def to_json(architecture: Architecture, *, indent: int | None = None) -> str:
@@ -31,8 +45,8 @@ def from_json(text: str) -> Architecture:
 def to_yaml(architecture: Architecture) -> str:
     """Return `architecture` as YAML, one line a node."""
     plain = _architecture.dump_python(architecture, mode="json")
-    head = yaml.safe_dump({"version": plain["version"]}, sort_keys=False)
-    lines = (yaml.safe_dump(node, default_flow_style=True, sort_keys=False, width=10_000) for node in plain["nodes"])
+    head = written_yaml({"version": plain["version"]})
+    lines = (written_yaml(node, default_flow_style=True, width=10_000) for node in plain["nodes"])
     return head + "nodes:\n" + "".join(f"- {line}" for line in lines)
 
 
@@ -76,22 +90,44 @@ def schema() -> dict[str, Any]:
 def plain_yaml(text: str) -> Any:
     """Return what the YAML `text` says, in plain values. Raises SpecError with the line where it is no YAML."""
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise SpecError(f"This is no YAML{where}: {getattr(error, 'problem', None) or error}.") from None
 
 
-def explain(error: ValidationError) -> str:
-    """Return what is wrong in a text, one line a mistake: address, rule, value."""
-    return "\n".join(_explain_one(dict(mistake)) for mistake in error.errors(include_url=False))
+def written_yaml(plain: Any, **options: Any) -> str:
+    """Return plain values as YAML that `plain_yaml` reads as the same; `options` are those of `yaml.dump`."""
+    return str(yaml.dump(plain, Dumper=_Dumper, sort_keys=False, **options))
 
 
-def _explain_one(mistake: dict[str, Any]) -> str:
-    address = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in mistake["loc"]).lstrip(".")
+def explain(error: ValidationError, given: Any = None) -> str:
+    """Return what is wrong in a text, one line a mistake: address, rule, value.
+
+    With the plain values that were `given`, addresses are those in them: without the kinds of what they lead through.
+    """
+    return "\n".join(_explain_one(dict(mistake), given) for mistake in error.errors(include_url=False))
+
+
+def _explain_one(mistake: dict[str, Any], whole: Any) -> str:
+    steps = _without_kinds(mistake["loc"], whole)
+    address = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
     if isinstance(cause := mistake.get("ctx", {}).get("error"), ValueError):
         return f"{address}: {cause}" if address else str(cause)
     given = repr(mistake["input"])
     shown = given if len(given) <= 80 else f"{given[:77]}..."
     return f"{address or 'the text'}: {mistake['msg']} (given: {shown})"
+
+
+def _without_kinds(steps: tuple[int | str, ...], place: Any) -> list[int | str]:
+    kept: list[int | str] = []
+    for step in steps:
+        if isinstance(place, dict) and step == place.get("kind") and step not in place:
+            continue
+        kept.append(step)
+        try:
+            place = place[step]
+        except (LookupError, TypeError):  # what is missing, or no place
+            place = None
+    return kept

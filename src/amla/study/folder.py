@@ -5,7 +5,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib import metadata, resources
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 from amla import __version__
 from amla.storage.files import Files
 from amla.storage.records import Records
-from amla.study.resolve import FINAL, SEARCH
+from amla.study.resolve import FINAL, REHEARSAL, SEARCH
 from amla.study.study import Provenance, Study, StudyError, load, to_plain, to_yaml
 from amla.tasks.task import Task
 from amla.trials.history import History
@@ -37,6 +37,7 @@ class Run:
     study: Study
     search: History
     final: History
+    rehearsal: History = field(default_factory=History)
 
     def curves(self) -> dict[str, list[Progress]]:
         """Return the learning curves there are, by phase and trial: "search/0"."""
@@ -57,13 +58,13 @@ def read(folder: Path) -> Run:
     if not (folder / EVENTS).is_file():
         return Run(folder, study, History(), History())
     with Records(folder / EVENTS, read_only=True) as records:
-        return Run(folder, study, records.history(SEARCH), records.history(FINAL))
+        return Run(folder, study, *(records.history(name) for name in (SEARCH, FINAL, REHEARSAL)))
 
 
 def prepare(folder: Path, study: Study, task: Task) -> Study:
     """Make `folder` the run folder of `study`, or check that it is, and return the study with its provenance.
 
-    Raises StudyError if the folder holds another study, or one of other data.
+    Raises StudyError if something has been trained there for another study, or on other data.
     """
     whole = replace(study, provenance=provenance(task))
     if study.provenance and study.provenance.data != task.dataset.fingerprint:
@@ -72,7 +73,7 @@ def prepare(folder: Path, study: Study, task: Task) -> Study:
             f"now has {task.dataset.fingerprint}. Find the data it was written for, or delete its provenance."
         )
     path = folder / STUDY
-    if path.exists():
+    if path.exists() and not _is_unused(folder):
         _check_same(folder, load(path), whole)
         return load(path)
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,8 +100,6 @@ def records(folder: Path) -> Iterator[Records]:
 
 
 def _check_same(folder: Path, held: Study, asked: Study) -> None:
-    if held.provenance and asked.provenance and held.provenance.data != asked.provenance.data:
-        raise StudyError(f"The data have changed since '{folder}' was begun. Name another folder with --run.")
     one, other = _flat(to_plain(replace(held, provenance=None))), _flat(to_plain(replace(asked, provenance=None)))
     keys = [key for key in one | other if one.get(key) != other.get(key)]
     differing = [f"{key}: {one.get(key)} there, {other.get(key)} here" for key in keys]
@@ -109,6 +108,17 @@ def _check_same(folder: Path, held: Study, asked: Study) -> None:
             f"'{folder}' holds another study. Name another folder with --run, or delete it. They differ in\n  "
             + "\n  ".join(differing)
         )
+    if held.provenance and asked.provenance and held.provenance.data != asked.provenance.data:
+        raise StudyError(
+            f"The data {held.data.source!r} have changed since '{folder}' was begun: their fingerprint was "
+            f"{held.provenance.data}, and is {asked.provenance.data}. Name another folder with --run, or restore them."
+        )
+
+
+def _is_unused(folder: Path) -> bool:
+    """Return whether amla began a study in `folder`, but nothing was trained: such a study may be replaced."""
+    run = read(folder)
+    return run.study.provenance is not None and not any(map(len, (run.rehearsal, run.search, run.final)))
 
 
 def _flat(plain: object, address: str = "") -> dict[str, object]:

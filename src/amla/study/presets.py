@@ -16,7 +16,7 @@ LEG_STEPS, FINAL_STEPS = (100, 300), (800, 20_000)  # at least and at most
 LEAST_EPOCHS = 6  # of the first network that a time limit should allow in the final training
 FINAL_SHARE = 0.6  # of a time limit, roughly
 CORE_FLOPS, GPU_FLOPS = 20e9, 5e12  # a second of training: what thin branches reach, by order of magnitude
-FLIPPABLE = ("cifar10", "fashion_mnist")
+FLIPPABLE = ("fashion_mnist",)  # though grey
 
 
 def preset(
@@ -77,9 +77,9 @@ def _example_flops(dataset: Dataset, settings: EnvelopeSettings) -> float:
 
 
 def _augment(dataset: Dataset) -> Augment:
-    """Return shifts of an eighth of the image, and mirroring where that is known to do no harm."""
-    extent = min(dataset.shape[1:])
-    return Augment(flip=dataset.name in FLIPPABLE, shift=max(1, extent // 8))
+    """Return shifts of an eighth of the image, and mirroring of photographs: of images in colour."""
+    channels, *extents = dataset.shape
+    return Augment(flip=channels == 3 or dataset.name in FLIPPABLE, shift=max(1, min(extents) // 8))
 
 
 def _within(bounds: tuple[int, int], steps: int) -> int:

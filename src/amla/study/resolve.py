@@ -1,6 +1,7 @@
 """From the settings of a study to what runs: every name is looked up here, once."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
@@ -12,13 +13,18 @@ from amla.algorithms.random import RandomSearch
 from amla.backends.protocol import Backend
 from amla.evaluation.train import Training
 from amla.execution.work import Evaluate
+from amla.probes import probe
 from amla.spaces.envelope import Envelope, envelope
-from amla.spec import text
+from amla.spec import ops, text
+from amla.spec.architecture import Architecture
+from amla.spec.costs import shapes
 from amla.spec.ops import Size
+from amla.spec.values import SpecError
 from amla.storage.files import Files
 from amla.study.study import (
     EnvelopeSettings,
     FixedSettings,
+    Inline,
     NacSettings,
     RandomSettings,
     Study,
@@ -33,7 +39,7 @@ from amla.trials.progress import Report
 from amla.trials.trial import Outcome, Trial
 
 BACKENDS = {"torch": "amla.backends.torch.backend:TorchBackend"}
-SEARCH, FINAL = "search", "final"  # the two histories of a study
+REHEARSAL, SEARCH, FINAL = "rehearsal", "search", "final"  # the histories of a study
 
 
 def task_of(study: Study, dataset: Dataset) -> Task:
@@ -54,6 +60,18 @@ def envelope_of(settings: EnvelopeSettings, shape: Size, classes: int) -> Envelo
     return envelope(shape, classes, **given)
 
 
+def check(study: Study, task: Task) -> None:
+    """Raise StudyError, SpaceError, SpecError or ProbeError for what could only fail later: before anything is written.
+
+    The device is looked for only where one is named or PyTorch is needed at once: asking takes seconds.
+    """
+    algorithm_of(study, space_of(study, task), steps=1)
+    if isinstance(study.algorithm, NacSettings):
+        probe(study.algorithm.statistic)
+    if study.backend.device or isinstance(study.executor, Inline):
+        backend_of(study)
+
+
 def algorithm_of(study: Study, space: Envelope, steps: int) -> Algorithm:
     """Return the algorithm of a study, whose legs have `steps`. Raises StudyError."""
     match study.algorithm:
@@ -63,12 +81,12 @@ def algorithm_of(study: Study, space: Envelope, steps: int) -> Algorithm:
         case RandomSettings(trials=trials):
             return RandomSearch(space.space, steps, trials, study.seed)
         case FixedSettings(architectures=files):
-            found = tuple(text.load(Path(file)) for file in files)
+            found = tuple(_network(Path(file), space) for file in files)
             return Fixed(found, steps, (study.seed,), keep=False)
 
 
 def backend_of(study: Study) -> Backend:
-    """Return the backend of a study. Raises StudyError if its library is not installed."""
+    """Return the backend of a study. Raises StudyError if its library is not installed, or its device not there."""
     kind = study.backend.kind
     module, name = BACKENDS[kind].split(":")
     try:
@@ -77,7 +95,10 @@ def backend_of(study: Study) -> Backend:
         raise StudyError(
             f"The backend {kind!r} needs {error.name!r}; install it with: pip install 'amla[{kind}]'."
         ) from None
-    backend: Backend = found(study.backend.device)
+    try:
+        backend: Backend = found(study.backend.device)
+    except ValueError as error:
+        raise StudyError(f"backend.device: {error}") from None
     return backend
 
 
@@ -115,3 +136,30 @@ def evaluation_in_worker(config: str) -> Evaluate:
     data_dir = Path(said["data_dir"]) if said["data_dir"] else None
     dataset = load(study.data.source, data_dir=data_dir, size=study.data.size)
     return evaluation_of(study, said["phase"], task_of(study, dataset), Files(said["folder"]))
+
+
+def _network(file: Path, space: Envelope) -> Architecture:
+    """Return the network in a file. Raises SpecError, StudyError unless it is closed and made for the data."""
+    network = text.load(file)
+    try:
+        found = shapes(network)
+    except SpecError as error:
+        raise SpecError(f"'{file}': {error}") from None
+    inside, outside = _ends(network, found)
+    first = space.space.close(space.initial())
+    wanted = _ends(first, shapes(first))
+    if (inside, outside) != wanted:
+        raise StudyError(
+            f"'{file}' reads {_listed(inside)} and ends in {outside}; for these data it must read {_listed(wanted[0])} "
+            f"and end in {wanted[1]}."
+        )
+    return network
+
+
+def _ends(network: Architecture, found: Mapping[str, Size]) -> tuple[set[Size], Size]:
+    """Return the shapes of what a network reads, and of its output."""
+    return {node.op.shape for node in network if isinstance(node.op, ops.Input)}, found[network.output.id]
+
+
+def _listed(sizes: set[Size]) -> str:
+    return " and ".join(map(str, sorted(sizes)))

@@ -5,7 +5,7 @@ from math import sqrt
 from amla.algorithms.protocol import best
 from amla.spec.architecture import Architecture
 from amla.spec.values import value
-from amla.study.folder import Run
+from amla.study.folder import BEST, REPORT, WEIGHTS, Run
 from amla.trials.trial import Measurement, Trial
 
 Z = 1.959964  # of the standard normal distribution, for 95 %
@@ -59,6 +59,11 @@ def result(run: Run) -> Result | None:
         search_seconds=run.search.seconds,
         final_seconds=run.final.seconds,
     )
+
+
+def is_finished(run: Run) -> bool:
+    """Return whether a run has its result, and all the files that go with it."""
+    return result(run) is not None and all((run.folder / name).is_file() for name in (BEST, WEIGHTS, REPORT))
 
 
 def by_class(measurement: Measurement, classes: tuple[str, ...]) -> dict[str, tuple[int, int]]:

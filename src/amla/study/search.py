@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from amla.algorithms.finish import Finish, tested
+from amla.algorithms.finish import Finish
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.paced import Paced
 from amla.algorithms.protocol import Algorithm
@@ -23,15 +23,14 @@ from amla.spec.costs import costs, training_flops
 from amla.spec.text import to_json
 from amla.storage.files import Files
 from amla.study import plan
-from amla.study.resolve import FINAL, SEARCH, algorithm_of, evaluation_of, space_of, work_config
+from amla.study.folder import BEST
+from amla.study.resolve import FINAL, REHEARSAL, SEARCH, algorithm_of, evaluation_of, space_of, work_config
 from amla.study.run import Executor, Limit, Store, run
 from amla.study.study import Inline, Local, Study, StudyError
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.progress import Progress
 from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Trial, TrialId
-
-REHEARSAL = "rehearsal"
 
 
 class Listener(Protocol):
@@ -75,9 +74,10 @@ class Search:
         winner = algorithm.recommend(searched)
         if winner is None:
             raise StudyError(_why_nothing(searched))
+        self.files.write_text(BEST, to_json(winner, indent=1) + "\n")  # also if cut off after the last one was told
         self.listener.expects({FINAL: self._flops([costs(winner).macs], steps, speed)[FINAL]})
         trained = self._phase(FINAL, self._final(winner, searched, speed), Limit())
-        if not trained.done or not tested(trained):
+        if not trained.done or trained.done[-1].proposal.budget:
             raise StudyError(_why_nothing(trained))
         self.files.save_weights("best", self.files.load(f"{FINAL}/{trained.done[-1].proposal.start}"))
 
@@ -185,7 +185,7 @@ class _Curves:
 class _Heard:
     """The search's store, which tells the listener what is written, and acts on it.
 
-    `best.arch.json` follows what the algorithm recommends; the weights of a leg go once the next leg is told.
+    The best network's file follows what the algorithm recommends; the weights of a leg go once the next leg is told.
     """
 
     search: Search
@@ -209,7 +209,7 @@ class _Heard:
         trial = self.known[trial_id]
         self.search.listener.told(study, trial)
         if study == SEARCH and (best := self.algorithm.recommend(self.known)):
-            self.search.files.write_text("best.arch.json", to_json(best, indent=1) + "\n")
+            self.search.files.write_text(BEST, to_json(best, indent=1) + "\n")
         if study == FINAL and trial.proposal.budget and trial.proposal.start is not None:
             self.search.files.drop(f"{study}/{trial.proposal.start}")
 

@@ -5,10 +5,9 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
-from amla.spec.text import explain, plain_yaml
+from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.run import Limit
 from amla.tasks.recipe import Recipe
@@ -143,11 +142,40 @@ class Study:
     provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
+        self._check_numbers()
         if self.limit.seconds is None:
             for place, steps in (("algorithm.steps", self.algorithm.steps), ("final.steps", self.final.steps)):
                 if steps is None:
                     raise StudyError(f"{place} is not given, and neither is limit.seconds; one of them must be.")
 
+    def _check_numbers(self) -> None:
+        plain = to_plain(self)
+        for address, (low, high, rule) in _NUMBERS.items():
+            number: Any = plain
+            for step in address.split("."):
+                number = number.get(step) if isinstance(number, dict) else None
+            if number is not None and not low <= float(number) <= high:
+                raise StudyError(f"{address} is {number}; it must be {rule}.")
+
+
+_LEAST = 1e-9  # of a number that must be more than 0
+_MOST = 1e15  # of any, and less than infinity
+_NUMBERS = {
+    "algorithm.steps": (1, _MOST, "1 or more"),
+    "algorithm.iterations": (0, _MOST, "0 or more"),
+    "algorithm.quota": (0, _MOST, "0 or more"),
+    "algorithm.share": (0, 1, "from 0 to 1"),
+    "algorithm.skip_share": (0, 1, "from 0 to 1"),
+    "algorithm.trials": (1, _MOST, "1 or more"),
+    "final.steps": (1, _MOST, "1 or more"),
+    "executor.workers": (1, 1024, "from 1 to 1024"),
+    "executor.threads": (1, 1024, "from 1 to 1024"),
+    "executor.memory": (1, _MOST, "1 or more, in bytes"),
+    "limit.trials": (1, _MOST, "1 or more"),
+    "limit.seconds": (_LEAST, _MOST, "more than 0, and finite"),
+    "trial_seconds": (_LEAST, _MOST, "more than 0, and finite"),
+    "seed": (0, _MOST, "0 or more"),
+}
 
 _study = TypeAdapter(Study)
 
@@ -166,7 +194,7 @@ def from_plain(plain: Any) -> Study:
     try:
         return _study.validate_json(json.dumps(plain))
     except ValidationError as error:
-        raise StudyError(explain(error)) from None
+        raise StudyError(explain(error, plain)) from None
     except TypeError as error:
         raise StudyError(f"This is no study: {error}.") from None
 
@@ -179,7 +207,7 @@ def to_plain(study: Study) -> dict[str, Any]:
 
 def to_yaml(study: Study) -> str:
     """Return a study as YAML, every setting written out."""
-    return yaml.safe_dump(to_plain(study), sort_keys=False, width=100)
+    return written_yaml(to_plain(study), width=100)
 
 
 def load(path: Path) -> Study:
@@ -192,21 +220,3 @@ def load(path: Path) -> Study:
         raise StudyError(f"'{path}' cannot be read: {error}.") from None
     except StudyError as error:
         raise StudyError(f"'{path}' is no study that can be run:\n{error}") from None
-
-
-def changed(study: Study, settings: list[str]) -> Study:
-    """Return `study` with settings such as "recipe.batch=128" changed. Raises StudyError, naming the setting."""
-    plain = to_plain(study)
-    for setting in settings:
-        address, equals, text = setting.partition("=")
-        *path, last = address.strip().split(".")
-        place: Any = plain
-        for step in path:
-            place = place.get(step) if isinstance(place, dict) else None
-        if not equals or not isinstance(place, dict) or last not in place:
-            known = ", ".join(place) if isinstance(place, dict) else ", ".join(plain)
-            raise StudyError(
-                f"--set {setting!r} changes nothing: write ADDRESS=VALUE, where the address may be {known}."
-            )
-        place[last] = plain_yaml(text)
-    return from_plain(plain)

@@ -7,12 +7,14 @@ from amla.spec.architecture import Architecture
 from amla.tasks.task import Task
 from amla.trials.trial import Fit, Method
 
+DEVICES = ("cpu", "cuda", "mps")
+
 
 class TorchBackend:
-    """Trains with PyTorch on `device` ("cuda", "mps", "cpu"; None: the best there is)."""
+    """Trains with PyTorch on `device` ("cpu", "cuda", "mps"; None: the best there is). Raises ValueError for others."""
 
     def __init__(self, device: str | None = None) -> None:
-        self.device = torch.device(device or _best_device())
+        self.device = _usable(device) if device else torch.device(_best_device())
 
     def build(self, architecture: Architecture, method: Method, task: Task, seed: int) -> TorchLearner:
         """Return an untrained learner. Raises NotImplementedError for a method that PyTorch learners lack."""
@@ -21,6 +23,18 @@ class TorchBackend:
                 return TorchLearner(architecture, task, seed, self.device)
             case _:
                 raise NotImplementedError(f"The PyTorch backend cannot train by {method.kind!r} yet; use 'fit'.")
+
+
+def _usable(name: str) -> torch.device:
+    """Return the device called `name`. Raises ValueError if this machine has none."""
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)  # PyTorch finds out only now
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"{name!r} is no device here: {str(error).splitlines()[0]}") from None
+    if device.type not in DEVICES:
+        raise ValueError(f"{name!r} is no device to train on; there are {', '.join(DEVICES)}.")
+    return device
 
 
 def _best_device() -> str:

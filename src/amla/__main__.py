@@ -1,0 +1,5 @@
+"""The command line as `python -m amla`."""
+
+from amla.cli import main
+
+main()

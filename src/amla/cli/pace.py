@@ -1,0 +1,105 @@
+"""How much of a study is done, and how long the rest will take: by counted operations and the seconds of trials."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from amla.spec.costs import costs, training_flops
+from amla.study.resolve import FINAL, SEARCH
+from amla.study.study import Local, Study
+from amla.trials.history import History
+from amla.trials.progress import Progress
+from amla.trials.trial import Measurement, Trial, TrialId
+
+
+@dataclass
+class _Leg:
+    """A trial that runs: the operations of one of its steps, and the last line that was heard of it."""
+
+    flops: float
+    lines: int = 0
+    step: int = 0
+    seconds: float = 0.0
+
+
+class Pace:
+    """Follows a study, told of all that happens in it. `examples` is how many there are to train on."""
+
+    def __init__(self, study: Study, examples: int) -> None:
+        self._study, self._examples = study, examples
+        self._phase = SEARCH
+        self._expected: dict[str, float] = {}  # operations, by phase
+        self._done: dict[str, float] = {}  # operations of trials that are over, by phase
+        self._spent: dict[str, float] = {}  # seconds of trials that are over, by phase
+        self._legs: dict[TrialId, _Leg] = {}
+        self._work = self._worked = 0.0  # operations heard of, and the seconds they took
+
+    def expect(self, flops: Mapping[str, float]) -> None:
+        """Take in what phases are expected to take, or more exactly than before."""
+        self._expected |= flops
+
+    def begin(self, phase: str, history: History) -> None:
+        """Take in that a phase begins or goes on; the one before it is over, whatever was expected of it."""
+        if phase != self._phase:
+            self._expected[self._phase] = self._done.get(self._phase, 0.0)
+        self._phase, self._legs = phase, {}
+        self._done[phase] = sum(t.measurement.cost.flops for t in history.done if t.measurement.cost)
+        self._spent[phase] = history.seconds
+
+    def ask(self, trial: Trial) -> None:
+        """Take in that a trial begins."""
+        self._legs[trial.id] = _Leg(training_flops(costs(trial.proposal.architecture).macs, self._batch()))
+
+    def hear(self, progress: Progress) -> None:
+        """Take in how far a trial is. What came before its first line does not show how fast it trains."""
+        leg = self._legs[progress.trial]
+        if leg.lines and progress.step > leg.step:  # a trial that another worker took over begins again
+            self._work += (progress.step - leg.step) * leg.flops
+            self._worked += progress.seconds - leg.seconds
+        leg.lines, leg.step, leg.seconds = leg.lines + 1, progress.step, progress.seconds
+
+    def tell(self, trial: Trial) -> None:
+        """Take in that a trial is over."""
+        leg, outcome = self._legs.pop(trial.id), trial.outcome
+        self._spent[self._phase] += outcome.seconds if outcome else 0.0
+        if isinstance(outcome, Measurement) and outcome.cost:
+            self._done[self._phase] += outcome.cost.flops
+            self._work += outcome.cost.flops if leg.lines < 2 else 0.0
+            self._worked += max(0.0, outcome.seconds - (leg.seconds if leg.lines > 1 else 0.0))
+
+    @property
+    def share(self) -> float:
+        """The share of the study that is done, 0 to 1."""
+        if limit := self._seconds():
+            return min(1.0, self._elapsed() / limit)
+        done = sum(self._done.values()) + sum(leg.step * leg.flops for leg in self._legs.values())
+        return done / max(done + sum(self._left().values()), 1.0)
+
+    @property
+    def left(self) -> float | None:
+        """The seconds until the study is over, 0 or more; None before that can be said."""
+        if limit := self._seconds():
+            return max(0.0, limit - self._elapsed())
+        if not self._work:
+            return None
+        return sum(flops / self._workers(phase) for phase, flops in self._left().items()) * self._worked / self._work
+
+    def _seconds(self) -> float | None:
+        """Return the seconds that the study is planned to take, if it is."""
+        return self._study.limit.seconds if self._study.final.steps is None else None
+
+    def _elapsed(self) -> float:
+        running = sum(leg.seconds for leg in self._legs.values()) / self._workers(self._phase)
+        return sum(seconds / self._workers(phase) for phase, seconds in self._spent.items()) + running
+
+    def _left(self) -> dict[str, float]:
+        """Return the operations that are left, by phase."""
+        left = {phase: flops - self._done.get(phase, 0.0) for phase, flops in self._expected.items()}
+        left[self._phase] = left.get(self._phase, 0.0) - sum(leg.step * leg.flops for leg in self._legs.values())
+        return {phase: max(0.0, flops) for phase, flops in left.items()}
+
+    def _workers(self, phase: str) -> int:
+        return self._study.executor.workers if phase == SEARCH and isinstance(self._study.executor, Local) else 1
+
+    def _batch(self) -> int:
+        recipe = self._study.final.recipe or self._study.recipe if self._phase == FINAL else self._study.recipe
+        return min(recipe.batch, self._examples)
