@@ -29,7 +29,7 @@ RECIPES = {
     "sgd": Recipe(16, augment=Augment(flip=True, shift=1, cutout=2)),
     "adamw, averaged": Recipe(16, AdamW(), OneCycle(), ema=0.9),
     "sgd, averaged, clipped, smoothed": Recipe(16, Sgd(0.05), Steps(), clip=1.0, ema=0.99, label_smoothing=0.1),
-    "no momentum": Recipe(16, Sgd(0.05, 0.0, nesterov=False), Constant(0.2)),
+    "no momentum": Recipe(16, Sgd(0.05, momentum=0.0), Constant(0.2)),
 }
 
 

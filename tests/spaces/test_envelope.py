@@ -162,3 +162,8 @@ def test_bad_arguments_are_told(options: dict[str, object], rule: str):
 def test_arguments_that_no_network_can_have_are_told(make: object, rule: str):
     with pytest.raises(SpecError, match=rule):
         make()
+
+
+def test_a_stage_deeper_than_any_search_grows_is_refused():
+    with pytest.raises(SpaceError, match="stage 1 may have 5000 cells; more than 64 are never grown"):
+        envelope((1, 8, 8), 3, cells=(1, 1), max_cells=(4, 5000))

@@ -48,4 +48,5 @@ class Paced:
     def _speed(self, history: History) -> float:
         """Return the steps a second of the last three legs, or what was expected before there are any."""
         legs = history.done[-3:]
-        return sum(t.proposal.budget for t in legs) / sum(t.measurement.seconds for t in legs) if legs else self.speed
+        seconds = sum(leg.measurement.seconds for leg in legs)
+        return sum(leg.proposal.budget for leg in legs) / seconds if seconds else self.speed

@@ -64,9 +64,9 @@ def search(
     Results lie in the run folder: report.html, best.arch.json, weights, study.yaml. Started again after it was cut
     off, the same command goes on.
     """
-    from amla.cli.search import search_data
-
     with users_mistakes():
+        from amla.cli.search import search_data
+
         search_data(data, run, budget, algorithm, workers, device, seed, data_dir, settings or [], plain)
 
 
@@ -81,18 +81,18 @@ def run_study(
     plain: Plain = False,
 ) -> None:
     """Run the study that a YAML file describes."""
-    from amla.cli.search import run_file
-
     with users_mistakes():
+        from amla.cli.search import run_file
+
         run_file(study, run, data_dir, settings or [], plain)
 
 
 @app.command()
 def show(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
     """Print a run, finished or running: every construction, and the result."""
-    from amla.cli.show import show_run
-
     with users_mistakes():
+        from amla.cli.show import show_run
+
         show_run(run)
 
 
@@ -102,9 +102,9 @@ def draw(
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture: .svg or .png.")] = Path("network.svg"),
 ) -> None:
     """Draw a network, and print what it costs."""
-    from amla.cli.draw import draw_file
-
     with users_mistakes():
+        from amla.cli.draw import draw_file
+
         draw_file(architecture, output)
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from amla.spec.costs import costs, training_flops
 from amla.study.resolve import FINAL, SEARCH
-from amla.study.study import Local, Study
+from amla.study.search import workers
+from amla.study.study import Study
 from amla.trials.history import History
 from amla.trials.progress import Progress
 from amla.trials.trial import Measurement, Trial, TrialId
@@ -98,7 +99,7 @@ class Pace:
         return {phase: max(0.0, flops) for phase, flops in left.items()}
 
     def _workers(self, phase: str) -> int:
-        return self._study.executor.workers if phase == SEARCH and isinstance(self._study.executor, Local) else 1
+        return workers(self._study) if phase == SEARCH else 1
 
     def _batch(self) -> int:
         recipe = self._study.final.recipe or self._study.recipe if self._phase == FINAL else self._study.recipe

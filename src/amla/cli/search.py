@@ -46,10 +46,10 @@ def search_data(
 ) -> None:
     """Search a network for a dataset with the settings that fit it, changed as the user says."""
     console = opened()
-    given = budget and seconds(budget)
+    given = None if budget is None else seconds(budget)
     dataset = _loaded(console, Data(source), data_dir, plain)
     flops = GPU_FLOPS if _has_gpu(device) else CORE_FLOPS * folders.cores()
-    study = preset(dataset, Data(source), seconds=given or None, seed=seed, flops=flops)
+    study = preset(dataset, Data(source), seconds=given, seed=seed, flops=flops)
     study = replace(
         study,
         name=_name(dataset.name),

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from shlex import join
 
 from rich.console import Console
 from rich.table import Table
@@ -113,7 +114,7 @@ def _print_running(console: Console, run: Run, phase: str, history: History, tri
 
 
 def _go_on(run: Run) -> str:
-    command = f"amla run {run.folder / STUDY} --run {run.folder}"
+    command = join(["amla", "run", str(run.folder / STUDY), "--run", str(run.folder)])
     return f"If it was cut off, this goes on: [bold]{escape(command)}[/bold]"
 
 

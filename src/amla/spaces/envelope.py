@@ -17,6 +17,7 @@ from amla.spec.decisions import Decisions
 from amla.spec.ops import Op, Size
 
 BRANCHES = ("1x1", "3x3", "3x3sep", "5x5", "5x5sep", "7x7sep")
+MOST_CELLS = 64  # of a stage: skips grow with their square, and each takes a construction to grow
 SKIP_START, SKIP_SPREAD = 0.5, 0.01  # a skip scale starts at N(0.5, 0.01^2), as in the released code
 
 
@@ -187,6 +188,8 @@ def _check(width: int, cells: Size, max_cells: Size, branches: tuple[str, ...]) 
     if not cells or len(cells) != len(max_cells):
         raise SpaceError(f"cells {list(cells)} and max_cells {list(max_cells)} must say one number for every stage.")
     for number, (start, most) in enumerate(zip(cells, max_cells, strict=True)):
+        if most > MOST_CELLS:
+            raise SpaceError(f"stage {number} may have {most} cells; more than {MOST_CELLS} are never grown.")
         if not 1 <= start <= most:
             raise SpaceError(
                 f"stage {number} starts with {start} cells and may have {most}; say 1 <= cells <= max_cells."

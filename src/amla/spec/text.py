@@ -84,7 +84,7 @@ def schema() -> dict[str, Any]:
     for kind in plain["$defs"].values():
         if "const" in kind["properties"].get("kind", {}):
             kind["required"] = ["kind", *kind.get("required", [])]  # what tells the ops apart is never left out
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "amla architecture", **plain}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **plain, "title": "amla architecture"}
 
 
 def plain_yaml(text: str) -> Any:

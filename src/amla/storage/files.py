@@ -1,6 +1,8 @@
 """The files of studies: snapshots, learning curves, and texts such as reports."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -10,6 +12,8 @@ from amla.storage.folder import Folder
 from amla.storage.tensors import packed, packed_weights, unpacked
 from amla.trials.progress import Progress
 from amla.trials.snapshot import Snapshot
+
+NO_NOTES: Mapping[str, str] = MappingProxyType({})
 
 _progress = TypeAdapter(Progress)
 
@@ -40,10 +44,13 @@ class Files:
         """Delete a snapshot, if it is there."""
         self._folder.drop(_snapshot(key))
 
-    def save_weights(self, key: str, snapshot: Snapshot) -> str:
-        """Write the weights alone, under canonical names, for any reader of safetensors; return where they are."""
+    def save_weights(self, key: str, snapshot: Snapshot, notes: Mapping[str, str] = NO_NOTES) -> str:
+        """Write the weights alone, under canonical names, for any reader of safetensors; return where they are.
+
+        The file's metadata hold the architecture as JSON, the steps, and `notes`.
+        """
         name = f"weights/{key}.safetensors"
-        self._folder.write(name, packed_weights(snapshot))
+        self._folder.write(name, packed_weights(snapshot, notes))
         return self._folder.path(name)
 
     def start_curve(self, key: str, step: int = 0) -> None:

@@ -52,9 +52,9 @@ def unpacked(content: bytes, path: str) -> Snapshot:
     return Snapshot(from_json(about["architecture"]), about["method"], int(about["steps"]), **groups)
 
 
-def packed_weights(snapshot: Snapshot) -> bytes:
-    """Return the weights alone as a safetensors file, each tensor under its canonical name."""
-    about = {"architecture": to_json(snapshot.architecture), "steps": str(snapshot.steps)}
+def packed_weights(snapshot: Snapshot, notes: Mapping[str, str]) -> bytes:
+    """Return the weights alone as a safetensors file, each tensor under its canonical name; `notes` as metadata."""
+    about = {**notes, "architecture": to_json(snapshot.architecture), "steps": str(snapshot.steps)}
     return save({name: _plain(array) for name, array in snapshot.weights.items()}, about)
 
 

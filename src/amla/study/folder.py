@@ -76,6 +76,11 @@ def prepare(folder: Path, study: Study, task: Task) -> Study:
     if path.exists() and not _is_unused(folder):
         _check_same(folder, load(path), whole)
         return load(path)
+    if not path.exists() and (folder / EVENTS).exists():
+        raise StudyError(
+            f"'{folder}' holds the records of a study, but no {STUDY} that says which. Name another folder with --run, "
+            f"or restore {STUDY}."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     Files(folder).write_text(STUDY, to_yaml(whole))
     return whole

@@ -14,6 +14,7 @@ from amla.trials.trial import Measurement
 
 SEARCH_SHARE = 0.35  # of the seconds, for the search; the final training has the rest, less the reserve
 RESERVE_SHARE = 0.03  # for the final evaluation, and what was not foreseen
+LEAST_FINAL_SHARE = 0.3  # for the final training, also where it then ends late: without it the search was for nothing
 REHEARSAL_STEPS = 30
 LEAST_STEPS = 10
 FORESEEN = 64  # trials at most that are asked for ahead
@@ -64,8 +65,8 @@ def search_steps(seconds: float, measured: Speed, networks: list[int], batch: in
 
 
 def final_seconds(seconds: float, spent: float) -> float:
-    """Return what is left for the final training once the search has `spent` seconds."""
-    return seconds * (1 - RESERVE_SHARE) - spent
+    """Return what is left for the final training once the search has `spent` seconds, but never next to nothing."""
+    return max(seconds * (1 - RESERVE_SHARE) - spent, seconds * LEAST_FINAL_SHARE)
 
 
 def _branch_macs(architecture: Architecture) -> dict[NodeId, int]:

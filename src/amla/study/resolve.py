@@ -13,8 +13,9 @@ from amla.algorithms.random import RandomSearch
 from amla.backends.protocol import Backend
 from amla.evaluation.train import Training
 from amla.execution.work import Evaluate
-from amla.probes import probe
+from amla.probes import ProbeError, probe
 from amla.spaces.envelope import Envelope, envelope
+from amla.spaces.space import SpaceError
 from amla.spec import ops, text
 from amla.spec.architecture import Architecture
 from amla.spec.costs import shapes
@@ -57,17 +58,23 @@ def space_of(study: Study, task: Task) -> Envelope:
 def envelope_of(settings: EnvelopeSettings, shape: Size, classes: int) -> Envelope:
     """Return the space of EnvelopeNets that `settings` describe. Raises SpaceError."""
     given = {name: number for name, number in asdict(settings).items() if name != "kind"}
-    return envelope(shape, classes, **given)
+    try:
+        return envelope(shape, classes, **given)
+    except SpaceError as error:
+        raise SpaceError(f"space: {error}") from None
 
 
 def check(study: Study, task: Task) -> None:
-    """Raise StudyError, SpaceError, SpecError or ProbeError for what could only fail later: before anything is written.
+    """Raise StudyError, SpaceError or SpecError for what could only fail later: before anything is written.
 
     The device is looked for only where one is named or PyTorch is needed at once: asking takes seconds.
     """
     algorithm_of(study, space_of(study, task), steps=1)
     if isinstance(study.algorithm, NacSettings):
-        probe(study.algorithm.statistic)
+        try:
+            probe(study.algorithm.statistic)
+        except ProbeError as error:
+            raise StudyError(f"algorithm.statistic: {error}") from None
     if study.backend.device or isinstance(study.executor, Inline):
         backend_of(study)
 
@@ -80,6 +87,8 @@ def algorithm_of(study: Study, space: Envelope, steps: int) -> Algorithm:
             return Nac(space, steps, seed=study.seed, **settings)
         case RandomSettings(trials=trials):
             return RandomSearch(space.space, steps, trials, study.seed)
+        case FixedSettings(architectures=()):
+            raise StudyError("algorithm.architectures is empty; name the file of one network or more.")
         case FixedSettings(architectures=files):
             found = tuple(_network(Path(file), space) for file in files)
             return Fixed(found, steps, (study.seed,), keep=False)
@@ -110,7 +119,7 @@ def evaluation_of(study: Study, phase: str, task: Task, files: Files) -> Evaluat
     """
     memory = getattr(study.executor, "memory", None)
     training = Training(phase, backend_of(study), task, files, memory, study.trial_seconds)
-    if phase == SEARCH:
+    if phase != FINAL:
         return training
     final_task = task.with_recipe(study.final.recipe or study.recipe)
     fitting = replace(training, task=final_task.final(), seconds=None)
@@ -141,6 +150,9 @@ def evaluation_in_worker(config: str) -> Evaluate:
 def _network(file: Path, space: Envelope) -> Architecture:
     """Return the network in a file. Raises SpecError, StudyError unless it is closed and made for the data."""
     network = text.load(file)
+    if network.is_open:
+        undecided = ", ".join(list(network.picks)[:3])
+        raise StudyError(f"'{file}' is open: {undecided} and so on are to be decided first.")
     try:
         found = shapes(network)
     except SpecError as error:

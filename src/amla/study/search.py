@@ -4,6 +4,7 @@ All that is decided on the way is a function of what the store holds, so a searc
 on as if it had not been.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from amla.study import plan
 from amla.study.folder import BEST
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH, algorithm_of, evaluation_of, space_of, work_config
 from amla.study.run import Executor, Limit, Store, run
-from amla.study.study import Inline, Local, Study, StudyError
+from amla.study.study import Inline, Local, NacSettings, Study, StudyError
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.progress import Progress
@@ -79,7 +80,7 @@ class Search:
         trained = self._phase(FINAL, self._final(winner, searched, speed), Limit())
         if not trained.done or trained.done[-1].proposal.budget:
             raise StudyError(_why_nothing(trained))
-        self.files.save_weights("best", self.files.load(f"{FINAL}/{trained.done[-1].proposal.start}"))
+        self.files.save_weights("best", self.files.load(f"{FINAL}/{trained.done[-1].proposal.start}"), self._notes())
 
     def _steps(self, space: Envelope) -> tuple[int, plan.Speed | None]:
         """Return the steps of a leg of the search, and the speed that a rehearsal shows if one was needed."""
@@ -89,9 +90,18 @@ class Search:
         algorithm = algorithm_of(study, space, plan.LEAST_STEPS)
         rehearsed = self._rehearse(algorithm)
         speed = plan.speed(rehearsed, self._batch)
-        seconds = plan.SEARCH_SHARE * study.limit.seconds - rehearsed.seconds
+        seconds = (plan.SEARCH_SHARE * study.limit.seconds - rehearsed.seconds) * workers(study)
         scored = len(self.task.parts.validation.labels)
         return given or plan.search_steps(seconds, speed, plan.foreseen(algorithm), self._batch, scored), speed
+
+    def _notes(self) -> dict[str, str]:
+        """Return what a user of the weights needs besides: how inputs are normalised, and what the logits mean."""
+        mean, deviation = self.task.moments
+        return {
+            "mean": json.dumps(mean),
+            "deviation": json.dumps(deviation),
+            "classes": json.dumps(self.task.dataset.classes),
+        }
 
     def _rehearse(self, algorithm: Algorithm) -> Measurement:
         first = plan.first(algorithm)
@@ -107,14 +117,13 @@ class Search:
         limit = self.study.limit
         if limit.seconds is None:
             return limit
-        workers = self.study.executor.workers if isinstance(self.study.executor, Local) else 1
-        return Limit(limit.trials, limit.seconds * plan.SEARCH_SHARE * workers)
+        return Limit(limit.trials, limit.seconds * plan.SEARCH_SHARE * workers(self.study))
 
     def _final(self, winner: Architecture, searched: History, speed: plan.Speed | None) -> Algorithm:
         study = self.study
         if study.final.steps is not None or speed is None:
             return Finish(Fixed((winner,), study.final.steps or 0, (study.seed,)))
-        spent = self.store.history(REHEARSAL).seconds + searched.seconds
+        spent = self.store.history(REHEARSAL).seconds + searched.seconds / workers(study)
         left = plan.final_seconds(study.limit.seconds or 0.0, spent)
         return Finish(Paced(winner, left, speed.steps_a_second(costs(winner).macs, self._batch), study.seed))
 
@@ -149,7 +158,7 @@ def executor(search: Search, phase: str) -> Iterator[Executor]:
             config = work_config(search.study, phase, search.folder, search.data_dir)
             with LocalExecutor(
                 Work("amla.study.resolve:evaluation_in_worker", config),
-                workers=local.workers if phase == SEARCH else 1,
+                workers=workers(search.study) if phase == SEARCH else 1,
                 threads=local.threads,
                 seconds=_killing(search.study.trial_seconds) if phase == SEARCH else None,
                 memory=local.memory,
@@ -157,6 +166,15 @@ def executor(search: Search, phase: str) -> Iterator[Executor]:
                 logs=search.folder / "logs",
             ) as running:
                 yield running
+
+
+def workers(study: Study) -> int:
+    """Return how many trials of the search may run at once: NAC trains one network after another, on all cores."""
+    match study.algorithm, study.executor:
+        case (NacSettings(), _) | (_, Inline()):
+            return 1
+        case _, Local(workers=count):
+            return count
 
 
 def _killing(seconds: float | None) -> float | None:
@@ -185,7 +203,7 @@ class _Curves:
 class _Heard:
     """The search's store, which tells the listener what is written, and acts on it.
 
-    The best network's file follows what the algorithm recommends; the weights of a leg go once the next leg is told.
+    The best network's file follows what the algorithm recommends; the weights of a leg go once the next leg is done.
     """
 
     search: Search
@@ -210,8 +228,9 @@ class _Heard:
         self.search.listener.told(study, trial)
         if study == SEARCH and (best := self.algorithm.recommend(self.known)):
             self.search.files.write_text(BEST, to_json(best, indent=1) + "\n")
-        if study == FINAL and trial.proposal.budget and trial.proposal.start is not None:
-            self.search.files.drop(f"{study}/{trial.proposal.start}")
+        start = trial.proposal.start
+        if study == FINAL and isinstance(outcome, Measurement) and trial.proposal.budget and start is not None:
+            self.search.files.drop(f"{study}/{start}")
 
 
 def _why_nothing(history: History) -> str:

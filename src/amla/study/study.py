@@ -154,13 +154,25 @@ class Study:
             number: Any = plain
             for step in address.split("."):
                 number = number.get(step) if isinstance(number, dict) else None
-            if number is not None and not low <= float(number) <= high:
+            if number is not None and not low <= number <= high:
                 raise StudyError(f"{address} is {number}; it must be {rule}.")
 
 
 _LEAST = 1e-9  # of a number that must be more than 0
 _MOST = 1e15  # of any, and less than infinity
+_BELOW_ONE = 1 - 1e-9
+_RECIPE = {
+    "optimiser.rate": (0, _MOST, "0 or more, and finite"),
+    "optimiser.momentum": (0, _BELOW_ONE, "at least 0 and below 1"),
+    "optimiser.beta1": (0, _BELOW_ONE, "at least 0 and below 1"),
+    "optimiser.beta2": (0, _BELOW_ONE, "at least 0 and below 1"),
+    "schedule.warm_up": (0, _BELOW_ONE, "at least 0 and below 1"),
+    "schedule.peak": (0, _BELOW_ONE, "at least 0 and below 1"),
+    "weight_decay": (0, _MOST, "0 or more, and finite"),
+    "clip": (_LEAST, _MOST, "more than 0, and finite"),
+}
 _NUMBERS = {
+    **{f"{place}.{name}": rule for place in ("recipe", "final.recipe") for name, rule in _RECIPE.items()},
     "algorithm.steps": (1, _MOST, "1 or more"),
     "algorithm.iterations": (0, _MOST, "0 or more"),
     "algorithm.quota": (0, _MOST, "0 or more"),
@@ -186,6 +198,8 @@ def from_yaml(text: str) -> Study:
         plain = plain_yaml(text)
     except SpecError as error:
         raise StudyError(str(error)) from None
+    except RecursionError:
+        raise StudyError("This is no study: its values are nested too deeply.") from None
     return from_plain(plain)
 
 
@@ -195,7 +209,7 @@ def from_plain(plain: Any) -> Study:
         return _study.validate_json(json.dumps(plain))
     except ValidationError as error:
         raise StudyError(explain(error, plain)) from None
-    except TypeError as error:
+    except (TypeError, ValueError, RecursionError) as error:  # YAML knows dates, and values that contain themselves
         raise StudyError(f"This is no study: {error}.") from None
 
 

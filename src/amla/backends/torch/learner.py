@@ -210,7 +210,7 @@ def _optimiser(weights: Mapping[str, torch.nn.Parameter], task: Task) -> torch.o
     groups = [group for group in groups if group["params"]]
     match recipe.optimiser:
         case Sgd(rate=lr, momentum=momentum, nesterov=nesterov):
-            return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
+            return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov and momentum > 0, fused=True)
         case AdamW(rate=lr, beta1=beta1, beta2=beta2):
             return torch.optim.AdamW(groups, lr=lr, betas=(beta1, beta2), fused=True)
 

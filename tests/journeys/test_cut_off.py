@@ -5,8 +5,10 @@ Five kills by default; the environment variable AMLA_KILLS says how many.
 
 import os
 import re
+import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -14,9 +16,10 @@ from random import Random
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from terminal import Ended, apart, end, lines, started, wait_for
+from terminal import TINY, Ended, Here, apart, end, lines, started, wait_for
 
 from amla.storage.errors import StoreError
+from amla.storage.folder import Folder
 from amla.storage.records import Records
 from amla.study.resolve import FINAL, SEARCH
 
@@ -31,6 +34,7 @@ SMALL = (
     *("--set", "space.width=6", "--set", "space.cells=[1]", "--set", "space.max_cells=[3]", "--set", "recipe.batch=8"),
     *("--set", "recipe.ema=0.9", "--run", "run"),
 )
+ONCE = (*TINY, "--set", "algorithm.iterations=0")  # the first construction is the last: what is lost then, is missed
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,8 @@ def events(run: Path) -> int:
     return sum(len(history) + len(history.finished) for history in histories)
 
 
-def cut_off(folder: Path, archive: Path, chance: Random) -> None:
-    """Start the search and kill it: after some more lines of its curves, some more events, or some time."""
+def cut_off(folder: Path, archive: Path, chance: Random) -> bool:
+    """Start the search and kill it, after some lines, events or time; return whether it lived so long."""
     process = started(folder, "search", str(archive), *SMALL, command=COMMAND)
     run = folder / "run"
     try:
@@ -76,26 +80,67 @@ def cut_off(folder: Path, archive: Path, chance: Random) -> None:
                 known, more = events(run), chance.randint(1, 3)
                 wait_for(lambda: events(run) >= known + more, process)
             case "time":
-                time.sleep(chance.uniform(0, 5))
+                time.sleep(chance.uniform(1, 5))
         time.sleep(chance.uniform(0, 0.05))
     finally:
         end(process)
+    return process.returncode == -signal.SIGKILL
 
 
-@pytest.mark.timeout(120 + 60 * KILLS)
-def test_whenever_it_is_killed_it_finds_the_same(tmp_path: Path, archive: Path):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    whole.mkdir()
-    broken.mkdir()
-    reference = found(whole, apart(whole, "search", str(archive), *SMALL, command=COMMAND))
-    chance, kills = Random(2018), 0
-    while kills < KILLS and not (broken / "run" / "report.html").exists():
-        cut_off(broken, archive, chance)
-        kills += 1
-    again = found(broken, apart(broken, "search", str(archive), *SMALL, command=COMMAND))
+def check_same(again: Found, reference: Found) -> None:
     assert again.network == reference.network
     assert again.weights.keys() == reference.weights.keys()
     for name, weights in again.weights.items():
         assert np.array_equal(weights, reference.weights[name]), name
     assert again.test == reference.test
     assert again.lines == reference.lines
+
+
+@pytest.mark.timeout(120 + 60 * KILLS)
+def test_however_often_it_is_killed_it_finds_the_same(tmp_path: Path, archive: Path):
+    reference = found(tmp_path, apart(tmp_path, "search", str(archive), *SMALL, command=COMMAND))
+    chance, kills, runs = Random(2018), 0, 0  # noqa: S311 - nothing is secret
+    while kills < KILLS:
+        runs += 1
+        folder = tmp_path / f"broken{runs}"
+        folder.mkdir()
+        while kills < KILLS and cut_off(folder, archive, chance):
+            kills += 1
+        check_same(found(folder, apart(folder, "search", str(archive), *SMALL, command=COMMAND)), reference)
+
+
+class Power:
+    """Goes off after so many steps that last: from then on nothing is written any more."""
+
+    def __init__(self, patched: pytest.MonkeyPatch, most: int | None) -> None:
+        self.steps, self.most = 0, most
+        for kind, names in ((Records, ("asked", "told")), (Folder, ("write", "append", "drop"))):
+            for name in names:
+                patched.setattr(kind, name, self._limited(getattr(kind, name)))
+
+    def _limited(self, step: Callable[..., None]) -> Callable[..., None]:
+        def limited(*what: object) -> None:
+            if self.most is not None and self.steps >= self.most:
+                raise KeyboardInterrupt
+            step(*what)
+            self.steps += 1
+
+        return limited
+
+
+def test_whichever_step_was_the_last_before_it_was_cut_off_it_finds_the_same(
+    tmp_path: Path, archive: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+):
+    def search(folder: Path, most: int | None) -> tuple[Ended, int]:
+        folder.mkdir(exist_ok=True)
+        os.chdir(folder)
+        with monkeypatch.context() as patched:
+            power = Power(patched, most)
+            return here("search", str(archive), *ONCE, "--run", "run"), power.steps
+
+    ended, steps = search(tmp_path / "whole", None)
+    reference = found(tmp_path / "whole", ended)
+    for most in range(steps):
+        folder = tmp_path / f"{most}"
+        assert search(folder, most)[0].code == 130
+        check_same(found(folder, search(folder, None)[0]), reference)
