@@ -48,6 +48,15 @@ def test_random_search_is_the_same_for_the_same_seed_only():
     assert [proposal.architecture for proposal in one] != [proposal.architecture for proposal in other]
 
 
+def test_random_search_asks_for_the_same_networks_whatever_runs_or_fails_meanwhile():
+    algorithm, history = RandomSearch(SPACE, 7, trials=6), History()
+    while proposal := algorithm.ask(history):
+        history = history.asked(proposal)
+        if len(history) == 3:
+            history = history.told(1, Failure("crashed", "killed"))
+    assert [trial.proposal for trial in history.trials] == asked(algorithm)
+
+
 def test_random_search_recommends_the_best():
     algorithm, history = RandomSearch(SPACE, 7), History()
     for accuracy in (0.5, 0.9, 0.7):

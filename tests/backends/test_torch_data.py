@@ -1,10 +1,11 @@
 """Batches and augmentation: functions of seed and step, and what they do to an image."""
 
 import numpy as np
+import pytest
 import torch
 from made_up import make_task
 
-from amla.backends.torch.data import Batches, generator, moved, outside_squares
+from amla.backends.torch.data import Batches, generator, moved, outside_squares, reduced
 from amla.tasks.recipe import Augment
 from amla.tasks.task import Task
 
@@ -57,20 +58,73 @@ def test_a_shift_is_a_window_of_the_padded_image() -> None:
     windows = {padded[i : i + 5, j : j + 5].tobytes() for i in range(5) for j in range(5)}
     seen = set()
     for step in range(200):
-        out = moved(image, Augment(shift=2), generator(CPU, step))[0, :, :, 0].numpy()
+        out = moved(image, Augment(shift=2), None, generator(CPU, step))[0, :, :, 0].numpy()
         assert out.tobytes() in windows
         seen.add(out.tobytes())
     assert len(seen) == 25
 
 
-def test_a_flip_mirrors_the_last_axis_of_half_the_images() -> None:
-    image = torch.arange(6, dtype=torch.uint8).reshape(1, 2, 3, 1)
-    images = image.expand(400, 2, 3, 1)
-    out = moved(images, Augment(flip=True), generator(CPU, 0))
-    flipped = (out == image.flip(2)).all((1, 2, 3))
-    same = (out == image).all((1, 2, 3))
+def test_a_flip_mirrors_the_last_axis_of_half_the_images(task: Task) -> None:
+    plain, _ = batches(task).training(0, 0, Augment())
+    seen = []
+    for seed_step in range(40):
+        found = Batches(task.fitting, task.moments, 16, CPU)
+        found._order(0, 0)
+        index = found._order(0, 0)[:16]
+        mirrored = found._mirrored(0, 0, index, Augment(flip=True), generator(CPU, seed_step))
+        assert mirrored is not None
+        seen.append(mirrored)
+    assert 240 < torch.cat(seen).sum() < 400
+    out, _ = batches(task).training(0, 0, Augment(flip=True))
+    flipped, same = (out == plain.flip(3)).all(1).all(1).all(1), (out == plain).all(1).all(1).all(1)
     assert (flipped ^ same).all()
-    assert 150 < flipped.sum() < 250
+
+
+def test_alternate_flips_show_every_image_both_ways_in_two_epochs(task: Task) -> None:
+    found, augment = batches(task), Augment(flip="alternate")
+    shown: dict[bytes, set[bytes]] = {}
+    for step in range(2 * (56 // 16)):
+        plain, _ = found.training(3, step, Augment())
+        out, _ = found.training(3, step, augment)
+        for x, y in zip(plain, out, strict=True):
+            shown.setdefault(x.numpy().tobytes(), set()).add(y.numpy().tobytes())
+    both = [len(ways) for ways in shown.values()]
+    assert both.count(2) >= 40  # all but those that an epoch left out
+    first = torch.cat(
+        [
+            (found.training(3, s, augment)[0] != found.training(3, s, Augment())[0]).any(1).any(1).any(1)
+            for s in range(3)
+        ]
+    )
+    assert 10 < first.sum() < 38
+
+
+def test_a_border_can_be_a_reflection() -> None:
+    image = torch.arange(1, 26, dtype=torch.uint8).reshape(1, 5, 5, 1)
+    padded = np.pad(image[0, :, :, 0].numpy(), 2, mode="reflect")
+    windows = {padded[i : i + 5, j : j + 5].tobytes() for i in range(5) for j in range(5)}
+    augment = Augment(shift=2, border="reflect")
+    seen = {moved(image, augment, None, generator(CPU, step))[0].numpy().tobytes() for step in range(200)}
+    assert seen == windows
+
+
+@pytest.mark.parametrize("extent", [1, 2, 3])
+def test_a_reflection_may_go_on_for_long(extent: int) -> None:
+    line = torch.arange(extent, dtype=torch.uint8).reshape(1, extent, 1)
+    found = np.pad(np.arange(extent, dtype=np.uint8), 7, mode="reflect")
+    windows = {found[i : i + extent].tobytes() for i in range(15)}
+    for step in range(30):
+        assert moved(line, Augment(shift=7, border="reflect"), None, generator(CPU, step)).numpy().tobytes() in windows
+
+
+@pytest.mark.parametrize("shape", [(9,), (8, 12), (4, 4, 4)])
+def test_reduced_images_are_means_of_what_they_cover(shape: tuple[int, ...]) -> None:
+    x = torch.rand(2, 3, *shape)
+    half = reduced(x, 0.5)
+    assert half.shape[2:] == tuple(round(extent / 2) for extent in shape)
+    if all(extent % 2 == 0 for extent in shape):
+        assert torch.allclose(half.mean(), x.mean())
+    assert reduced(x, 1) is x
 
 
 def test_a_cutout_blanks_one_square_that_may_lie_partly_outside() -> None:
@@ -85,5 +139,5 @@ def test_a_cutout_blanks_one_square_that_may_lie_partly_outside() -> None:
 def test_series_and_volumes_are_moved_too() -> None:
     for shape in ((4, 9, 2), (4, 5, 6, 7, 1)):
         x = torch.randint(0, 255, shape, dtype=torch.uint8)
-        out = moved(x, Augment(flip=True, shift=1), generator(CPU, 3))
+        out = moved(x, Augment(shift=1), torch.tensor([True, False, True, False])[:, None], generator(CPU, 3))
         assert out.shape == x.shape

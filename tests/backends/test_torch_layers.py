@@ -92,6 +92,15 @@ def test_response_norm_is_krizhevskys() -> None:
     np.testing.assert_allclose(layer(op, (4, 2, 2))(x)[0].numpy(), expected, rtol=1e-5)
 
 
+def test_layer_norm_of_images_has_gradients_where_the_images_have_none() -> None:
+    for channels in (1, 4):
+        module = layer(ops.LayerNorm(), (channels, 4, 2))
+        for tensor in module.parameters():
+            torch.nn.init.ones_(tensor)
+        module(torch.randn(3, channels, 4, 2).to(memory_format=torch.channels_last)).square().sum().backward()
+        assert all(tensor.grad is not None for tensor in module.parameters())
+
+
 def test_dropout_draws_from_the_generator_it_is_lent() -> None:
     module = layer(ops.Dropout(0.5), (64,))
     draws = []

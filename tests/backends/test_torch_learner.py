@@ -10,7 +10,7 @@ from amla.backends.torch.backend import TorchBackend
 from amla.spaces.envelope import envelope
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
-from amla.tasks.recipe import AdamW, Augment, Constant, Cosine, OneCycle, Recipe, Sgd, Steps
+from amla.tasks.recipe import AdamW, Augment, Constant, Cosine, Muon, OneCycle, Recipe, Sgd, Small, Steps
 from amla.tasks.task import Task
 from amla.testing import check_backend
 from amla.trials.trial import Fit, Relax
@@ -30,6 +30,11 @@ RECIPES = {
     "adamw, averaged": Recipe(16, AdamW(), OneCycle(), ema=0.9),
     "sgd, averaged, clipped, smoothed": Recipe(16, Sgd(0.05), Steps(), clip=1.0, ema=0.99, label_smoothing=0.1),
     "no momentum": Recipe(16, Sgd(0.05, momentum=0.0), Constant(0.2)),
+    "decoupled, reflected, alternately mirrored": Recipe(
+        16, Sgd(0.05, decoupled=True), augment=Augment(flip="alternate", shift=1, border="reflect"), shift_rate=8.0
+    ),
+    "orthogonal": Recipe(16, Muon(0.02, other=Sgd(0.05)), start="identity", whiten=True, score_mirrored=True),
+    "orthogonal, on the sphere, small at first": Recipe(16, Muon(0.1, on_sphere=True), small=Small(0.75, 0.4)),
 }
 
 
@@ -151,3 +156,52 @@ def test_every_schedule_trains(schedule: Cosine) -> None:
     learner = TorchBackend("cpu").build(small(), Fit(), make_task(recipe=Recipe(16, schedule=schedule)), 0)
     learner.fit(2, 4, quiet)
     assert np.isfinite(learner.score()["loss"])
+
+
+def test_mirrored_scores_do_not_depend_on_the_side(task: Task) -> None:
+    recipe = Recipe(16, score_mirrored=True)
+    one, other = make_task(recipe=recipe), make_task(recipe=recipe)
+    other.parts.validation.inputs[:] = other.parts.validation.inputs[:, :, ::-1].copy()
+    scores = [TorchBackend("cpu").build(small(), Fit(), t, 0).score() for t in (one, other)]
+    assert scores[0]["loss"] == pytest.approx(scores[1]["loss"], rel=1e-5)
+    plain = TorchBackend("cpu").build(small(), Fit(), make_task(), 0).score()
+    assert plain["loss"] != pytest.approx(scores[0]["loss"], rel=1e-5)
+
+
+def test_what_whitens_is_not_trained_and_whitens() -> None:
+    task = make_task(recipe=Recipe(16, whiten=True))
+    learner = TorchBackend("cpu").build(small(), Fit(), task, 0)
+    before = learner.snapshot().weights
+    learner.fit(3, 3, quiet)
+    after = learner.snapshot().weights
+    moved = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert "stem/conv.kernel" not in moved
+    assert "stage0/cell0/3x3/conv.kernel" in moved
+
+
+def test_decoupled_decay_shrinks_by_the_rate_alone() -> None:
+    rate, decay = 1e-3, 0.5
+    for decoupled, expected in ((True, (1 - rate * decay) ** 3), (False, None)):
+        sgd = Sgd(rate, momentum=0.9, nesterov=False, decoupled=decoupled)
+        task = make_task(recipe=Recipe(16, sgd, Constant(), weight_decay=decay))
+        learner = TorchBackend("cpu").build(small(), Fit(), task, 0)
+        weight = learner._weights["stem/conv.kernel"]
+        start = weight.detach().clone()
+        for _ in range(3):
+            weight.grad = torch.zeros_like(weight)
+            learner._mover.move(1.0)
+        ratio = (weight / start).mean().item()
+        if expected:
+            assert ratio == pytest.approx(expected, rel=1e-6)
+        else:
+            assert ratio < (1 - rate * decay) ** 3 - 1e-5  # through the momentum it acts more than once
+
+
+def test_smaller_images_cost_less(task: Task) -> None:
+    costs = {}
+    for until in (0.0, 0.5, 1.0):
+        learner = TorchBackend("cpu").build(small(), Fit(), make_task(recipe=Recipe(16, small=Small(0.5, until))), 0)
+        learner.fit(4, 4, quiet)
+        costs[until] = learner.cost(4).flops
+    assert costs[0.0] > costs[0.5] > costs[1.0]
+    assert costs[0.5] == pytest.approx((costs[0.0] + costs[1.0]) / 2)

@@ -10,8 +10,10 @@ from rich.console import Console
 from amla.cli.live import PLAIN_SECONDS, LiveListener, PlainListener
 from amla.spaces.envelope import envelope
 from amla.spec.costs import costs, training_flops
+from amla.study.arrangement import Arranged
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
 from amla.study.study import Data, Final, FixedSettings, NacSettings, RandomSettings, Study
+from amla.study.timing import Arrangement, Timing
 from amla.trials.history import History
 from amla.trials.progress import Progress
 from amla.trials.trial import Cost, Failure, Measurement, Proposal
@@ -85,6 +87,32 @@ class TestPlain:
         history = History().asked(Proposal(NETWORK, 300)).told(0, measured())
         listener.begins(SEARCH, history)
         assert pipe.file.getvalue() == "going on with the search: 1 trial of it done before\n"
+
+    @pytest.mark.parametrize(
+        ("search", "final", "said"),
+        [
+            ((1, 1), (1, 1), "training with 1 thread: 18 steps/s, 1.8× of 1 × 2"),
+            ((1, 2), (1, 2), "training with 2 threads: 10 steps/s"),
+            (
+                (2, 1),
+                (1, 2),
+                "searching with 2 workers × 1 thread: 17 steps/s, 1.7× of 1 × 2; "
+                "final training with 2 threads: 10 steps/s",
+            ),
+        ],
+    )
+    def test_how_it_is_arranged_is_said_with_the_figures(self, listener, pipe, search, final, said):
+        arrangements = Arrangement(1, 2), Arrangement(2, 1), Arrangement(1, 1)
+        timings = tuple(Timing(a, steps) for a, steps in zip(arrangements, (10.0, 17.0, 18.0), strict=True))
+        listener.times(arrangements)
+        listener.arranged(Arranged(Arrangement(*search), Arrangement(*final), timings))
+        first, second = pipe.file.getvalue().splitlines()
+        assert first.endswith(": 1 × 2, 2 × 1, 1 × 1")
+        assert second == said
+
+    def test_nothing_is_said_of_an_arrangement_without_a_choice(self, listener, pipe):
+        listener.arranged(Arranged(Arrangement(1, 1), Arrangement(1, 1)))
+        assert pipe.file.getvalue() == ""
 
     def test_a_construction_that_failed_is_tried_again_under_its_number(self, listener, pipe):
         for number in range(2):

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from amla.cli.pace import Pace
 from amla.spaces.envelope import envelope
 from amla.spec.costs import costs, training_flops
+from amla.study.arrangement import Arranged
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
 from amla.study.run import Limit
-from amla.study.study import Data, Final, Local, NacSettings, RandomSettings, Study
+from amla.study.study import Data, Final, RandomSettings, Study
+from amla.study.timing import Arrangement
 from amla.trials.history import History
 from amla.trials.progress import Progress
 from amla.trials.trial import Cost, Failure, Measurement, Proposal
@@ -111,32 +113,25 @@ def test_what_was_done_before_it_was_cut_off_counts_as_done():
 
 
 def test_two_workers_take_half_the_time_of_the_search():
-    study = replace(STUDY, executor=Local(2))
-    found = machine(study)
+    found = machine()
+    found.pace.arrange(Arranged(Arrangement(2, 1), Arrangement(1, 2)))
     found.pace.expect(WHOLE)
     found.begin(SEARCH)
     found.train(STEPS)
     assert found.pace.left == pytest.approx(300 / 10 / 2 + 400 / 10)
 
 
-def test_nac_trains_one_network_at_a_time_whatever_workers_there_are():
-    found = machine(replace(STUDY, algorithm=NacSettings(3, STEPS), executor=Local(2)))
-    found.pace.expect(WHOLE)
-    found.begin(SEARCH)
-    found.train(STEPS)
-    assert found.pace.left == pytest.approx(70.0)
-
-
 def test_under_a_limit_of_seconds_what_is_left_is_what_the_limit_leaves():
     found = machine(replace(STUDY, algorithm=RandomSettings(4), final=Final(), limit=Limit(seconds=100.0)))
     assert found.pace.left == 100.0
+    found.pace.arrange(Arranged(Arrangement(1, 2), Arrangement(1, 2), seconds=2.0))
     found.begin(REHEARSAL)
     found.train(30)
     found.begin(SEARCH)
     found.train(STEPS)
     found.train(STEPS, stop=50)
-    assert found.pace.left == pytest.approx(100 - 3 - 10 - 5)
-    assert found.pace.share == pytest.approx(0.18)
+    assert found.pace.left == pytest.approx(100 - 2 - 3 - 10 - 5)
+    assert found.pace.share == pytest.approx(0.2)
     found.begin(FINAL)
     found.train(5000)
     assert (found.pace.share, found.pace.left) == (1.0, 0.0)

@@ -25,8 +25,11 @@ from amla.tasks.load import load as load_dataset
 
 SOURCE = ROOT / "src"
 BLOCKS = [block for page in PAGES for block in blocks(page)]
-STUDIES = sorted((ROOT / "studies").glob("*.yaml"))
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+STUDIES = sorted((ROOT / "studies").rglob("*.yaml"))
+TOP = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+GROUPS = {name: found.commands for name, found in TOP.items() if hasattr(found, "commands")}
+COMMANDS = {name: found for name, found in TOP.items() if name not in GROUPS}
+COMMANDS |= {f"{group} {name}": command for group, commands in GROUPS.items() for name, command in commands.items()}
 PLAIN_STUDY = {"name": "x", "data": {"source": "digits"}, "limit": {"seconds": 60}}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -166,7 +169,7 @@ def test_the_numbers_of_a_preset_are_those_in_the_code():
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.name)
 def test_studies_load_and_are_listed(path: Path):
     assert load(path).provenance is None
-    assert path.name in tables(ROOT / "studies/README.md")["Studies"]
+    assert str(path.relative_to(ROOT / "studies")) in tables(ROOT / "studies/README.md")["Studies"]
 
 
 def test_the_study_of_digits_is_the_one_that_amla_search_writes(tmp_path: Path):
@@ -193,9 +196,13 @@ def parse(words: list[str], complete: bool = True) -> None:
     """Raise AssertionError unless these are a command and its options; without `complete`, arguments may lack."""
     if words[0] in ("--help", "--version"):
         return
-    assert words[0] in COMMANDS, f"there is no command {words[0]!r}"
+    if words[0] in GROUPS and not words[1:] and not complete:
+        return
+    length = 2 if words[0] in GROUPS else 1
+    name = " ".join(words[:length])
+    assert name in COMMANDS, f"there is no command {name!r}"
     try:
-        COMMANDS[words[0]].make_context(words[0], words[1:])
+        COMMANDS[name].make_context(name, words[length:])
     except Exception as error:
         if complete or type(error).__name__ != "MissingParameter":
             pytest.fail(f"{words}: {error}")

@@ -11,7 +11,7 @@ from amla.evaluation.train import Training
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 from amla.tasks.dataset import Dataset, Examples, split
-from amla.tasks.recipe import Recipe
+from amla.tasks.recipe import Recipe, Small
 from amla.tasks.task import Task
 from amla.trials.progress import Progress, silent
 from amla.trials.snapshot import Snapshot
@@ -223,3 +223,19 @@ def test_shapes_that_do_not_fit_are_infeasible() -> None:
     assert isinstance(outcome, Failure)
     assert outcome.reason == "infeasible"
     assert "Node 'm'" in outcome.message
+
+
+def test_a_network_of_one_size_cannot_be_shown_smaller_images() -> None:
+    nodes = (
+        Node("x", ops.Input((1, 4, 4))),
+        Node("f", ops.Flatten(), ("x",)),
+        Node("y", ops.Classify(2), ("f",)),
+    )
+    backend = CountingBackend()
+    shrinking = task().with_recipe(Recipe(batch=8, small=Small(0.5, 0.5)))
+    run = Training("s", backend, shrinking, Memory(), clock=backend.clock)
+    outcome = run(Trial(0, Proposal(Architecture(nodes), 5)), silent)
+    assert isinstance(outcome, Failure)
+    assert outcome.reason == "infeasible"
+    assert "'y' reads inputs of one size only" in outcome.message
+    assert not backend.built

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from terminal import TINY, Ended, Here, apart
+from terminal import TINY, Ended, Here, apart, new_cache
 
 from amla.cli import main
 
@@ -17,7 +17,8 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AMLA_DATA", raising=False)
     monkeypatch.delenv("COLUMNS", raising=False)
-    monkeypatch.setenv("AMLA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("AMLA_CACHE", str(new_cache(tmp_path)))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # so there is no number of threads to be chosen
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(REFUSED)

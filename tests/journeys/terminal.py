@@ -9,11 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from amla.tasks.cache import folder as cache_folder
+
 AMLA = [sys.executable, "-m", "amla"]
 TINY = (
     *("--set", "algorithm.steps=3", "--set", "algorithm.iterations=1"),
     *("--set", "final.steps=5", "--set", "space.width=6"),
 )
+KERNELS = cache_folder(None) / "native"  # where the user's own are, before a test says otherwise
 PATIENCE = 120.0  # seconds: what takes longer hangs
 
 
@@ -39,7 +42,22 @@ Here = Callable[..., Ended]
 def environment(folder: Path) -> dict[str, str]:
     """Return what a command sees that is run in `folder`: nothing of the user's, and one thread to compute with."""
     own = {name: text for name, text in os.environ.items() if not name.startswith(("AMLA", "COLUMNS"))}
-    return {**own, "AMLA_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    return {
+        **own,
+        "AMLA_CACHE": str(new_cache(folder)),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+
+
+def new_cache(folder: Path) -> Path:
+    """Return a cache in `folder` that has nothing but the compiled kernels, which take long to compile."""
+    made = folder / "cache"
+    made.mkdir(exist_ok=True)
+    KERNELS.mkdir(parents=True, exist_ok=True)
+    if not (made / "native").exists():
+        (made / "native").symlink_to(KERNELS)
+    return made
 
 
 def apart(folder: Path, *arguments: str, command: list[str] = AMLA) -> Ended:

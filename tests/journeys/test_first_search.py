@@ -22,7 +22,11 @@ from amla.study.study import load
 from amla.tasks.load import load as load_dataset
 from amla.trials.snapshot import weight_name
 
-FILES = {"study.yaml", "events.sqlite", "report.html", "best.arch.json", "weights", "curves", "snapshots"}
+FILES = {"study.yaml", "arrangement.json", "events.sqlite", "report.html", "best.arch.json"} | {
+    "weights",
+    "curves",
+    "snapshots",
+}
 LONG = ("--set", "algorithm.steps=100000", *TINY[2:])
 
 

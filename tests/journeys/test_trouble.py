@@ -13,7 +13,7 @@ from terminal import TINY, Ended, Here, apart
 
 from amla.study.folder import read
 
-TWO_RANDOM = ("--algorithm", "random", "--set", "algorithm.trials=2", *TINY[:2], *TINY[4:])
+TWO_RANDOM = ("--algorithm", "random", "--workers", "0", "--set", "algorithm.trials=2", *TINY[:2], *TINY[4:])
 MEASURED = (  # prints, last, the most memory that the command has had, in kilobytes
     "import resource, sys\nfrom amla.cli import main\ntry: main()\n"
     "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from terminal import TINY, apart, end, lines, started, wait_for
+from terminal import TINY, Here, apart, end, lines, started, wait_for
 
+from amla.storage.files import Files
+from amla.study.arrangement import recorded
 from amla.study.folder import read
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
@@ -47,6 +49,24 @@ def test_it_works_from_end_to_end(tmp_path: Path, archive: Path):
     run = read(tmp_path / "runs" / "shapes")
     assert [len(run.search.done), len(run.final.done)] == [3, 2]
     assert {path.name for path in (run.folder / "logs").iterdir()} == {"worker-1.log", "worker-2.log"}
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core leaves no choice")
+def test_how_many_there_are_is_measured_once(tmp_path: Path, archive: Path, here: Here):
+    auto = ("search", str(archive), "--workers", "auto", *(word for word in SHORT if word not in ("--workers", "2")))
+    first = here(*auto)
+    assert (first.code, first.err) == (0, "")
+    assert re.search(r"^timing a training step, .*: (\d × 1, )+1 × 1$", first.out, re.MULTILINE)
+    assert re.search(r"^(searching with \d workers × 1 thread|training with 1 thread): \d", first.out, re.MULTILINE)
+    arranged = recorded(Files(tmp_path / "runs" / "shapes"))
+    assert arranged
+    assert all(timing.steps for timing in arranged.timings)
+    assert not list((tmp_path / "runs" / "shapes").rglob("timing*"))
+    second = here(*auto, "--run", "again")
+    assert "timing" not in second.out
+    again = recorded(Files(tmp_path / "again"))
+    assert again
+    assert (again.search, again.final, again.timings) == (arranged.search, arranged.final, arranged.timings)
 
 
 def test_a_worker_that_is_killed_costs_only_its_trial(tmp_path: Path, archive: Path):

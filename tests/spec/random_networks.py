@@ -19,7 +19,10 @@ def sizes(rank: int, most: int) -> st.SearchStrategy[Size]:
 
 def windows(rank: int) -> st.SearchStrategy[dict[str, Size]]:
     every = sizes(rank, 3)
-    return st.fixed_dictionaries({"kernel": every, "stride": every | st.just(()), "dilation": every | st.just(())})
+    padding = st.sampled_from(["same", "same", "valid"])
+    return st.fixed_dictionaries(
+        {"kernel": every, "stride": every | st.just(()), "dilation": every | st.just(()), "padding": padding}
+    )
 
 
 @st.composite
@@ -40,6 +43,10 @@ def plain_ops(draw: st.DrawFn, source: Size) -> Op:
     if not rank:
         return draw(st.sampled_from([*channelwise, ops.Dense(3), ops.Classify(4, bias=False)]))
     window, groups = draw(windows(rank)), draw(st.sampled_from([g for g in (1, 2, 3) if source[0] % g == 0]))
+    try:
+        shape(ops.Pool("max", **window), source)
+    except SpecError:  # larger than the input
+        window |= {"padding": "same"}
     return draw(
         st.sampled_from(
             [

@@ -4,7 +4,7 @@ from random_networks import networks
 
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
-from amla.spec.costs import Costs, buffers, costs, macs, shape, shapes, training_flops, weights
+from amla.spec.costs import Costs, at_scale, buffers, costs, macs, shape, shapes, training_flops, weights
 from amla.spec.ops import Op, Size
 from amla.spec.values import SpecError
 
@@ -142,3 +142,41 @@ def test_costs_hold_together(network: Architecture):
     for node in network:
         if not weights(node.op, found[node.inputs[0]] if node.inputs else ()):
             assert macs(node.op, found[node.inputs[0]] if node.inputs else (), found[node.id]) == 0
+
+
+def test_a_network_of_pools_reads_smaller_images_with_the_same_weights():
+    net = Architecture(
+        (
+            Node("x", ops.Input((3, 9, 8))),
+            Node("c", ops.Conv(4, (3, 3)), ("x",)),
+            Node("p", ops.GlobalPool(), ("c",)),
+            Node("y", ops.Classify(2), ("p",)),
+        )
+    )
+    other = at_scale(net, 0.5)
+    assert other["x"].op == ops.Input((3, 4, 4))
+    assert costs(other).parameters == costs(net).parameters
+    assert costs(other).macs < costs(net).macs
+    assert at_scale(net, 1) is net
+
+
+def test_a_network_of_one_size_is_refused_by_name():
+    net = Architecture(
+        (Node("x", ops.Input((3, 8, 8))), Node("f", ops.Flatten(), ("x",)), Node("y", ops.Classify(2), ("f",)))
+    )
+    with pytest.raises(SpecError, match="'y' reads inputs of one size only"):
+        at_scale(net, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation", "extent", "expected"),
+    [(2, 1, 1, 32, 31), (2, 2, 1, 31, 15), (3, 2, 1, 7, 3), (3, 1, 2, 5, 1), (3, 3, 1, 8, 2)],
+)
+def test_without_padding_only_whole_windows_count(kernel: int, stride: int, dilation: int, extent: int, expected: int):
+    op = ops.Conv(4, (kernel,), (stride,), (dilation,), padding="valid")
+    assert shape(op, (2, extent)) == (4, expected)
+
+
+def test_a_window_larger_than_the_input_does_not_fit_without_padding():
+    with pytest.raises(SpecError, match=r"spans \(5,\) does not fit into \(4,\)"):
+        shape(ops.Pool("max", (3,), dilation=(2,), padding="valid"), (2, 4))

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 from amla.storage.errors import StoreError
-from amla.storage.records import APPLICATION, VERSION, Records
+from amla.storage.records import BRIEF_TRIALS, Records
+from amla.storage.sqlite import APPLICATION, VERSION
 from amla.trials.history import History
 from amla.trials.trial import Cost, Failure, Measurement, Outcome, Proposal
 
@@ -168,7 +170,7 @@ class TestWriters:
             assert len(records.history("shared")) >= 50 * said.count("won\n")
 
     def test_waiting_for_a_lock_ends(self, path, monkeypatch):
-        monkeypatch.setattr("amla.storage.records.BUSY_SECONDS", 0.05)
+        monkeypatch.setattr("amla.storage.sqlite.BUSY_SECONDS", 0.05)
         with Records(path) as records:
             holder = plain(path)
             holder.execute("BEGIN IMMEDIATE")
@@ -179,6 +181,68 @@ class TestWriters:
             holder.close()
             records.asked("x", ask())
             assert len(records.history("x")) == 1
+
+
+class TestPowerFailures:
+    """The disk has got some blocks of the write-ahead log and not others, whenever nothing flushed it."""
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_what_one_takes_is_the_end_of_the_log(self, path, tmp_path, seed):
+        chance = Random(seed)  # noqa: S311 - nothing is secret
+        with Records(path, durable=False) as records:
+            for place in range(20):
+                records.asked("x", ask(budget=place))
+                records.told("x", place, Measurement({"accuracy": place / 20}))
+            whole = records.history("x")
+            left = tmp_path / "left"
+            left.mkdir()
+            (left / path.name).write_bytes(path.read_bytes())
+            log = bytearray(path.with_name(f"{path.name}-wal").read_bytes())
+        blocks = range(1, len(log) // 4096)
+        for block in chance.sample(blocks, chance.randint(1, 3)):
+            log[block * 4096 : (block + 1) * 4096] = bytes(4096)
+        (left / f"{path.name}-wal").write_bytes(log)
+        with Records(left / path.name) as records:
+            history = records.history("x")
+            assert len(history) < 20
+            assert list(history.done) == list(whole.done[: len(history.done)])
+            assert len(history) - len(history.done) in (0, 1)
+            if history.pending:
+                records.told("x", len(history) - 1, whole[len(history) - 1].measurement)
+            for place in range(len(history), 20):
+                records.asked("x", ask(budget=place))
+                records.told("x", place, whole[place].measurement)
+            assert records.history("x") == whole
+
+    def test_none_takes_an_event_of_a_trial_that_took_time(self, path):
+        with Records(path) as records:
+            assert all(self.flushed(records, Measurement({}, seconds=1)) for _ in range(2 * BRIEF_TRIALS))
+
+    def test_none_takes_an_event_of_a_trial_whose_weights_are_stored(self, path):
+        with Records(path) as records:
+            assert all(self.flushed(records, Measurement({}), keep=True) for _ in range(2 * BRIEF_TRIALS))
+
+    def test_one_may_take_the_newest_of_many_brief_trials(self, path):
+        brief, failed, long = Measurement({}), Failure("infeasible", ""), Measurement({}, seconds=1)
+        with Records(path) as records:
+            flushed = [self.flushed(records, failed if place % 2 else brief) for place in range(BRIEF_TRIALS + 1)]
+            assert flushed == [*[True] * (BRIEF_TRIALS - 1), False, False]
+            assert self.flushed(records, long)
+            assert self.flushed(records, brief)
+        with Records(path) as records:
+            assert self.flushed(records, brief)
+
+    def test_those_who_do_not_care_flush_nothing(self, path):
+        with Records(path, durable=False) as records:
+            assert not any(self.flushed(records, Measurement({}, seconds=1), keep=True) for _ in range(3))
+
+    def flushed(self, records: Records, outcome: Outcome, keep: bool = False) -> bool:
+        """Have a trial asked and told; return whether both events are on the disk."""
+        place = records._state("x").asked
+        records.asked("x", Proposal(NETWORK, 10, keep=keep))
+        records.told("x", place, outcome)
+        assert records._writer
+        return records._writer.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # a flush is one of all before
 
 
 class TestReaders:

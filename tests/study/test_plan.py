@@ -77,3 +77,17 @@ def test_legs_take_the_seconds_they_may_unless_they_are_the_shortest(
 
 def test_the_final_training_gets_what_is_left_less_a_reserve():
     assert plan.final_seconds(100.0, 35.0) == pytest.approx(97.0 - 35.0)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "workers", "longest"),
+    [([], 2, 0), ([3, 1, 2], 1, 6), ([3, 1, 2], 2, 3), ([1, 1, 1], 2, 2), ([1, 1, 4], 2, 5), ([2, 1], 5, 2)],
+)
+def test_trials_in_parallel_are_done_when_the_last_one_is(lengths: list[float], workers: int, longest: float):
+    assert plan.makespan(lengths, workers) == longest
+
+
+def test_the_legs_of_a_search_in_parallel_are_as_long_as_its_slower_workers_allow():
+    alone = plan.search_steps(1000.0, plan.Speed(1e9), [10**6] * 8, 64, 100)
+    together = plan.search_steps(1000.0, plan.Speed(1e9).times(0.75), [10**6] * 8, 64, 100, workers=2)
+    assert together == pytest.approx(1.5 * alone, rel=0.05)

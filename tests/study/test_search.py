@@ -1,8 +1,10 @@
 """A whole search on machines of made-up speed, on which nothing is trained."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,12 +12,14 @@ import pytest
 from amla.spec.costs import costs, training_flops
 from amla.storage.files import Files
 from amla.storage.records import Records
+from amla.study.arrangement import FILE, Arranged
 from amla.study.folder import BEST, WEIGHTS
 from amla.study.plan import REHEARSAL_STEPS
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH, task_of
 from amla.study.run import Limit
 from amla.study.search import Search
-from amla.study.study import Data, EnvelopeSettings, Final, NacSettings, RandomSettings, Study, StudyError
+from amla.study.study import Data, EnvelopeSettings, Final, Local, NacSettings, RandomSettings, Study, StudyError
+from amla.study.timing import Arrangement, Timing
 from amla.tasks.dataset import Dataset, Examples
 from amla.tasks.recipe import Recipe
 from amla.tasks.task import Task
@@ -48,7 +52,9 @@ class Machine:
     now: float = 0.0
     at: list[tuple[str, int]] = field(default_factory=list)
 
-    def evaluation_of(self, study: Study, phase: str, task: Task, files: Files) -> Callable[[Trial, Report], Outcome]:
+    def evaluation_of(
+        self, study: Study, phase: str, task: Task, files: Files, threads: int
+    ) -> Callable[[Trial, Report], Outcome]:
         def evaluate(trial: Trial, report: Report) -> Outcome:
             self.at.append((phase, trial.id))
             return self.trained(phase, trial, report)
@@ -83,6 +89,12 @@ class Ears:
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []
+
+    def times(self, arrangements: Sequence[Arrangement]) -> None:
+        self.heard.append(("times", ", ".join(f"{a.workers} x {a.threads}" for a in arrangements)))
+
+    def arranged(self, found: Arranged) -> None:
+        self.heard.append(("arranged", f"{found.search.workers} x {found.search.threads}"))
 
     def expects(self, flops: Mapping[str, float]) -> None:
         assert all(number >= 0 for number in flops.values())
@@ -132,6 +144,7 @@ def made_up() -> Dataset:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setattr("amla.study.folder.cores", lambda: 1)
     return Place(tmp_path, monkeypatch)
 
 
@@ -239,8 +252,85 @@ class TestAgain:
 
 def test_a_listener_hears_of_every_phase_and_trial_in_order(place: Place):
     place.run(COUNTED)
-    heard = [event for event in place.ears.heard if event[0] != "expects"]
+    heard = [event for event in place.ears.heard if event[0] not in ("arranged", "expects")]
     search = [("asked", SEARCH), ("progress", SEARCH), ("told", SEARCH)]
     final = [("asked", FINAL), ("progress", FINAL), ("told", FINAL)]
     assert heard == [("begins", SEARCH), *search * 4, ("begins", FINAL), *final * 2]
-    assert place.ears.heard[0] == ("expects", "search,final")
+    assert place.ears.heard[:2] == [("arranged", "1 x 1"), ("expects", "search,final")]
+
+
+@dataclass
+class Crowd:
+    """Runs trials of a machine at once, each in its own time; they share what all together train in a second."""
+
+    machine: Machine
+    phase: str
+    arrangement: Arrangement
+    report: Report
+    running: list[tuple[float, Trial, Outcome]] = field(default_factory=list)  # and when they end
+
+    @property
+    def idle(self) -> int:
+        return self.arrangement.workers - len(self.running)
+
+    def submit(self, trial: Trial) -> None:
+        now = self.machine.now
+        outcome = self.machine.trained(self.phase, trial, self.report)
+        self.running.append((self.machine.now, trial, outcome))
+        self.machine.now = now
+
+    def wait(self) -> list[tuple[int, Outcome]]:
+        self.running.sort(key=lambda run: run[0])
+        self.machine.now, trial, outcome = self.running.pop(0)
+        return [(trial.id, outcome)]
+
+
+class TestArrangement:
+    RATES: ClassVar = {(1, 2): 1.3, (2, 1): 1.6, (1, 1): 1.0}  # of a machine whose cores share their memory's bandwidth
+
+    @pytest.fixture
+    def crowded(self, place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Place:
+        """A place on two cores, whose workers slow each other down."""
+        monkeypatch.setattr("amla.study.folder.cores", lambda: 2)
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        monkeypatch.setenv("AMLA_CACHE", str(tmp_path / "cache"))
+
+        @contextmanager
+        def executor(search: Search, phase: str, arrangement: Arrangement, report: Report) -> Iterator[Crowd]:
+            rate = self.RATES[arrangement.workers, arrangement.threads] / arrangement.workers
+            place.machine.flops = lambda now: 1e8 * rate
+            yield Crowd(place.machine, phase, arrangement, report)
+
+        def timed(arrangements: Sequence[Arrangement], *_: object) -> tuple[tuple[Timing, ...], float]:
+            place.machine.now += 5.0
+            return tuple(Timing(a, 10 * self.RATES[a.workers, a.threads]) for a in arrangements), 5.0
+
+        monkeypatch.setattr("amla.study.search.executor", executor)
+        monkeypatch.setattr("amla.study.arrangement.timed", timed)
+        return place
+
+    @pytest.mark.parametrize("executor", [Local(), Local(2), Local(2, 1)], ids=["auto", "2", "2 x 1"])
+    @pytest.mark.parametrize("trials", [4, 5, 8])
+    def test_the_legs_of_a_search_in_parallel_fit_its_share_of_the_time(
+        self, crowded: Place, executor: Local, trials: int
+    ):
+        study = replace(TIMED, algorithm=RandomSettings(trials), executor=executor)
+        machine = crowded.run(study)
+        assert trials == 4 or ("arranged", "2 x 1") in crowded.ears.heard  # of four, one is as long as the others
+        assert len(crowded.history(SEARCH).done) == trials
+        final = crowded.history(FINAL).seconds
+        assert 0.3 * LIMIT <= machine.now - final <= 0.37 * LIMIT
+        assert 0.95 * LIMIT <= machine.now <= LIMIT
+
+    def test_a_sequential_search_trains_one_network_with_the_threads_that_are_best(self, crowded: Place):
+        crowded.run(replace(TIMED, executor=Local()))
+        assert crowded.ears.heard[:2] == [("times", "1 x 2, 1 x 1"), ("arranged", "1 x 2")]
+
+    def test_what_was_begun_goes_on_as_it_was_arranged(self, crowded: Place, monkeypatch: pytest.MonkeyPatch):
+        study = replace(COUNTED, algorithm=RandomSettings(8, 10), executor=Local())
+        crowded.run(study)
+        arranged = crowded.files.read_text(FILE)
+        monkeypatch.setattr("amla.study.folder.cores", lambda: 1)
+        crowded.run(study)
+        assert crowded.files.read_text(FILE) == arranged
+        assert crowded.ears.heard[0] == ("arranged", "2 x 1")

@@ -29,7 +29,7 @@ from amla.study.study import (
     to_plain,
     to_yaml,
 )
-from amla.tasks.recipe import AdamW, Augment, Constant, Cosine, OneCycle, Recipe, Sgd, Steps
+from amla.tasks.recipe import AdamW, Augment, Constant, Cosine, Muon, OneCycle, Recipe, Sgd, Small, Steps
 
 STUDY = Study("digits", Data("digits"), algorithm=NacSettings(2, 10), final=Final(20))
 
@@ -38,6 +38,7 @@ shares = st.floats(0, 1)
 below_one = st.floats(0, 0.99)
 positive = st.floats(1e-6, 1e9)
 counts = st.integers(1, 10**9)
+automatic = st.just("auto")
 awkward = (
     "",
     "no",
@@ -57,10 +58,13 @@ awkward = (
     "é×",
 )
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(awkward)
+sgd = st.builds(Sgd, positive, below_one, st.booleans(), st.booleans())
 recipes = st.builds(
     Recipe,
     batch=st.integers(2, 4096),
-    optimiser=st.builds(Sgd, positive, below_one, st.booleans()) | st.builds(AdamW, positive, below_one, below_one),
+    optimiser=sgd
+    | st.builds(AdamW, positive, below_one, below_one)
+    | st.builds(Muon, positive, below_one, st.booleans(), st.booleans(), sgd),
     schedule=st.builds(Constant, below_one)
     | st.builds(Cosine, below_one, below_one)
     | st.builds(OneCycle, below_one, below_one, below_one)
@@ -69,7 +73,18 @@ recipes = st.builds(
     label_smoothing=below_one,
     clip=st.none() | positive,
     ema=st.none() | below_one,
-    augment=st.builds(Augment, st.booleans(), st.integers(0, 99), st.integers(0, 99)),
+    augment=st.builds(
+        Augment,
+        st.booleans() | st.just("alternate"),
+        st.integers(0, 99),
+        st.integers(0, 99),
+        st.sampled_from(["zero", "reflect"]),
+    ),
+    small=st.none() | st.builds(Small, st.floats(0.01, 0.99), shares),
+    start=st.sampled_from(["he", "identity"]),
+    whiten=st.booleans(),
+    shift_rate=positive,
+    score_mirrored=st.booleans(),
     precision=st.sampled_from(["auto", "single"]),
 )
 spaces = st.builds(
@@ -94,7 +109,8 @@ studies = st.builds(
     algorithm=algorithms,
     final=st.builds(Final, counts, st.none() | recipes),
     backend=st.builds(Torch, device=st.none() | texts),
-    executor=st.just(Inline()) | st.builds(Local, st.integers(1, 1024), st.none() | st.just(3), st.none() | counts),
+    executor=st.builds(Inline, automatic | st.just(3))
+    | st.builds(Local, automatic | st.integers(1, 1024), automatic | st.none() | st.just(3), st.none() | counts),
     limit=st.builds(Limit, st.none() | counts, st.none() | positive),
     trial_seconds=st.none() | positive,
     seed=st.integers(0, 10**15),
@@ -119,7 +135,13 @@ class TestRoundTrip:
     def test_every_setting_is_written_out(self):
         plain = yaml.safe_load(to_yaml(STUDY))
         assert list(plain) == list(Study.__dataclass_fields__)
-        assert plain["recipe"]["optimiser"] == {"kind": "sgd", "rate": 0.1, "momentum": 0.9, "nesterov": True}
+        assert plain["recipe"]["optimiser"] == {
+            "kind": "sgd",
+            "rate": 0.1,
+            "momentum": 0.9,
+            "nesterov": True,
+            "decoupled": False,
+        }
 
     def test_what_is_left_out_is_as_by_default(self):
         text = (

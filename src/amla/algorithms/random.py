@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from amla.algorithms.protocol import best
 from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
@@ -23,7 +25,9 @@ class RandomSearch:
         """Return a random architecture, or None once all were asked for."""
         if self.trials is not None and len(history) >= self.trials:
             return None
-        return Proposal(self.space.sample(history.rng(self.seed)), self.steps, seed=self.seed, keep=False)
+        # The same networks whatever runs or failed meanwhile, and so with any number of workers.
+        rng = np.random.default_rng((self.seed, len(history), len(history), 0))
+        return Proposal(self.space.sample(rng), self.steps, seed=self.seed, keep=False)
 
     def recommend(self, history: History) -> Architecture | None:
         """Return the architecture with the best metric."""

@@ -2,6 +2,7 @@
 
 from hashlib import blake2b
 from math import prod, sqrt
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,14 @@ from amla.spec.ops import Size
 from amla.trials.snapshot import weight_name
 
 
-def initial(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
+def initial(
+    architecture: Architecture, seed: int, start: Literal["he", "identity"] = "he"
+) -> dict[str, NDArray[np.float32]]:
     """Return every weight and buffer of a closed architecture by its canonical name, in single precision.
 
     Kernels are normal with variance 2 / fan-in (He et al. 2015), those of `classify` with variance 1 / fan-in; biases
-    and shifts are 0, scales 1; a Scale node starts where its op says.
+    and shifts are 0, scales 1; a Scale node starts where its op says. With `start` "identity" the first filters of a
+    convolution without groups each pass one input channel on, as far as there are channels and filters.
     """
     found = shapes(architecture)
     drawn: dict[str, NDArray[np.float32]] = {}
@@ -25,7 +29,16 @@ def initial(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float
         source = found[node.inputs[0]] if node.inputs else ()
         for role, shape in (weights(node.op, source) | buffers(node.op, source)).items():
             drawn[weight_name(node.id, role)] = _draw(node, role, shape, seed)
+        if start == "identity" and isinstance(node.op, ops.Conv) and node.op.groups == 1:
+            _pass_on(drawn[weight_name(node.id, "kernel")])
     return drawn
+
+
+def _pass_on(kernel: NDArray[np.float32]) -> None:
+    """Let filter n of a kernel (channels, inputs, *window) be 1 at the centre of input n, and 0 elsewhere."""
+    number = np.arange(min(kernel.shape[:2]))
+    kernel[number] = 0
+    kernel[(number, number, *((extent - 1) // 2 for extent in kernel.shape[2:]))] = 1
 
 
 def _draw(node: Node, role: str, shape: Size, seed: int) -> NDArray[np.float32]:

@@ -44,7 +44,7 @@ class Learner(Protocol):
         """Return the metrics on the task's held-out part; empty if it has none."""
 
     def cost(self, steps: int) -> Cost:
-        """Return what `steps` of training take, counted."""
+        """Return what the last `steps` of training took, counted."""
 
     def snapshot(self) -> Snapshot:
         """Return the weights, and all that is needed to go on exactly."""

@@ -1,6 +1,9 @@
 """The command line. Each command imports the libraries that it needs, and no other."""
 
 from amla.cli.app import app
+from amla.cli.bench import bench
+
+app.add_typer(bench)
 
 
 def main() -> None:

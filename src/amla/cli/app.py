@@ -47,7 +47,15 @@ def search(
         ),
     ] = None,
     algorithm: Annotated[Literal["nac", "random"], typer.Option(help="How to search.")] = "nac",
-    workers: Annotated[int, typer.Option(min=0, help="Worker processes; 0 trains in this one.")] = 0,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="Worker processes: a number, auto (what trains most, measured), or 0 to train in this process. "
+            "[default: auto for random, else 0]",
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or mps. [default: the best]", show_default=False)
     ] = None,

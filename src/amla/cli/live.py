@@ -1,6 +1,6 @@
 """Tells a person how a search goes: a live display in a terminal, plain lines elsewhere."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Self
 
@@ -13,8 +13,10 @@ from rich.text import Text
 from amla.cli.console import escape, say
 from amla.cli.pace import Pace
 from amla.reports.numbers import count, duration, percent, plural
+from amla.study.arrangement import Arranged
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
 from amla.study.study import FixedSettings, NacSettings, RandomSettings, Study
+from amla.study.timing import Arrangement
 from amla.trials.history import History
 from amla.trials.progress import Progress
 from amla.trials.trial import Failure, Measurement, Trial, TrialId
@@ -36,6 +38,16 @@ class PlainListener:
 
     def __exit__(self, *error: object) -> None:
         pass
+
+    def times(self, arrangements: Sequence[Arrangement]) -> None:
+        """Print what is going to be timed."""
+        say(self._console, timing(arrangements))
+
+    def arranged(self, found: Arranged) -> None:
+        """Print in which arrangements the study trains, if they were chosen by figures."""
+        self._pace.arrange(found)
+        if found.timings:
+            say(self._console, arrangement(found))
 
     def expects(self, flops: Mapping[str, float]) -> None:
         """Hear what the phases will take."""
@@ -83,6 +95,16 @@ class LiveListener:
     def __exit__(self, *error: object) -> None:
         self._live.stop()
 
+    def times(self, arrangements: Sequence[Arrangement]) -> None:
+        """Print what is going to be timed."""
+        say(self._console, timing(arrangements))
+
+    def arranged(self, found: Arranged) -> None:
+        """Print in which arrangements the study trains, if they were chosen by figures."""
+        self._pace.arrange(found)
+        if found.timings:
+            say(self._console, arrangement(found))
+
     def expects(self, flops: Mapping[str, float]) -> None:
         """Hear what the phases will take."""
         self._pace.expect(flops)
@@ -119,6 +141,32 @@ class LiveListener:
         bar = Table.grid(padding=(0, 1))
         bar.add_row(ProgressBar(1.0, self._pace.share, BAR), f"{self._pace.share:4.0%}{_eta(self._pace)}")
         return Group(bar, *(Text(line, no_wrap=True, overflow="ellipsis") for line in self._running.values()))
+
+
+def timing(arrangements: Sequence[Arrangement]) -> str:
+    """Return one line about what is going to be timed."""
+    named = ", ".join(f"{a.workers} × {a.threads}" for a in arrangements)
+    return f"timing a training step, once for this network and machine, with workers × threads: {named}"
+
+
+def arrangement(found: Arranged) -> str:
+    """Return one line about how a study trains, and the figures that it was chosen by."""
+    final = f"{plural(found.final.threads, 'thread')}{_compared(found, found.final)}"
+    if found.search == found.final:
+        return f"training with {final}"
+    search = f"{plural(found.search.workers, 'worker')} × {plural(found.search.threads, 'thread')}"
+    return f"searching with {search}{_compared(found, found.search)}; final training with {final}"
+
+
+def _compared(found: Arranged, chosen: Arrangement) -> str:
+    """Return how fast an arrangement is, and how much faster than one trial at a time with all threads."""
+    steps, usual = found.steps(chosen), found.timings[0]
+    if steps is None:
+        return ""
+    rate = f"{steps:.{0 if steps >= 10 else 2}f} steps/s"
+    if not usual.steps or chosen == usual.arrangement:
+        return f": {rate}"
+    return f": {rate}, {steps / usual.steps:.1f}× of {usual.arrangement.workers} × {usual.arrangement.threads}"
 
 
 def going_on(phase: str, history: History) -> str:

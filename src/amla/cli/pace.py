@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from amla.spec.costs import costs, training_flops
-from amla.study.resolve import FINAL, SEARCH
-from amla.study.search import workers
+from amla.study.arrangement import Arranged
+from amla.study.resolve import FINAL, SEARCH, TIMING
 from amla.study.study import Study
 from amla.trials.history import History
 from amla.trials.progress import Progress
@@ -27,12 +27,16 @@ class Pace:
 
     def __init__(self, study: Study, examples: int) -> None:
         self._study, self._examples = study, examples
-        self._phase = SEARCH
+        self._phase, self._searching = SEARCH, 1  # and how many trials of the search run at once
         self._expected: dict[str, float] = {}  # operations, by phase
         self._done: dict[str, float] = {}  # operations of trials that are over, by phase
         self._spent: dict[str, float] = {}  # seconds of trials that are over, by phase
         self._legs: dict[TrialId, _Leg] = {}
         self._work = self._worked = 0.0  # operations heard of, and the seconds they took
+
+    def arrange(self, found: Arranged) -> None:
+        """Take in how many trials of the search run at once, and what finding that out took."""
+        self._searching, self._spent[TIMING] = found.search.workers, found.seconds
 
     def expect(self, flops: Mapping[str, float]) -> None:
         """Take in what phases are expected to take, or more exactly than before."""
@@ -99,7 +103,7 @@ class Pace:
         return {phase: max(0.0, flops) for phase, flops in left.items()}
 
     def _workers(self, phase: str) -> int:
-        return workers(self._study) if phase == SEARCH else 1
+        return self._searching if phase == SEARCH else 1
 
     def _batch(self) -> int:
         recipe = self._study.final.recipe or self._study.recipe if self._phase == FINAL else self._study.recipe

@@ -1,5 +1,6 @@
 """`amla search` and `amla run`: load the data, tell what was found, run the study, show what came out."""
 
+import os
 import re
 from contextlib import suppress
 from dataclasses import replace
@@ -23,7 +24,19 @@ from amla.study.report import report
 from amla.study.resolve import check, space_of, task_of
 from amla.study.result import is_finished
 from amla.study.search import Search
-from amla.study.study import Data, FixedSettings, Inline, Local, NacSettings, RandomSettings, Study, Torch, load
+from amla.study.study import (
+    Data,
+    ExecutorSettings,
+    FixedSettings,
+    Inline,
+    Local,
+    NacSettings,
+    RandomSettings,
+    Study,
+    StudyError,
+    Torch,
+    load,
+)
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load as load_dataset
 from amla.tasks.recipe import Augment
@@ -37,7 +50,7 @@ def search_data(
     run: Path | None,
     budget: str | None,
     algorithm: str,
-    workers: int,
+    workers: str | None,
     device: str | None,
     seed: int,
     data_dir: Path | None,
@@ -54,7 +67,7 @@ def search_data(
         study,
         name=_name(dataset.name),
         algorithm=_random(study.algorithm) if algorithm == "random" else study.algorithm,
-        executor=Local(workers) if workers else Inline(),
+        executor=_executor(workers, algorithm),
         backend=Torch(device=device),
     )
     study = changed(study, settings)
@@ -156,6 +169,17 @@ def _augmentation(augment: Augment) -> str:
 def _has_gpu(device: str | None) -> bool:
     """Return whether training will probably run on a GPU; asking PyTorch would take seconds."""
     return device.startswith("cuda") if device else which("nvidia-smi") is not None
+
+
+def _executor(workers: str | None, algorithm: str) -> ExecutorSettings:
+    """Return where trials run; if nothing is said, in workers where several can be used at once. Raises StudyError."""
+    if workers is None:
+        return Local() if algorithm == "random" and os.name == "posix" else Inline()
+    if workers == "auto":
+        return Local()
+    if not workers.isdecimal():
+        raise StudyError(f"--workers {workers!r} is no number of workers; write auto, 0, 1, 2 and so on.")
+    return Local(int(workers)) if int(workers) else Inline()
 
 
 def _random(settings: object) -> RandomSettings:

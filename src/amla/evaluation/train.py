@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Protocol
 
 from amla.backends.protocol import Backend, Diverged, Learner, OutOfMemory
-from amla.spec.costs import BYTES, Costs, costs
+from amla.spec.costs import BYTES, Costs, at_scale, costs
 from amla.spec.values import SpecError
 from amla.tasks.task import Task
 from amla.trials.progress import Progress, Report
@@ -62,6 +62,8 @@ class Training:
 
         try:
             counted = costs(trial.proposal.architecture)
+            if small := self.task.recipe.small:
+                at_scale(trial.proposal.architecture, small.scale)
         except SpecError as error:
             return failure("infeasible", str(error))
         if too_much := self._beyond_memory(counted):

@@ -110,11 +110,11 @@ def describe(op: Op) -> str:
         case ops.Conv(channels=channels, kernel=kernel, groups=groups):
             width = "its share of the channels" if channels is None else f"{channels} channels"
             grouped = f" in {groups} groups" if groups > 1 else ""
-            return f"{_times(kernel)} convolution{_strided(op.stride)} to {width}{grouped}"
+            return f"{_times(kernel)} convolution{_strided(op)} to {width}{grouped}"
         case ops.Depthwise(kernel=kernel):
-            return f"{_times(kernel)} depthwise convolution{_strided(op.stride)}"
+            return f"{_times(kernel)} depthwise convolution{_strided(op)}"
         case ops.Pool(reduce=reduce, kernel=kernel):
-            return f"{_times(kernel)} {reduce} pooling{_strided(op.stride)}"
+            return f"{_times(kernel)} {reduce} pooling{_strided(op)}"
         case ops.GlobalPool(reduce=reduce):
             return f"{reduce} over all positions"
         case ops.Dense(units=units):
@@ -205,5 +205,6 @@ def _times(kernel: ops.Size) -> str:
     return "×".join(map(str, kernel))
 
 
-def _strided(stride: ops.Size) -> str:
-    return "" if set(stride) <= {1} else f", stride {_times(stride)}"
+def _strided(op: ops.Conv | ops.Depthwise | ops.Pool) -> str:
+    stride = "" if set(op.stride) <= {1} else f", stride {_times(op.stride)}"
+    return stride if op.padding == "same" else f"{stride}, unpadded"

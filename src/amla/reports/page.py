@@ -35,13 +35,13 @@ def render(report: Report) -> str:
         _next(report),
     )
     told = [part for part in sections if part]
-    scripts = [_library(), _file("page.js")] if any(plots) else []
     body = join((headline(report), key_figures(report), _contents(told), *(part.html for part in told)))
-    return _page(report.name, body, scripts)
+    return page(report.name, body, charts=any(plots))
 
 
-def _page(name: str, body: Html, scripts: Sequence[str]) -> str:
-    """Return a page that may run `scripts` and nothing else, and may not ask the network for anything."""
+def page(name: str, body: Html, *, charts: bool) -> str:
+    """Return a page that may run what draws `charts` and nothing else, and may not ask the network for anything."""
+    scripts = [_library(), _file("page.js")] if charts else []
     hashes = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
     policy = (
         f"default-src {NOTHING}; script-src {hashes or NOTHING}; style-src 'unsafe-inline'; img-src data:; "

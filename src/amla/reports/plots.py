@@ -48,17 +48,17 @@ def worth_of_branches(report: Report) -> Section | None:
     text = (
         "Each row is a branch, each column a construction; deeper is worth more, and a cross marks where it was pruned."
     )
-    return section("worth", "What each branch was worth", element("p", text), scrolling(_canvas(spec, "tiles"), text))
+    return section("worth", "What each branch was worth", element("p", text), scrolling(canvas(spec, "tiles"), text))
 
 
 def _plots(anchor: str, title: str, *charts: tuple[str, Chart | None]) -> Section | None:
     figures = [
-        element("figure", element("figcaption", caption), _canvas(spec, "canvas")) for caption, spec in charts if spec
+        element("figure", element("figcaption", caption), canvas(spec, "canvas")) for caption, spec in charts if spec
     ]
     return section(anchor, title, element("div", *figures, class_="charts")) if figures else None
 
 
-def _canvas(spec: Chart, class_: str) -> Html:
+def canvas(spec: Chart, class_: str) -> Html:
     """Return the place of a chart, and its specification as JSON that no text in it can break out of."""
     written = json.dumps(spec, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     place = element("div", element("noscript", "Charts need JavaScript; the tables hold the same numbers."))

@@ -5,6 +5,7 @@ else counts none. A training step is taken as three forward passes (one for each
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import singledispatch
 from math import prod
 
@@ -55,6 +56,31 @@ def shapes(architecture: Architecture) -> dict[NodeId, Size]:
                 f"Node {node.id!r}, reading {dict(zip(node.inputs, sources, strict=True))}: {error}"
             ) from None
     return found
+
+
+def at_scale(architecture: Architecture, scale: float) -> Architecture:
+    """Return the network as it reads inputs of `scale` times the resolution in each axis, with the same weights.
+
+    Raises SpecError where a node would need other weights, as a linear layer after a `flatten` does.
+    """
+    if scale == 1:
+        return architecture
+    other = Architecture(tuple(_at_scale(node, scale) for node in architecture))
+    found, needed = shapes(architecture), shapes(other)
+    for node in architecture:
+        if weights(node.op, _source(node, found)) != weights(node.op, _source(node, needed)):
+            raise SpecError(
+                f"Node {node.id!r} reads inputs of one size only, so images cannot be smaller at first; put a "
+                "global_pool in place of the flatten, or leave recipe.small out."
+            )
+    return other
+
+
+def _at_scale(node: Node, scale: float) -> Node:
+    if not isinstance(node.op, ops.Input):
+        return node
+    channels, *extents = node.op.shape
+    return replace(node, op=ops.Input((channels, *(max(1, round(extent * scale)) for extent in extents))))
 
 
 @singledispatch
@@ -191,7 +217,12 @@ def _source(node: Node, found: Shapes) -> Size:
 def _windows(op: ops.Conv | ops.Depthwise | ops.Pool, source: Size) -> Size:
     if len(source) - 1 != len(op.kernel):
         raise SpecError(f"a kernel {op.kernel} cannot slide over an input with {len(source) - 1} spatial axes.")
-    return tuple(-(-extent // stride) for extent, stride in zip(source[1:], op.stride, strict=True))
+    if op.padding == "same":
+        return tuple(-(-extent // stride) for extent, stride in zip(source[1:], op.stride, strict=True))
+    spans = tuple(d * (k - 1) + 1 for k, d in zip(op.kernel, op.dilation, strict=True))
+    if any(span > extent for span, extent in zip(spans, source[1:], strict=True)):
+        raise SpecError(f"a window that spans {spans} does not fit into {source[1:]} without padding.")
+    return tuple((n - span) // s + 1 for n, span, s in zip(source[1:], spans, op.stride, strict=True))
 
 
 def _flat(source: Size) -> None:

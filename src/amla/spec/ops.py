@@ -2,8 +2,9 @@
 
 Shapes are (channels, *spatial) without the batch; kernels, strides and dilations are tuples, one number per spatial
 axis, so one set of ops serves series (1-D), images (2-D) and volumes (3-D). An empty stride or dilation means 1
-everywhere. Padding is always "same": along an axis of n elements with stride s the output has ceil(n / s) elements;
-dilation * (kernel - 1) elements of padding are split evenly between both ends, the odd one at the far end.
+everywhere. Padding is "same" or "valid". With "same", along an axis of n elements with stride s the output has
+ceil(n / s) elements; dilation * (kernel - 1) elements of padding are split evenly between both ends, the odd one at the
+far end. With "valid" nothing is padded: the output has floor((n - dilation * (kernel - 1) - 1) / s) + 1 elements.
 """
 
 from dataclasses import field
@@ -14,6 +15,7 @@ from pydantic import Field
 from amla.spec.values import SpecError, value
 
 Size = tuple[int, ...]
+Padding = Literal["same", "valid"]
 
 
 @value
@@ -42,6 +44,7 @@ class Conv:
     dilation: Size = ()
     groups: int = 1
     bias: bool = False
+    padding: Padding = "same"
 
     def __post_init__(self) -> None:
         _window(self, self.kernel)
@@ -62,6 +65,7 @@ class Depthwise:
     dilation: Size = ()
     multiplier: int = 1
     bias: bool = False
+    padding: Padding = "same"
 
     def __post_init__(self) -> None:
         _window(self, self.kernel)
@@ -77,6 +81,7 @@ class Pool:
     kernel: Size
     stride: Size = ()
     dilation: Size = ()
+    padding: Padding = "same"
 
     def __post_init__(self) -> None:
         _window(self, self.kernel)

@@ -4,7 +4,9 @@ A rehearsal trains the first network for a few steps; how long the networks afte
 costs. What networks those may be is asked of the algorithm itself, by answering it so that they are costly.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import heapreplace
 
 from amla.algorithms.protocol import Algorithm
 from amla.spec.architecture import Architecture, NodeId
@@ -32,6 +34,10 @@ class Speed:
         """Return how many steps a second a network of `macs` trains."""
         return self.flops / training_flops(macs, batch)
 
+    def times(self, factor: float) -> "Speed":
+        """Return the speed of a machine that is `factor` times as fast."""
+        return Speed(self.flops * factor)
+
 
 def first(algorithm: Algorithm) -> Architecture | None:
     """Return the first network that an algorithm asks for: what a rehearsal trains."""
@@ -57,11 +63,24 @@ def foreseen(algorithm: Algorithm) -> list[int]:
     return found
 
 
-def search_steps(seconds: float, measured: Speed, networks: list[int], batch: int, scored: int) -> int:
-    """Return the steps of each leg with which networks of so many MACs take `seconds`, `scored` examples included."""
-    left = seconds - len(networks) * OVERHEAD_SECONDS
-    examples = left * measured.flops / training_flops(sum(networks), 1) - SCORING * scored
+def search_steps(
+    seconds: float, measured: Speed, networks: list[int], batch: int, scored: int, workers: int = 1
+) -> int:
+    """Return the steps of each leg with which networks of so many MACs take `seconds`, `scored` examples included.
+
+    `measured` is the speed of each of the `workers`.
+    """
+    left = seconds - makespan([OVERHEAD_SECONDS] * len(networks), workers)
+    examples = left * measured.flops / training_flops(int(makespan(networks, workers)), 1) - SCORING * scored
     return max(LEAST_STEPS, int(examples / batch))
+
+
+def makespan(lengths: Iterable[float], workers: int) -> float:
+    """Return how long trials of these lengths take, if each begins with the first worker that is free."""
+    free = [0.0] * workers
+    for length in lengths:
+        heapreplace(free, free[0] + length)
+    return max(free)
 
 
 def final_seconds(seconds: float, spent: float) -> float:

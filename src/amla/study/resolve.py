@@ -33,7 +33,8 @@ from amla.study.study import (
     from_plain,
     to_plain,
 )
-from amla.tasks.dataset import Dataset, split
+from amla.tasks.carved import parts
+from amla.tasks.dataset import Dataset
 from amla.tasks.load import load
 from amla.tasks.task import Task
 from amla.trials.progress import Report
@@ -41,13 +42,14 @@ from amla.trials.trial import Outcome, Trial
 
 BACKENDS = {"torch": "amla.backends.torch.backend:TorchBackend"}
 REHEARSAL, SEARCH, FINAL = "rehearsal", "search", "final"  # the histories of a study
+TIMING = "timing"  # which leaves none
 
 
 def task_of(study: Study, dataset: Dataset) -> Task:
     """Return the task of a study: its data, split, and the recipe of the search."""
     data = study.data
-    parts = split(dataset, validation=data.validation, test=data.test, seed=data.split_seed)
-    return Task(dataset, parts, study.recipe)
+    divided = parts(dataset, validation=data.validation, test=data.test, seed=data.split_seed)
+    return Task(dataset, divided, study.recipe)
 
 
 def space_of(study: Study, task: Task) -> Envelope:
@@ -94,8 +96,11 @@ def algorithm_of(study: Study, space: Envelope, steps: int) -> Algorithm:
             return Fixed(found, steps, (study.seed,), keep=False)
 
 
-def backend_of(study: Study) -> Backend:
-    """Return the backend of a study. Raises StudyError if its library is not installed, or its device not there."""
+def backend_of(study: Study, threads: int | None = None) -> Backend:
+    """Return the backend of a study, which computes with so many threads (None: as it likes).
+
+    Raises StudyError if its library is not installed, or its device not there.
+    """
     kind = study.backend.kind
     module, name = BACKENDS[kind].split(":")
     try:
@@ -105,20 +110,22 @@ def backend_of(study: Study) -> Backend:
             f"The backend {kind!r} needs {error.name!r}; install it with: pip install 'amla[{kind}]'."
         ) from None
     try:
-        backend: Backend = found(study.backend.device)
+        backend: Backend = found(study.backend.device, threads)
     except ValueError as error:
         raise StudyError(f"backend.device: {error}") from None
     return backend
 
 
-def evaluation_of(study: Study, phase: str, task: Task, files: Files) -> Evaluate:
-    """Return what evaluates the trials of a phase.
+def evaluation_of(study: Study, phase: str, task: Task, files: Files, threads: int | None = None) -> Evaluate:
+    """Return what evaluates the trials of a phase, in this process with so many threads (None: as it has them).
 
     In the final phase a proposal with a budget trains on all that is not test, and one without is scored on the test
     part: `amla.algorithms.finish` makes one such proposal.
     """
     memory = getattr(study.executor, "memory", None)
-    training = Training(phase, backend_of(study), task, files, memory, study.trial_seconds)
+    training = Training(phase, backend_of(study, threads), task, files, memory, study.trial_seconds)
+    if phase == TIMING:  # leaves nothing behind: neither a score nor a checkpoint
+        return replace(training, task=replace(task, score_on=None), seconds=None, checkpoint_seconds=1e9)
     if phase != FINAL:
         return training
     final_task = task.with_recipe(study.final.recipe or study.recipe)

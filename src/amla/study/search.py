@@ -1,13 +1,14 @@
-"""A whole search: rehearse if time is limited, search, train the network found to the end, test it once.
+"""A whole search: arrange it, rehearse if time is limited, search, train the network found to the end, test it once.
 
 All that is decided on the way is a function of what the store holds, so a search that was cut off at any moment goes
 on as if it had not been.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -24,18 +25,26 @@ from amla.spec.costs import costs, training_flops
 from amla.spec.text import to_json
 from amla.storage.files import Files
 from amla.study import plan
+from amla.study.arrangement import Arranged, arrange, record, recorded
 from amla.study.folder import BEST
-from amla.study.resolve import FINAL, REHEARSAL, SEARCH, algorithm_of, evaluation_of, space_of, work_config
+from amla.study.resolve import FINAL, REHEARSAL, SEARCH, TIMING, algorithm_of, evaluation_of, space_of, work_config
 from amla.study.run import Executor, Limit, Store, run
-from amla.study.study import Inline, Local, NacSettings, Study, StudyError
+from amla.study.study import Inline, Local, Study, StudyError
+from amla.study.timing import Arrangement
 from amla.tasks.task import Task
 from amla.trials.history import History
-from amla.trials.progress import Progress
+from amla.trials.progress import Progress, Report
 from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Trial, TrialId
 
 
 class Listener(Protocol):
     """Who is told how a search goes."""
+
+    def times(self, arrangements: Sequence[Arrangement]) -> None:
+        """Hear that a training step is going to be timed in these arrangements, which takes a while."""
+
+    def arranged(self, found: Arranged) -> None:
+        """Hear in which arrangements the study trains, before it does."""
 
     def expects(self, flops: Mapping[str, float]) -> None:
         """Hear the floating-point operations of training that each phase is expected to take."""
@@ -68,6 +77,7 @@ class Search:
     def run(self) -> None:
         """Run the study to its end, from wherever it was cut off. Raises StudyError where nothing could be trained."""
         space = space_of(self.study, self.task)
+        self.listener.arranged(self.arranged)
         steps, speed = self._steps(space)
         algorithm = algorithm_of(self.study, space, steps)
         self.listener.expects(self._flops(plan.foreseen(algorithm), steps, speed))
@@ -82,6 +92,21 @@ class Search:
             raise StudyError(_why_nothing(trained))
         self.files.save_weights("best", self.files.load(f"{FINAL}/{trained.done[-1].proposal.start}"), self._notes())
 
+    @cached_property
+    def arranged(self) -> Arranged:
+        """How many trials train at once, with how many threads: as before if anything was trained, else as is best."""
+        begun = any(len(self.store.history(phase)) for phase in (REHEARSAL, SEARCH))
+        if begun and (known := recorded(self.files)):
+            return known
+        algorithm = algorithm_of(self.study, space_of(self.study, self.task), plan.LEAST_STEPS)
+
+        def opened(arrangement: Arrangement, report: Report) -> AbstractContextManager[Executor]:
+            return executor(self, TIMING, arrangement, report)
+
+        found = arrange(self.study, algorithm, self._batch, opened, self.listener.times)
+        record(self.files, found)
+        return found
+
     def _steps(self, space: Envelope) -> tuple[int, plan.Speed | None]:
         """Return the steps of a leg of the search, and the speed that a rehearsal shows if one was needed."""
         study, given = self.study, self.study.algorithm.steps
@@ -90,9 +115,11 @@ class Search:
         algorithm = algorithm_of(study, space, plan.LEAST_STEPS)
         rehearsed = self._rehearse(algorithm)
         speed = plan.speed(rehearsed, self._batch)
-        seconds = (plan.SEARCH_SHARE * study.limit.seconds - rehearsed.seconds) * workers(study)
-        scored = len(self.task.parts.validation.labels)
-        return given or plan.search_steps(seconds, speed, plan.foreseen(algorithm), self._batch, scored), speed
+        networks = plan.foreseen(algorithm)
+        seconds = plan.SEARCH_SHARE * study.limit.seconds - rehearsed.seconds - self.arranged.seconds
+        scored, each = len(self.task.parts.validation.labels), speed.times(self.arranged.pace)
+        steps = plan.search_steps(seconds, each, networks, self._batch, scored, self.arranged.search.workers)
+        return given or steps, speed
 
     def _notes(self) -> dict[str, str]:
         """Return what a user of the weights needs besides: how inputs are normalised, and what the logits mean."""
@@ -117,20 +144,24 @@ class Search:
         limit = self.study.limit
         if limit.seconds is None:
             return limit
-        return Limit(limit.trials, limit.seconds * plan.SEARCH_SHARE * workers(self.study))
+        return Limit(limit.trials, limit.seconds * plan.SEARCH_SHARE * self.arranged.search.workers)
 
     def _final(self, winner: Architecture, searched: History, speed: plan.Speed | None) -> Algorithm:
         study = self.study
         if study.final.steps is not None or speed is None:
             return Finish(Fixed((winner,), study.final.steps or 0, (study.seed,)))
-        spent = self.store.history(REHEARSAL).seconds + searched.seconds / workers(study)
+        lengths = [trial.outcome.seconds for trial in searched.trials if trial.outcome]
+        spent = self.arranged.seconds + self.store.history(REHEARSAL).seconds
+        spent += plan.makespan(lengths, self.arranged.search.workers)
         left = plan.final_seconds(study.limit.seconds or 0.0, spent)
         return Finish(Paced(winner, left, speed.steps_a_second(costs(winner).macs, self._batch), study.seed))
 
     def _flops(self, macs: list[int], steps: int, speed: plan.Speed | None) -> dict[str, float]:
         searching = training_flops(sum(macs), steps * self._batch)
         if self.study.final.steps is None and speed is not None:
-            left = plan.final_seconds(self.study.limit.seconds or 0.0, searching / speed.flops)
+            longest = training_flops(int(plan.makespan(macs, self.arranged.search.workers)), steps * self._batch)
+            spent = longest / (speed.flops * self.arranged.pace)
+            left = plan.final_seconds(self.study.limit.seconds or 0.0, spent)
             return {SEARCH: searching, FINAL: left * speed.flops}
         return {
             SEARCH: searching,
@@ -143,38 +174,30 @@ class Search:
 
     def _phase(self, name: str, algorithm: Algorithm, limit: Limit) -> History:
         self.listener.begins(name, self.store.history(name))
-        with executor(self, name) as running:
+        arrangement = self.arranged.search if name == SEARCH else self.arranged.final
+        with executor(self, name, arrangement, _Curves(self, name)) as running:
             return run(name, algorithm, running, _Heard(self, algorithm), limit)
 
 
 @contextmanager
-def executor(search: Search, phase: str) -> Iterator[Executor]:
+def executor(search: Search, phase: str, arrangement: Arrangement, report: Report) -> Iterator[Executor]:
     """Yield what runs the trials of a phase, and end its workers."""
-    report = _Curves(search, phase)
     match search.study.executor:
         case Inline():
-            yield InlineExecutor(evaluation_of(search.study, phase, search.task, search.files), report)
+            evaluate = evaluation_of(search.study, phase, search.task, search.files, arrangement.threads)
+            yield InlineExecutor(evaluate, report)
         case Local() as local:
             config = work_config(search.study, phase, search.folder, search.data_dir)
             with LocalExecutor(
                 Work("amla.study.resolve:evaluation_in_worker", config),
-                workers=workers(search.study) if phase == SEARCH else 1,
-                threads=local.threads,
+                workers=arrangement.workers,
+                threads=arrangement.threads,
                 seconds=_killing(search.study.trial_seconds) if phase == SEARCH else None,
                 memory=local.memory,
                 report=report,
                 logs=search.folder / "logs",
             ) as running:
                 yield running
-
-
-def workers(study: Study) -> int:
-    """Return how many trials of the search may run at once: NAC trains one network after another, on all cores."""
-    match study.algorithm, study.executor:
-        case (NacSettings(), _) | (_, Inline()):
-            return 1
-        case _, Local(workers=count):
-            return count
 
 
 def _killing(seconds: float | None) -> float | None:

@@ -12,6 +12,8 @@ from amla.spec.values import SpecError, value
 from amla.study.run import Limit
 from amla.tasks.recipe import Recipe
 
+Auto = Literal["auto"]  # by measurement
+
 
 class StudyError(ValueError):
     """A study that cannot be run as it is written."""
@@ -84,18 +86,22 @@ class Final:
 
 @value
 class Inline:
-    """Trials run one after another in the process that runs the study."""
+    """Trials run one after another in the process that runs the study, with so many threads."""
 
     kind: Literal["inline"] = field(default="inline", kw_only=True)
+    threads: int | Auto = "auto"
 
 
 @value
 class Local:
-    """Trials run in worker processes on this machine; `memory` bounds the bytes of each."""
+    """Trials run in worker processes on this machine; `memory` bounds the bytes of each.
+
+    See `amla.study.arrangement` for what is automatic; `threads` None: a worker's share of the cores.
+    """
 
     kind: Literal["local"] = field(default="local", kw_only=True)
-    workers: int = 2
-    threads: int | None = None
+    workers: int | Auto = "auto"
+    threads: int | Auto | None = "auto"
     memory: int | None = None
 
 
@@ -154,7 +160,7 @@ class Study:
             number: Any = plain
             for step in address.split("."):
                 number = number.get(step) if isinstance(number, dict) else None
-            if number is not None and not low <= number <= high:
+            if isinstance(number, int | float) and not low <= number <= high:
                 raise StudyError(f"{address} is {number}; it must be {rule}.")
 
 
@@ -164,11 +170,14 @@ _BELOW_ONE = 1 - 1e-9
 _RECIPE = {
     "optimiser.rate": (0, _MOST, "0 or more, and finite"),
     "optimiser.momentum": (0, _BELOW_ONE, "at least 0 and below 1"),
+    "optimiser.other.rate": (0, _MOST, "0 or more, and finite"),
+    "optimiser.other.momentum": (0, _BELOW_ONE, "at least 0 and below 1"),
     "optimiser.beta1": (0, _BELOW_ONE, "at least 0 and below 1"),
     "optimiser.beta2": (0, _BELOW_ONE, "at least 0 and below 1"),
     "schedule.warm_up": (0, _BELOW_ONE, "at least 0 and below 1"),
     "schedule.peak": (0, _BELOW_ONE, "at least 0 and below 1"),
     "weight_decay": (0, _MOST, "0 or more, and finite"),
+    "shift_rate": (0, _MOST, "0 or more, and finite"),
     "clip": (_LEAST, _MOST, "more than 0, and finite"),
 }
 _NUMBERS = {

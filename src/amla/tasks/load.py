@@ -13,7 +13,7 @@ from amla.tasks.fingerprint import fingerprint
 from amla.tasks.readers import recognise
 from amla.tasks.readers.source import Size, Source
 
-_FORMAT = 1  # to be raised when the same files are to give other arrays, so that no old entry is used
+FORMAT = 1  # to be raised when the same files are to give other arrays, so that no old entry is used
 
 
 def load(
@@ -40,7 +40,7 @@ def load(
         found = _found(source, data_dir=data_dir, cache_dir=folder, download=download, progress=progress)
         digest = found.fingerprint or fingerprint(found.root, found.files, remembered_in=folder / "files")
         suffix = f"{image_size[0]}x{image_size[1]}" if image_size else "own"
-        decoded = _decoded(found, folder / "datasets" / f"{digest}-{suffix}-{_FORMAT}", image_size, progress)
+        decoded = _decoded(found, folder / "datasets" / f"{digest}-{suffix}-{FORMAT}", image_size, progress)
     except OSError as error:
         raise DataError(
             f"{error.filename or source!r} cannot be read ({error.strerror or error}). Check that it is there and that "

@@ -11,12 +11,17 @@ from amla.spec.values import SpecError, value
 
 @value
 class Sgd:
-    """Stochastic gradient descent with momentum; `rate` is the highest learning rate of the schedule."""
+    """Stochastic gradient descent with momentum; `rate` is the highest learning rate of the schedule.
+
+    With `decoupled`, weight decay shrinks the weights at each step by the rate times the decay, and does not pass
+    through the momentum (Loshchilov and Hutter 2019).
+    """
 
     kind: Literal["sgd"] = field(default="sgd", kw_only=True)
     rate: float = 0.1
     momentum: float = 0.9
     nesterov: bool = True
+    decoupled: bool = False
 
 
 @value
@@ -66,7 +71,25 @@ class Steps:
     warm_up: float = 0.0
 
 
-Optimiser = Annotated[Sgd | AdamW, Field(discriminator="kind")]
+@value
+class Muon:
+    """Momentum whose steps are orthogonalised, for kernels (Jordan et al. 2024); all else moves by `other`.
+
+    The step of a kernel, seen as a matrix with a row for every output, gets singular values of about 1. With
+    `on_sphere`, each such kernel is first brought to the norm sqrt(outputs): for networks in which every convolution
+    is normalised after, so that a kernel's norm only sets how fast it turns. Weight decay then does nothing to it;
+    otherwise it is decoupled. The kernel of `classify` moves by `other`.
+    """
+
+    kind: Literal["muon"] = field(default="muon", kw_only=True)
+    rate: float = 0.1
+    momentum: float = 0.6
+    nesterov: bool = True
+    on_sphere: bool = False
+    other: Sgd = Sgd()
+
+
+Optimiser = Annotated[Sgd | AdamW | Muon, Field(discriminator="kind")]
 Schedule = Annotated[Constant | Cosine | OneCycle | Steps, Field(discriminator="kind")]
 
 
@@ -74,13 +97,16 @@ Schedule = Annotated[Constant | Cosine | OneCycle | Steps, Field(discriminator="
 class Augment:
     """Random changes of training inputs: mirror the last axis, shift by up to `shift`, blank a square of `cutout`.
 
-    A shift moves every spatial axis by a number of elements, drawn for each example, zeros coming in; so does the
-    place of the cutout square (DeVries and Taylor 2017), which may lie partly outside.
+    A shift moves every spatial axis by a number of elements, drawn for each example; what comes in is zero, or with
+    `border` "reflect" the image mirrored at its edge. The place of the cutout square (DeVries and Taylor 2017) is drawn
+    likewise; it may lie partly outside. With `flip` "alternate" an example that is mirrored in one epoch is not in the
+    next (Jordan 2024): two epochs show both, where coins would show one of them twice half of the time.
     """
 
-    flip: bool = False
+    flip: bool | Literal["alternate"] = False
     shift: int = 0
     cutout: int = 0
+    border: Literal["zero", "reflect"] = "zero"
 
     def __post_init__(self) -> None:
         if self.shift < 0 or self.cutout < 0:
@@ -88,13 +114,34 @@ class Augment:
 
 
 @value
+class Small:
+    """Train on images of a lower resolution at first: `scale` of it in each axis, `until` so far in the horizon.
+
+    For networks that read images of any size, which those with a `flatten` do not.
+    """
+
+    scale: float = 0.75
+    until: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not (0 < self.scale < 1 and 0 <= self.until <= 1):
+            raise SpecError(
+                f"small.scale is {self.scale}, small.until {self.until}; the first must be above 0 and below 1, the "
+                "second 0 to 1."
+            )
+
+
+@value
 class Recipe:
     """How every candidate is trained.
 
-    `weight_decay` spares biases, normalisation and learned scales; `clip` bounds the norm of the whole gradient;
-    `ema` is the decay a step of the averaged weights that are scored and kept, None for none. Inputs are normalised by
-    the training part's mean and deviation of each channel. With `precision` "auto" a device that is faster in
-    bfloat16 uses it; a CPU never does.
+    `weight_decay` spares biases, normalisation and learned scales, whose learning rate is `shift_rate` times that of
+    kernels; `clip` bounds the norm of the whole gradient; `ema` is the decay a step of the averaged weights that are
+    scored and kept, None for none. Inputs are normalised by the training part's mean and deviation of each channel.
+    `start` "identity" lets kernels begin by passing their inputs on (dirac), as far as there are outputs for them;
+    `whiten` gives convolutions that read an input the principal components of the training part's patches, which are
+    then not trained (Page 2018). `score_mirrored` scores the mean of the logits of an input and its mirror image. With
+    `precision` "auto" a device that is faster in bfloat16 uses it; a CPU never does.
     """
 
     batch: int = 64
@@ -105,6 +152,11 @@ class Recipe:
     clip: float | None = None
     ema: float | None = None
     augment: Augment = Augment()
+    small: Small | None = None
+    start: Literal["he", "identity"] = "he"
+    whiten: bool = False
+    shift_rate: float = 1.0
+    score_mirrored: bool = False
     precision: Literal["auto", "single"] = "auto"
 
     def __post_init__(self) -> None:

@@ -1,7 +1,10 @@
 """The PyTorch backend: picks the device, and builds learners."""
 
+from weakref import finalize
+
 import torch
 
+from amla.backends.torch import memory
 from amla.backends.torch.learner import TorchLearner
 from amla.spec.architecture import Architecture
 from amla.tasks.task import Task
@@ -11,16 +14,25 @@ DEVICES = ("cpu", "cuda", "mps")
 
 
 class TorchBackend:
-    """Trains with PyTorch on `device` ("cpu", "cuda", "mps"; None: the best there is). Raises ValueError for others."""
+    """Trains with PyTorch on `device` ("cpu", "cuda", "mps"; None: the best there is). Raises ValueError for others.
 
-    def __init__(self, device: str | None = None) -> None:
+    `threads` are those of the whole process from now on; None leaves them as they are.
+    """
+
+    def __init__(self, device: str | None = None, threads: int | None = None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
         self.device = _usable(device) if device else torch.device(_best_device())
 
     def build(self, architecture: Architecture, method: Method, task: Task, seed: int) -> TorchLearner:
         """Return an untrained learner. Raises NotImplementedError for a method that PyTorch learners lack."""
         match method:
             case Fit():
-                return TorchLearner(architecture, task, seed, self.device)
+                learner = TorchLearner(architecture, task, seed, self.device)
+                if self.device.type == "cpu":
+                    memory.keep_freed()
+                    finalize(learner, memory.give_back).atexit = False
+                return learner
             case _:
                 raise NotImplementedError(f"The PyTorch backend cannot train by {method.kind!r} yet; use 'fit'.")
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from amla.tasks.dataset import Examples
 from amla.tasks.recipe import Augment
 
-ORDER, CHANGE, DROP = 1, 2, 3  # what a generator is for: each purpose has random numbers of its own
+ORDER, CHANGE, DROP, MIRROR = 1, 2, 3, 4  # what a generator is for: each purpose has random numbers of its own
 
 
 def generator(device: torch.device, *key: int) -> torch.Generator:
@@ -43,6 +43,7 @@ class Batches:
         self._mean = torch.tensor(mean, device=device)
         self._inverse = 1 / torch.tensor(deviation, device=device)
         self._epoch: tuple[int, Tensor] | None = None
+        self._coins: tuple[int, Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -55,7 +56,8 @@ class Batches:
         if augment == Augment():
             return _first(self._normalised(inputs)), self.labels[index]
         numbers = generator(self.device, seed, CHANGE, step)
-        inputs = self._normalised(moved(inputs, augment, numbers))
+        mirrored = self._mirrored(seed, epoch, index, augment, numbers)
+        inputs = self._normalised(moved(inputs, augment, mirrored, numbers))
         if augment.cutout:
             inputs *= outside_squares(inputs, augment.cutout, numbers)
         return _first(inputs), self.labels[index]
@@ -72,29 +74,44 @@ class Batches:
             self._epoch = (epoch, shuffled.to(self.device))
         return self._epoch[1]
 
+    def _mirrored(
+        self, seed: int, epoch: int, index: Tensor, augment: Augment, numbers: torch.Generator
+    ) -> Tensor | None:
+        """Return (batch, 1), whether each example is mirrored; None for none."""
+        if augment.flip == "alternate":
+            if self._coins is None or self._coins[0] != seed:
+                drawn = torch.rand(len(self), generator=generator(torch.device("cpu"), seed, MIRROR)) < 0.5
+                self._coins = (seed, drawn.to(self.device))
+            return (self._coins[1][index] ^ bool(epoch % 2)).unsqueeze(1)
+        if augment.flip:
+            return torch.rand((len(index), 1), device=self.device, generator=numbers) < 0.5
+        return None
+
     def _normalised(self, inputs: Tensor) -> Tensor:
         """Subtract the mean and divide by the deviation of every channel, the last axis."""
         return inputs.float().sub_(self._mean).mul_(self._inverse)
 
 
-def moved(inputs: Tensor, augment: Augment, numbers: torch.Generator) -> Tensor:
-    """Return (batch, *spatial, channels) with each example shifted and mirrored at random.
+def moved(inputs: Tensor, augment: Augment, mirrored: Tensor | None, numbers: torch.Generator) -> Tensor:
+    """Return (batch, *spatial, channels) with each example shifted at random, and mirrored where `mirrored` says.
 
     One gather does both: along each axis, an example of the result reads its own places of the padded input.
     """
-    if not (augment.flip or augment.shift):
+    if mirrored is None and not augment.shift:
         return inputs
     batch, *extents = inputs.shape[:-1]
     rank, shift = len(extents), augment.shift
-    padded = functional.pad(inputs, [0, 0] + [shift, shift] * rank) if shift else inputs
+    pad = shift if augment.border == "zero" else 0
+    padded = functional.pad(inputs, [0, 0] + [pad, pad] * rank) if pad else inputs
     index = [_column(torch.arange(batch, device=inputs.device), rank)]
     for axis, extent in enumerate(extents):
         places = torch.arange(extent, device=inputs.device).expand(batch, extent)
-        if augment.flip and axis == rank - 1:
-            mirrored = torch.rand((batch, 1), device=inputs.device, generator=numbers) < 0.5
+        if mirrored is not None and axis == rank - 1:
             places = torch.where(mirrored, extent - 1 - places, places)
         if shift:
             places = places + torch.randint(0, 2 * shift + 1, (batch, 1), device=inputs.device, generator=numbers)
+        if shift and not pad:
+            places = _inside(places - shift, extent)
         index.append(_row(places, axis, rank))
     return padded[tuple(index)]
 
@@ -108,6 +125,20 @@ def outside_squares(inputs: Tensor, size: int, numbers: torch.Generator) -> Tens
         places = torch.arange(extent, device=inputs.device)
         inside = inside & _row((places >= start) & (places < start + size), axis, len(extents))
     return ~inside.unsqueeze(-1)
+
+
+def reduced(inputs: Tensor, scale: float) -> Tensor:
+    """Return (batch, channels, *spatial) at `scale` times the resolution, each place the mean of what it covers."""
+    if scale == 1:
+        return inputs
+    return functional.interpolate(inputs, [max(1, round(extent * scale)) for extent in inputs.shape[2:]], mode="area")
+
+
+def _inside(places: Tensor, extent: int) -> Tensor:
+    """Reflect places beyond 0 and `extent` - 1 back inside, as often as that takes."""
+    period = max(1, 2 * (extent - 1))
+    places = places.remainder(period)
+    return torch.minimum(places, period - places)
 
 
 def _row(places: Tensor, axis: int, rank: int) -> Tensor:

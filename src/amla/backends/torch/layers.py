@@ -103,6 +103,9 @@ class LayerNormalisation(Weighted):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise, then scale and shift every channel: a group norm with one group."""
+        if x.ndim > 3 and not x.requires_grad:
+            # with channels last in memory, PyTorch 2.13 dies of a gradient of the scale without one of x
+            return F.group_norm(x.flatten(2), 1, self.scale, self.shift, self.epsilon).reshape(x.shape)
         return F.group_norm(x, 1, self.scale, self.shift, self.epsilon)
 
 
@@ -245,6 +248,8 @@ def _padding(op: ops.Conv | ops.Depthwise | ops.Pool, source: Size) -> tuple[Siz
 
     An odd total needs it only if the last window would not fit otherwise.
     """
+    if op.padding == "valid":
+        return (0,) * len(op.kernel), []
     total = [(k - 1) * d for k, d in zip(op.kernel, op.dilation, strict=True)]
     more = [
         t % 2 if (extent - 1) % stride == 0 else 0

@@ -1,5 +1,6 @@
 """A network in training with PyTorch: optimiser, schedule, averaged weights, scores and snapshots."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -11,12 +12,14 @@ from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
 from amla.backends.initial import initial
 from amla.backends.protocol import Beat, Diverged, OutOfMemory
-from amla.backends.torch.data import DROP, Batches, mixed
+from amla.backends.torch.data import DROP, Batches, mixed, reduced
 from amla.backends.torch.network import Network, read_arrays, write_arrays
+from amla.backends.torch.optimisers import Mover
 from amla.backends.torch.watching import Watch
+from amla.backends.whitening import whitened
 from amla.spec.architecture import Architecture, NodeId
-from amla.spec.costs import costs, training_flops
-from amla.tasks.recipe import AdamW, Sgd, rate
+from amla.spec.costs import at_scale, costs, training_flops
+from amla.tasks.recipe import rate
 from amla.tasks.task import Task
 from amla.trials.snapshot import Arrays, Snapshot
 from amla.trials.trial import Cost, Table
@@ -31,15 +34,19 @@ class TorchLearner:
 
     def __init__(self, architecture: Architecture, task: Task, seed: int, device: torch.device) -> None:
         self.architecture, self.task, self.seed, self.device = architecture, task, seed, device
-        self.steps = 0
+        self.steps, self._horizon = 0, 1
         self._network = Network(architecture)
-        write_arrays(self._network.tensors(), initial(architecture, seed))
+        drawn = initial(architecture, seed, task.recipe.start)
+        frozen = whitened(architecture, task, drawn) if task.recipe.whiten else {}
+        write_arrays(self._network.tensors(), {**drawn, **frozen})
         self._network.to(device)
         if memory_format := _MEMORY_FORMATS.get(len(task.shape)):
             self._network.to(memory_format=memory_format)  # type: ignore[call-overload]
         self._tensors = self._network.tensors()
-        self._weights = self._network.parameters_by_name()
-        self._optimiser = _optimiser(self._weights, task)
+        for name in frozen:
+            self._tensors[name].requires_grad_(False)
+        self._weights = {name: w for name, w in self._network.parameters_by_name().items() if w.requires_grad}
+        self._mover = Mover(task.recipe, architecture, self._weights)
         self._average = {name: t.detach().clone() for name, t in self._tensors.items()} if task.recipe.ema else {}
         self._dropping = torch.Generator(device=device)
         self._network.lend(self._dropping)
@@ -64,7 +71,7 @@ class TorchLearner:
             self._watch.restore(seen)
         for name, arrays in groups.items():
             for weight, array in arrays.items():
-                self._optimiser.state[self._weights[weight]][name] = _laid_out_as(self._weights[weight], array)
+                self._mover.remember(self._weights[weight], name, array)
 
     def fit(self, steps: int, horizon: int, beat: Beat) -> None:
         """Train for `steps` of a schedule `horizon` long. Raises Diverged, OutOfMemory."""
@@ -88,6 +95,8 @@ class TorchLearner:
             for inputs, labels in batches.scoring(SCORING_BATCH):
                 with self._precision():
                     logits = self._network(inputs).float()
+                    if self.task.recipe.score_mirrored:
+                        logits = (logits + self._network(inputs.flip(-1)).float()) / 2
                 loss += F.cross_entropy(logits, labels, reduction="sum").item()
                 hits = (logits.argmax(1) == labels).float()
                 right += torch.bincount(labels, hits, minlength=classes).cpu()
@@ -99,16 +108,20 @@ class TorchLearner:
         return {name: float(number) for name, number in metrics.items()}
 
     def cost(self, steps: int) -> Cost:
-        """Return what `steps` of training take, counted from the network."""
+        """Return what the last `steps` of training took, counted from the network."""
         batch = min(self.task.recipe.batch, len(self.task.fitting.labels))
-        return Cost(self.device.type, training_flops(costs(self.architecture).macs, steps * batch))
+        scales = Counter(self._scale(step, self._horizon) for step in range(self.steps - steps, self.steps))
+        counted = {scale: costs(at_scale(self.architecture, scale)).macs for scale in scales}
+        return Cost(
+            self.device.type, sum(training_flops(counted[scale], times * batch) for scale, times in scales.items())
+        )
 
     def snapshot(self) -> Snapshot:
         """Return the weights that are scored, and all that is needed to go on exactly."""
         resume = {
             f"{key}/{name}": array
             for name, weight in self._weights.items()
-            for key, array in read_arrays(_tensors_of(self._optimiser.state.get(weight, {}))).items()
+            for key, array in read_arrays(self._mover.state(weight)).items()
         }
         resume |= {f"seen/{name}": array for name, array in self._watch.arrays().items()}
         if self._average:
@@ -118,34 +131,36 @@ class TorchLearner:
 
     def _fit(self, steps: int, horizon: int, beat: Beat) -> None:
         recipe, batches = self.task.recipe, self._training_batches()
+        self._horizon = horizon
         self._network.train()
         lines = _Lines(beat)
         for step in range(self.steps, self.steps + steps):
             inputs, labels = batches.training(self.seed, step, recipe.augment)
+            inputs = reduced(inputs, self._scale(step, horizon))
             self._dropping.manual_seed(mixed(self.seed, DROP, step))
             with self._precision():
                 logits = self._network(inputs)
             logits = logits.float()
             loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
             self._watch.look()
-            self._optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             factor = rate(recipe.schedule, step, horizon)
-            self._update(factor)
+            self._mover.move(factor)
             self.steps = step + 1
+            self._remember()
             lines.add(self.steps, loss, logits, labels, recipe.optimiser.rate * factor)
         lines.flush()
 
-    def _update(self, factor: float) -> None:
-        recipe = self.task.recipe
-        if recipe.clip is not None:
-            torch.nn.utils.clip_grad_norm_(self._weights.values(), recipe.clip)
-        for group in self._optimiser.param_groups:
-            group["lr"] = recipe.optimiser.rate * factor
-        self._optimiser.step()
-        if recipe.ema:
-            # the average of few steps is of those steps: decay rises to its value as (1 + t) / (10 + t)
-            decay = min(recipe.ema, (1 + self.steps) / (10 + self.steps))
+    def _scale(self, step: int, horizon: int) -> float:
+        """Return by how much the images of a step are made smaller in each axis."""
+        small = self.task.recipe.small
+        return small.scale if small and step < small.until * horizon else 1
+
+    def _remember(self) -> None:
+        """Move the averaged weights."""
+        if self._average and self.task.recipe.ema:
+            # the average of few steps is of those steps: decay rises to its value as t / (9 + t)
+            decay = min(self.task.recipe.ema, self.steps / (9 + self.steps))
             with torch.no_grad():
                 torch._foreach_lerp_(list(self._average.values()), list(self._tensors.values()), 1 - decay)
 
@@ -201,38 +216,12 @@ class _Lines:
         self._beat(step, loss, accuracy, rate)
 
 
-def _optimiser(weights: Mapping[str, torch.nn.Parameter], task: Task) -> torch.optim.Optimizer:
-    recipe = task.recipe
-    groups = [
-        {"params": [w for name, w in weights.items() if name.endswith(".kernel")], "weight_decay": recipe.weight_decay},
-        {"params": [w for name, w in weights.items() if not name.endswith(".kernel")], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    match recipe.optimiser:
-        case Sgd(rate=lr, momentum=momentum, nesterov=nesterov):
-            return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov and momentum > 0, fused=True)
-        case AdamW(rate=lr, beta1=beta1, beta2=beta2):
-            return torch.optim.AdamW(groups, lr=lr, betas=(beta1, beta2), fused=True)
-
-
-def _laid_out_as(weight: Tensor, array: NDArray[np.generic]) -> Tensor:
-    """Return `array` on the weight's device, and in its memory layout, which fused optimisers rely on."""
-    state = torch.from_numpy(np.array(array))
-    if state.shape != weight.shape:
-        return state.to(weight.device)
-    return torch.empty_like(weight, requires_grad=False, memory_format=torch.preserve_format).copy_(state)
-
-
 def _ungrouped(resume: Arrays) -> dict[str, dict[str, NDArray[np.generic]]]:
     groups: dict[str, dict[str, NDArray[np.generic]]] = {}
     for key, array in resume.items():
         group, name = key.split("/", 1)
         groups.setdefault(group, {})[name] = array
     return groups
-
-
-def _tensors_of(state: Mapping[str, object]) -> dict[str, Tensor]:
-    return {key: value for key, value in state.items() if isinstance(value, Tensor)}
 
 
 @torch.no_grad()

@@ -1,12 +1,17 @@
-"""An architecture as a PyTorch module: one module a node, run in order."""
+"""An architecture as a PyTorch module: one module a node, run step by step."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from amla.backends.torch.fusing.passes import takes
+from amla.backends.torch.fusing.program import Graph, Rewrite, Step, last_readings, program
+from amla.backends.torch.fusing.rewrites import REWRITES
 from amla.backends.torch.layers import SeededDropout, layer
 from amla.spec import ops
 from amla.spec.architecture import Architecture, NodeId
@@ -15,60 +20,57 @@ from amla.trials.snapshot import Arrays, weight_name
 
 
 class Network(nn.Module):
-    """The modules of a closed architecture, and the order to run them in.
+    """The modules of a closed architecture, and the steps to run them in: fused ones where the kernels take the batch.
 
-    `forward` maps a batch to the logits. What `seen` names is kept for reading after a forward pass.
+    `forward` maps a batch to the logits. What `watch` names is kept in `seen` for reading after a forward pass. Of what
+    it says to measure, `moments` has the means (2, channels) of the output and of its square, or else `seen` has it.
     """
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, rewrites: tuple[Rewrite, ...] = REWRITES) -> None:
         super().__init__()
         found = shapes(architecture)
-        place = {node.id: number for number, node in enumerate(architecture)}
         self.layers = nn.ModuleList(
             layer(node.op, found[node.inputs[0]] if node.inputs else ()) for node in architecture
         )
         self.channels = {node_id: shape[0] for node_id, shape in found.items()}
-        self._nodes = tuple(place)
-        self._sources = tuple(tuple(place[source] for source in node.inputs) for node in architecture)
-        self._last_read = [max((place[r] for r in architecture.readers[n]), default=-1) for n in place]
-        self._program: list[tuple[nn.Module, tuple[int, ...], int, tuple[int, ...]]] = []
         self.seen: dict[NodeId, Tensor] = {}
+        self.moments: dict[NodeId, Tensor] = {}
+        self._largest = max(prod(shape) for shape in found.values())
+        self._nodes = architecture.nodes
         self._overwritable = _overwritable(architecture)
+        graph = Graph(architecture, dict(zip((node.id for node in self._nodes), self.layers, strict=True)), found)
+        self._steps = program(graph), program(graph, rewrites)
         self.watch(())
 
-    def watch(self, nodes: Iterable[NodeId]) -> None:
-        """Keep the outputs of `nodes` from now on, and free all others as early as can be."""
-        watched = set(nodes)
-        self.seen = {}
-        for module, sources in zip(self.layers, self._sources, strict=True):
+    def watch(self, nodes: Iterable[NodeId], measured: Iterable[NodeId] = ()) -> None:
+        """Keep the outputs of `nodes` from now on, and measure others; free all the rest as early as can be."""
+        kept, told = frozenset(nodes), frozenset(measured)
+        self.seen, self.moments = {}, {}
+        for node, module in zip(self._nodes, self.layers, strict=True):
             if isinstance(module, nn.ReLU):
-                module.inplace = self._nodes[sources[0]] in self._overwritable - watched
-        self._kept = [number for number, node_id in enumerate(self._nodes) if node_id in watched]
-        dead: dict[int, list[int]] = {}
-        for number, last in enumerate(self._last_read[:-1]):
-            if self._nodes[number] not in watched:
-                dead.setdefault(last, []).append(number)
-        self._program = [
-            (module, sources, number, tuple(dead.get(number, ())))
-            for number, (module, sources) in enumerate(zip(self.layers, self._sources, strict=True))
-        ]
+                module.inplace = node.inputs[0] in self._overwritable - kept - told
+        self._looked_at = kept | told
+        self._plain, self._fused = (_turns(steps, kept, told) for steps in self._steps)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output of the last node."""
-        values: list[Tensor | None] = [None] * len(self._nodes)
-        for module, sources, target, dead in self._program:
-            match sources:
-                case (only,):
-                    values[target] = module(values[only])
-                case ():
-                    values[target] = module(x)
-                case several:
-                    values[target] = module(*(values[source] for source in several))
-            for number in dead:
-                values[number] = None
-        if self._kept:
-            self.seen = {self._nodes[number]: _tensor(values[number]) for number in self._kept}
-        return _tensor(values[-1])
+        turns = self._fused if takes(x, largest=self._largest) else self._plain
+        values: dict[NodeId, Tensor] = {}
+        self.seen, self.moments = {}, {}
+        for turn in turns:
+            inputs = [values[source] for source in turn.step.reads] or [x]
+            found = turn.step.compute(*inputs)
+            outputs = (found,) if isinstance(found, Tensor) else found
+            values.update(zip(turn.step.writes, outputs, strict=False))
+            for node_id, channels in turn.told:
+                self.moments[node_id] = outputs[-1][:, channels]
+            if turn.shown and turn.step.show:
+                shown = turn.step.show(*inputs)
+                self.seen |= {node_id: shown[node_id] for node_id in turn.shown}
+            for node_id in turn.dead:
+                del values[node_id]
+        self.seen |= {node_id: h for node_id, h in values.items() if node_id in self._looked_at}
+        return values[self._nodes[-1].id]
 
     def lend(self, generator: torch.Generator) -> None:
         """Let `generator` be where dropout takes its random numbers from."""
@@ -79,8 +81,8 @@ class Network(nn.Module):
     def tensors(self) -> dict[str, Tensor]:
         """Return all weights and buffers by canonical name; changing them changes the network."""
         return {
-            weight_name(node_id, role): tensor
-            for node_id, module in zip(self._nodes, self.layers, strict=True)
+            weight_name(node.id, role): tensor
+            for node, module in zip(self._nodes, self.layers, strict=True)
             for role, tensor in module.state_dict(keep_vars=True).items()
         }
 
@@ -102,9 +104,25 @@ def write_arrays(tensors: Mapping[str, Tensor], arrays: Arrays) -> None:
             tensors[name].copy_(torch.from_numpy(np.array(array)))
 
 
-def _tensor(value: Tensor | None) -> Tensor:
-    assert value is not None  # noqa: S101 - the program frees nothing before its last reader
-    return value
+@dataclass(frozen=True)
+class _Turn:
+    """A step; what is told of by it; what it leaves out and must show; and what nothing needs after it."""
+
+    step: Step
+    told: tuple[tuple[NodeId, slice], ...]
+    shown: tuple[NodeId, ...]
+    dead: tuple[NodeId, ...]
+
+
+def _turns(steps: Sequence[Step], kept: frozenset[NodeId], measured: frozenset[NodeId]) -> list[_Turn]:
+    turns = []
+    needed = {*kept, *measured, *steps[-1].writes}
+    for step, last in zip(steps, last_readings(steps), strict=True):
+        told = tuple((node_id, channels) for node_id, channels in step.tells.items() if node_id in measured)
+        hidden = step.covers.difference(step.writes)
+        shown = hidden & kept | (hidden & measured).difference(step.tells)
+        turns.append(_Turn(step, told, tuple(shown), tuple(node_id for node_id in last if node_id not in needed)))
+    return turns
 
 
 def _overwritable(architecture: Architecture) -> set[NodeId]:

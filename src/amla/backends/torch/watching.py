@@ -26,7 +26,7 @@ class Watch:
         self._probes = {name: watched(probe(name), architecture, nodes) for name, nodes in probes.items()}
         outputs = {i for name, nodes in self._probes.items() if probe(name).of == "output" for i in nodes}
         self._parts = _parts(architecture, outputs)
-        network.watch(self._parts)
+        network.watch((), measured=self._parts)
         self._sums: dict[NodeId, Tensor] = {}  # (2, channels): of h and of h squared
         self._steps = 0
 
@@ -34,14 +34,13 @@ class Watch:
     def look(self) -> None:
         """Take in what the network has just computed."""
         self._steps += 1
-        for node_id, h in self._network.seen.items():
-            axes = (0, *range(2, h.ndim))
-            count = h.numel() // h.shape[1]
-            moments = torch.stack((h.sum(axes), torch.linalg.vector_norm(h, dim=axes).square_())).div_(count).double()
+        seen, told = self._network.seen, self._network.moments
+        for node_id in self._parts:
+            moments = told[node_id] if node_id in told else _moments(seen[node_id])
             if node_id in self._sums:
                 self._sums[node_id] += moments
             else:
-                self._sums[node_id] = moments
+                self._sums[node_id] = moments.clone()
 
     def statistics(self) -> dict[str, dict[NodeId, float]]:
         """Return the reading of every probe at every node it watches; nothing of outputs before the first step."""
@@ -78,6 +77,13 @@ class Watch:
         tensors = self._network.tensors()
         scales = {node_id: tensors[weight_name(node_id, "scale")].detach().cpu().double().numpy() for node_id in nodes}
         return {node_id: Moments(s.reshape(1), (s * s).reshape(1)) for node_id, s in scales.items()}
+
+
+def _moments(h: Tensor) -> Tensor:
+    """Return the means (2, channels) of h and of h squared."""
+    axes = (0, *range(2, h.ndim))
+    sums = torch.stack((h.sum(axes), torch.linalg.vector_norm(h, dim=axes).square_()))
+    return sums.div_(h.numel() // h.shape[1]).double()
 
 
 def _parts(architecture: Architecture, outputs: set[NodeId]) -> dict[NodeId, tuple[NodeId, ...]]:

@@ -1,0 +1,280 @@
+"""What keeping account of a trial costs: asked-and-told trials a second, against Optuna and Ray Tune.
+
+A trial of amla goes through the driver's own loop: asked (a network of about 30 nodes, another one each time),
+written, evaluated by a function that does nothing, told (4 metrics, 6 statistics, a cost), written. Each is a
+committed transaction of an SQLite file and survives the death of the process. These trials are brief and store no
+weights, so amla does not flush the disk for each event; `flushed_per_s` is what it does in a study whose trials store
+weights, where every event is flushed. Optuna and Ray have an easier trial: one number between 0 and 1 to choose,
+one to report. Optuna flushes its SQLite and journal files at every step. Ray starts a process for each trial unless
+told to use them again (`ray_reused`).
+
+Prints one JSON object on its last line; what is not installed (`pip install 'amla[bench]'`) is null there.
+
+- `durable_trials_per_s`, `cpu_trials_per_s`: medians over blocks of 1,000 trials of the longest run but the first, by
+  the clock and by CPU seconds; `mean_trials_per_s`: all of that run, with every pause, by the clock.
+- `last_over_first`, `last_over_first_wall`: CPU seconds, and seconds, of a block at its end over one at its beginning,
+  medians of five blocks each, the first left out.
+- `bytes_per_trial`: how much memory the process took over its last nine tenths. The networks were drawn beforehand and
+  are shared, so they are not in it.
+- `..._ratio`: medians over rounds in which amla and the others take turns, by the clock; `..._cpu_ratio`: by CPU
+  seconds of this process. `..._per_s`: medians over the rounds. `..._n`: trials behind each.
+
+    python benchmarks/overhead.py [--quick]
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+
+from amla.execution.inline import InlineExecutor
+from amla.spaces.envelope import BRANCHES, envelope
+from amla.spec.architecture import Architecture
+from amla.storage.records import Records
+from amla.study.run import Limit, run
+from amla.trials.history import History
+from amla.trials.progress import Progress
+from amla.trials.trial import Cost, Measurement, Proposal, Trial
+
+BLOCK = 1_000  # trials
+NETWORKS, LEAST, MOST = 2_000, 25, 35  # how many different ones, of how many nodes
+STATISTICS = tuple(f"stage0/cell0/{branch}" for branch in BRANCHES)
+WALL, CPU = 0, 1  # places in a mark
+
+
+@cache
+def networks() -> tuple[Architecture, ...]:
+    space = envelope((3, 32, 32), 10, width=16, cells=(1, 1), max_cells=(2, 2)).space
+    rng, found = np.random.default_rng(0), dict[Architecture, None]()
+    while len(found) < NETWORKS:
+        network = space.sample(rng)
+        if LEAST <= len(network) <= MOST:
+            found[network] = None
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class InTurn:
+    """Asks for one network after another."""
+
+    keep: bool
+
+    def ask(self, history: History) -> Proposal:
+        place = len(history)
+        return Proposal(networks()[place % NETWORKS], 100, seed=place, keep=self.keep)
+
+    def recommend(self, history: History) -> None:
+        return None
+
+
+@dataclass
+class Nothing:
+    """Evaluates trials by doing nothing; after every so many, notes the seconds, CPU seconds and bytes so far."""
+
+    every: int
+    marks: list[tuple[float, float, int]] = field(default_factory=list)
+
+    def __call__(self, trial: Trial, report: Callable[[Progress], None]) -> Measurement:
+        if trial.id % self.every == 0:
+            self.marks.append((perf_counter(), process_time(), resident()))
+        score = 1 / (trial.id + 2)
+        metrics = {"accuracy": score, "loss": 1 - score, "parameters": 123456.0, "macs": 7890123.0}
+        statistics = {"msss": {name: score / (place + 1) for place, name in enumerate(STATISTICS)}}
+        return Measurement(metrics, statistics, 1e-5, Cost("cpu", 1e9 * score))
+
+    def blocks(self, clock: int) -> list[float]:
+        """Return the seconds from mark to mark."""
+        return [later[clock] - earlier[clock] for earlier, later in zip(self.marks, self.marks[1:], strict=False)]
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process holds; 0 where the system does not say."""
+    with suppress(OSError), open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def search(folder: Path, trials: int, *, keep: bool = False, every: int = BLOCK) -> Nothing:
+    """Run a search of amla with so many trials, and one more for the last mark."""
+    nothing = Nothing(every)
+    with TemporaryDirectory(dir=folder) as new, Records(Path(new) / "events.sqlite") as records:
+        run("search", InTurn(keep), InlineExecutor(nothing), records, Limit(trials=trials + 1))
+    return nothing
+
+
+def longest(folder: Path, trials: int) -> dict[str, float]:
+    """Return the figures of one long search."""
+    found = search(folder, trials)
+    marks, wall, cpu = found.marks, found.blocks(WALL)[1:], found.blocks(CPU)[1:]
+    tenth = len(marks) // 10
+    grown = marks[-1][2] - marks[tenth][2]
+    return {
+        "durable_trials_per_s": round(BLOCK / median(wall)),
+        "cpu_trials_per_s": round(BLOCK / median(cpu)),
+        "mean_trials_per_s": round(BLOCK * len(wall) / sum(wall)),
+        "last_over_first": round(median(cpu[-5:]) / median(cpu[:5]), 3),
+        "last_over_first_wall": round(median(wall[-5:]) / median(wall[:5]), 3),
+        "bytes_per_trial": round(grown / (BLOCK * (len(marks) - 1 - tenth))),
+    }
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How many trials, in how many seconds by the clock and of this process's CPU time."""
+
+    trials: int
+    wall: float
+    cpu: float
+
+    @property
+    def wall_rate(self) -> float:
+        return self.trials / self.wall
+
+    @property
+    def cpu_rate(self) -> float:
+        return self.trials / self.cpu
+
+
+Pacing = Callable[[Path, float], Pace]  # some seconds of trials, files in the folder
+
+
+def amla(folder: Path, seconds: float, keep: bool = False) -> Pace:
+    """Run 2,000 trials after 1,000 of warm-up, however long it takes; of those that are flushed, 200 after 100."""
+    every = BLOCK // 10 if keep else BLOCK
+    marks = search(folder, 3 * every, keep=keep, every=every).marks
+    return Pace(2 * every, marks[-1][WALL] - marks[1][WALL], marks[-1][CPU] - marks[1][CPU])
+
+
+def flushed(folder: Path, seconds: float) -> Pace:
+    return amla(folder, seconds, keep=True)
+
+
+def optuna_study(storage: Callable[[Path], Any]) -> Pacing:
+    """Return what runs a study of Optuna, which goes on each time it is called."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study: Any = None
+
+    def pace(folder: Path, seconds: float) -> Pace:
+        nonlocal study
+        if study is None:
+            study = optuna.create_study(storage=storage(folder), sampler=optuna.samplers.RandomSampler(0))
+        before, wall, cpu = len(study.trials), perf_counter(), process_time()
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), timeout=seconds)
+        wall, cpu = perf_counter() - wall, process_time() - cpu
+        return Pace(len(study.trials) - before, wall, cpu)
+
+    return pace
+
+
+def in_memory(folder: Path) -> Any:
+    from optuna.storages import InMemoryStorage
+
+    return InMemoryStorage()
+
+
+def in_sqlite(folder: Path) -> Any:
+    from optuna.storages import RDBStorage
+
+    return RDBStorage(f"sqlite:///{folder / 'optuna.sqlite'}")
+
+
+def in_journal(folder: Path) -> Any:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    return JournalStorage(JournalFileBackend(str(folder / "optuna.log")))
+
+
+def ray_tune(reuse: bool) -> Pacing:
+    """Return what runs Ray Tune on all cores: one or ten trials for each second given, the first five its warm-up.
+
+    By default it starts a process for each trial; with `reuse`, it uses processes again.
+    """
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its tables
+    import ray
+    from ray import tune
+
+    ended: list[tuple[float, float]] = []
+
+    class Clock(tune.Callback):  # type: ignore[misc]
+        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+            ended.append((perf_counter(), process_time()))
+
+    def pace(folder: Path, seconds: float) -> Pace:
+        ended.clear()
+        if not ray.is_initialized():
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        count = int(seconds * (10 if reuse else 1))
+        tune.Tuner(
+            lambda config: {"x": config["x"]},
+            param_space={"x": tune.uniform(0, 1)},
+            tune_config=tune.TuneConfig(num_samples=5 + count, reuse_actors=reuse),
+            run_config=tune.RunConfig(storage_path=str(folder / "ray"), verbose=0, callbacks=[Clock()]),
+        ).fit()
+        first, last = ended[4], ended[-1]
+        return Pace(count, last[WALL] - first[WALL], last[CPU] - first[CPU])
+
+    return pace
+
+
+def compared(folder: Path, seconds: float, rounds: int, others: dict[str, Pacing]) -> dict[str, Any]:
+    """Return how amla and the others do in turns of some seconds."""
+    pacing = {"amla": amla, **others}
+    paces: dict[str, list[Pace]] = {name: [] for name in pacing}
+    for number in range(rounds):
+        for name in sorted(pacing, reverse=number % 2 == 1):
+            paces[name].append(pacing[name](folder, seconds))
+    figures: dict[str, Any] = {}
+    for name in others:
+        pairs = list(zip(paces["amla"], paces[name], strict=True))
+        figures[f"{name}_per_s"] = round(median(pace.wall_rate for pace in paces[name]), 1)
+        figures[f"{name}_ratio"] = round(median(one.wall_rate / other.wall_rate for one, other in pairs), 1)
+        figures[f"{name}_cpu_ratio"] = round(median(one.cpu_rate / other.cpu_rate for one, other in pairs), 1)
+        figures[f"{name}_n"] = sum(pace.trials for pace in paces[name])
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="12,000 trials instead of 100,000, and fewer turns")
+    parser.add_argument("--folder", type=Path, help="on the disk to write to; else where passing files go")
+    options = parser.parse_args()
+    rounds, ray_rounds, ray_seconds = (2, 1, 5.0) if options.quick else (5, 3, 30.0)
+    figures: dict[str, Any] = dict.fromkeys(("optuna_rdb_ratio", "ray_ratio"))
+    with TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        figures |= longest(folder, 12_000 if options.quick else 100_000)
+        others: dict[str, Pacing] = {"flushed": flushed}
+        if installed("optuna"):
+            kinds = {"optuna_memory": in_memory, "optuna_rdb": in_sqlite, "optuna_journal": in_journal}
+            others |= {kind: optuna_study(storage) for kind, storage in kinds.items()}
+        figures |= compared(folder, 1.0 if options.quick else 5.0, rounds, others)
+        if installed("ray"):
+            figures |= compared(folder, ray_seconds, ray_rounds, {"ray": ray_tune(False), "ray_reused": ray_tune(True)})
+    print(json.dumps(figures))
+
+
+def installed(library: str) -> bool:
+    found = find_spec(library) is not None
+    if not found:
+        print(f"{library} is not installed, so its figures are null; pip install 'amla[bench]'.", file=sys.stderr)
+    return found
+
+
+if __name__ == "__main__":
+    main()
