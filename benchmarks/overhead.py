@@ -254,7 +254,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="12,000 trials instead of 100,000, and fewer turns")
     parser.add_argument("--folder", type=Path, help="on the disk to write to; else where passing files go")
     options = parser.parse_args()
-    rounds, ray_rounds, ray_seconds = (2, 1, 5.0) if options.quick else (5, 3, 30.0)
+    rounds, ray_rounds, ray_seconds = (2, 1, 5.0) if options.quick else (5, 3, 15.0)
     figures: dict[str, Any] = dict.fromkeys(("optuna_rdb_ratio", "ray_ratio"))
     with TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)

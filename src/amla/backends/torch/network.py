@@ -57,15 +57,17 @@ class Network(nn.Module):
         turns = self._fused if takes(x, largest=self._largest) else self._plain
         values: dict[NodeId, Tensor] = {}
         self.seen, self.moments = {}, {}
-        for turn in turns:
-            inputs = [values[source] for source in turn.step.reads] or [x]
-            found = turn.step.compute(*inputs)
-            outputs = (found,) if isinstance(found, Tensor) else found
-            values.update(zip(turn.step.writes, outputs, strict=False))
-            for node_id, channels in turn.told:
-                self.moments[node_id] = outputs[-1][:, channels]
-            if turn.shown and turn.step.show:
-                shown = turn.step.show(*inputs)
+        for step, turn in turns:
+            inputs = [values[source] for source in step.reads] or [x]
+            found = step.compute(*inputs)
+            if isinstance(found, Tensor):
+                values[step.writes[0]] = found
+            else:
+                values.update(zip(step.writes, found, strict=False))
+                for node_id, channels in turn.told:
+                    self.moments[node_id] = found[-1][:, channels]
+            if turn.shown and step.show:
+                shown = step.show(*inputs)
                 self.seen |= {node_id: shown[node_id] for node_id in turn.shown}
             for node_id in turn.dead:
                 del values[node_id]
@@ -106,22 +108,21 @@ def write_arrays(tensors: Mapping[str, Tensor], arrays: Arrays) -> None:
 
 @dataclass(frozen=True)
 class _Turn:
-    """A step; what is told of by it; what it leaves out and must show; and what nothing needs after it."""
+    """What is told of by a step; what it leaves out and must show; and what nothing needs after it."""
 
-    step: Step
     told: tuple[tuple[NodeId, slice], ...]
     shown: tuple[NodeId, ...]
     dead: tuple[NodeId, ...]
 
 
-def _turns(steps: Sequence[Step], kept: frozenset[NodeId], measured: frozenset[NodeId]) -> list[_Turn]:
+def _turns(steps: Sequence[Step], kept: frozenset[NodeId], measured: frozenset[NodeId]) -> list[tuple[Step, _Turn]]:
     turns = []
     needed = {*kept, *measured, *steps[-1].writes}
     for step, last in zip(steps, last_readings(steps), strict=True):
         told = tuple((node_id, channels) for node_id, channels in step.tells.items() if node_id in measured)
         hidden = step.covers.difference(step.writes)
         shown = hidden & kept | (hidden & measured).difference(step.tells)
-        turns.append(_Turn(step, told, tuple(shown), tuple(node_id for node_id in last if node_id not in needed)))
+        turns.append((step, _Turn(told, tuple(shown), tuple(node_id for node_id in last if node_id not in needed))))
     return turns
 
 

@@ -26,7 +26,8 @@ from amla.spec.architecture import NodeId
 def takes(x: Tensor, *, largest: int) -> bool:
     """Whether passes can compute a network, of whose nodes the largest has so many elements, on a batch x."""
     return (
-        fits(x)
+        x.is_cpu  # else there is nothing to compile kernels for
+        and fits(x)
         and len(x) * largest < 2**31
         and not torch.is_autocast_enabled("cpu")
         # whoever looks at what PyTorch is told to do (counts, traces) cannot see the kernels
@@ -37,7 +38,11 @@ def takes(x: Tensor, *, largest: int) -> bool:
 
 @dataclass(frozen=True)
 class Seeded:
-    """The dropout of a node: what it drops is a function of its generator's seed, its id, and the place."""
+    """The dropout of a node: what it drops is a function of its generator's seed, its id, and the place.
+
+    So it is the same in a pass over several nodes and alone. Where no pass can be, dropout draws from the generator:
+    by the same law, other numbers.
+    """
 
     module: SeededDropout
     node_id: NodeId

@@ -1,7 +1,7 @@
 """The pieces of a network that are computed in one pass: a table of rewrites, each from a node to the step around it.
 
 A pass computes what its nodes would compute apart, and the same gradients, up to rounding; weights stay those of the
-nodes' modules. What a pass is worth is in the log (docs/log.md); what was not worth it is not here.
+nodes' modules.
 """
 
 from collections.abc import Sequence
