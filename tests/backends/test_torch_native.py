@@ -25,9 +25,11 @@ from amla.backends.torch.native.functions import (
     depthwise,
     dropped,
     fits,
+    is_thin,
     normalised,
     responded,
     responds,
+    thin,
 )
 
 FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -114,6 +116,59 @@ def test_what_the_kernels_do_not_know_is_left_to_pytorch() -> None:
     assert not convolves(x.contiguous(), [numbers(8, 1, 3, 3)])
     assert not convolves(x.double(), [numbers(8, 1, 3, 3).double()])
     compare_depthwise(numbers(2, 8, 5, 5).detach().contiguous().requires_grad_(), [3, 9], [0, 1])
+
+
+def compare_thin(x: Tensor, kernel: Tensor) -> None:
+    exact_x, exact_kernel = exact(x), exact(kernel)
+    found, expected = thin(x, kernel), F.conv2d(exact_x, exact_kernel, padding=kernel.shape[-1] // 2)
+    assert_close(found, expected)
+    if found.requires_grad:
+        gradient = numbers(*found.shape, seed=3, grad=False)
+        found.backward(gradient)
+        expected.backward(gradient.double())
+    for f, e in ((x, exact_x), (kernel, exact_kernel)):
+        assert (f.grad is None) == (e.grad is None)
+        if f.grad is not None and e.grad is not None:
+            assert_close(f.grad, e.grad)
+
+
+@native
+@examples
+@given(st.data())
+def test_thin_convolutions_are_those_of_pytorch(data: st.DataObject) -> None:
+    inputs, outputs = data.draw(st.sampled_from([32, 33, 60, 64, 70, 126])), data.draw(st.integers(4, 42))
+    size, batch, height = (
+        data.draw(st.sampled_from([1, 3, 5])),
+        data.draw(st.integers(1, 18)),
+        data.draw(st.integers(1, 33)),
+    )
+    width = data.draw(st.integers(4, max(4, min(33, 10_000 // (batch * height * inputs)))))
+    x = numbers(batch, inputs, height, width, grad=data.draw(st.booleans()))
+    kernel = numbers(outputs, inputs, size, size, seed=1, grad=data.draw(st.booleans()))
+    assert is_thin(x, kernel) == (outputs not in (15, 16, 29, 30, 31, 32))
+    compare_thin(x, kernel)
+
+
+@native
+@pytest.mark.parametrize("extent", [7, 8, 16, 32, 33])
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_a_thin_convolution_meets_every_edge(size: int, extent: int) -> None:
+    compare_thin(numbers(3, 60, extent, extent), numbers(10, 60, size, size, seed=1))
+    compare_thin(numbers(2, 126, 5, extent), numbers(21, 126, size, size, seed=1))
+
+
+@native
+def test_what_is_not_thin_is_left_to_pytorch() -> None:
+    x = numbers(2, 32, 5, 5)
+    assert is_thin(x, numbers(10, 32, 3, 3))
+    kernels = [numbers(10, 32, 7, 7), numbers(16, 32, 3, 3), numbers(3, 32, 3, 3), numbers(10, 32, 3, 5)]
+    for kernel in (*kernels, numbers(10, 31, 3, 3), numbers(10, 32, 3, 3).double()):
+        assert not is_thin(x, kernel)
+    assert not is_thin(x.detach().contiguous(), numbers(10, 32, 3, 3))
+    assert not is_thin(numbers(2, 8, 5, 5), numbers(10, 8, 3, 3))
+    assert not is_thin(numbers(2, 32, 5, 3), numbers(10, 32, 3, 3))
+    for kernel in kernels[:3]:
+        compare_thin(x.detach().clone().requires_grad_(), kernel)
 
 
 def norms_of(widths: Sequence[int], weighted: Sequence[bool]) -> list[Norm]:
@@ -273,17 +328,25 @@ def test_responses_are_normalised_as_written(data: st.DataObject) -> None:
 
 
 def everything(channels: int = 21, batch: int = 19) -> list[Tensor]:
-    """Return outputs and gradients of all kernels."""
+    """Return outputs of all kernels, and the gradients that they compute."""
     xs = [numbers(batch, channels, 9, 7, seed=s) for s in range(2)]
     kernels = [numbers(channels, 1, k, k) for k in (3, 5, 7)]
     norms = norms_of([channels] * 5, [True] * 5)
     inner = [xs[0], *depthwise(xs[0], *kernels), xs[1]]
     out, moments = normalised(inner, norms, training=True, drop=Drop(0.8, 3))
     out = dropped(responded(out, radius=2, alpha=1, beta=0.75, bias=1), Drop(0.5, 4))
-    out.backward(numbers(*out.shape, seed=7, grad=False))
-    leaves = [*xs, *kernels, *(norm.scale for norm in norms), *(norm.shift for norm in norms)]
-    remembered = [remembered for norm in norms for remembered in (norm.mean, norm.variance)]
-    return [out, moments, *remembered, *(leaf.grad for leaf in leaves if leaf is not None and leaf.grad is not None)]
+    kernel = numbers(10, out.shape[1], 3, 3, seed=8)
+    last = thin(out.detach(), kernel)  # whose gradient of x is PyTorch's
+    (out.square().sum() + last.square().sum()).backward()
+    leaves = [*xs, *kernels, kernel, *(norm.scale for norm in norms), *(norm.shift for norm in norms)]
+    gradients = [leaf.grad for leaf in leaves if leaf is not None and leaf.grad is not None]
+    return [
+        out,
+        last,
+        moments,
+        *(remembered for norm in norms for remembered in (norm.mean, norm.variance)),
+        *gradients,
+    ]
 
 
 @native
@@ -293,7 +356,7 @@ def test_results_do_not_depend_on_the_number_of_threads(batch: int) -> None:
     torch.set_num_threads(2)
     together = everything(batch=batch)
     torch.set_num_threads(5)
-    assert len(alone) == len(together) == 2 + 10 + 5 + 10
+    assert len(alone) == len(together) == 3 + 10 + 6 + 10
     for one, other, third in zip(alone, together, everything(batch=batch), strict=True):
         assert torch.equal(one, other)
         assert torch.equal(one, third)

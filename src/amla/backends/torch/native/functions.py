@@ -5,22 +5,22 @@ Results do not depend on the number of threads. No gradients of gradients.
 
 import hashlib
 from collections.abc import Sequence
-from ctypes import byref, c_int, c_long, c_void_p
+from ctypes import byref, c_long, c_void_p
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
-from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
 from amla.backends.torch.native import structs
-from amla.backends.torch.native.structs import Branch, Cell, Dropout, Images, Response, address, addresses, call, fits
+from amla.backends.torch.native.convolutions import convolves, depthwise, is_thin, thin
+from amla.backends.torch.native.structs import Branch, Cell, Dropout, Response, address, call, fits
 
-__all__ = ["Drop", "Norm", "convolves", "depthwise", "dropped", "fits", "normalised", "responded", "responds"]
-
-SIZES = (3, 5, 7)  # of depthwise convolutions
-NARROWEST = 8  # channels of them: those of a vector
+__all__ = [
+    "Drop", "Norm", "convolves", "depthwise", "dropped", "fits", "is_thin", "normalised", "responded", "responds",
+    "thin",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,29 +47,6 @@ class Drop:
         words = hashlib.blake2b(str(self.seed).encode(), digest_size=8).digest()
         key, second = int.from_bytes(words[:4], "little"), int.from_bytes(words[4:], "little")
         return Dropout(self.keep < 1, key, second, min(round(self.keep * 2**31), 2**31 - 1), 1 / self.keep)
-
-
-def convolves(x: Tensor, kernels: Sequence[Tensor]) -> bool:
-    """Whether the kernels take these: images of eight channels or more, and weights (channels, 1, k, k) they know."""
-    return (
-        x.ndim == 4
-        and x.shape[1] >= NARROWEST
-        and fits(x)
-        and all(w.shape[-1] in SIZES and w.shape == (x.shape[1], 1, w.shape[-1], w.shape[-1]) for w in kernels)
-        and all(w.dtype == x.dtype and w.device == x.device for w in kernels)
-    )
-
-
-def depthwise(x: Tensor, *kernels: Tensor) -> tuple[Tensor, ...]:
-    """Convolve every channel of x by itself, with each of the (odd) kernels: padded to keep the size, stride 1.
-
-    Several at once read x from memory once, and sum its gradient as they compute it. What `convolves` says no to is
-    left to PyTorch.
-    """
-    if not convolves(x, kernels):
-        return tuple(F.conv2d(x, kernel, padding=kernel.shape[-1] // 2, groups=x.shape[1]) for kernel in kernels)
-    outputs: tuple[Tensor, ...] = _Depthwise.apply(x, *kernels)  # type: ignore[no-untyped-call]
-    return outputs
 
 
 def normalised(
@@ -105,42 +82,6 @@ def responded(x: Tensor, *, radius: int, alpha: float, beta: float, bias: float)
     told = Response(x.shape[1], radius, round(4 * beta), bias, alpha, 2 * alpha * beta)
     out: Tensor = _Responded.apply(x, told)  # type: ignore[no-untyped-call]
     return out
-
-
-class _Depthwise(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, *kernels: Tensor) -> tuple[Tensor, ...]:
-        kernels = tuple(kernel.contiguous() for kernel in kernels)
-        ctx.save_for_backward(x, *kernels)
-        ctx.set_materialize_grads(False)
-        outputs = tuple(torch.empty_like(x) for _ in kernels)
-        call("depthwise", *_about(x, kernels), addresses(kernels), addresses(outputs))
-        return outputs
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        x, *kernels = ctx.saved_tensors
-        wants_dx, *wanted = ctx.needs_input_grad
-        given = {place: structs.by_pixel(g) for place, g in enumerate(gradients) if g is not None}
-        dx = torch.empty_like(x) if wants_dx and given else None
-        dws = [torch.empty_like(w) if place in given and wanted[place] else None for place, w in enumerate(kernels)]
-        if given:
-            read = [kernels[place] for place in given]
-            of = addresses(dws[place] for place in given)
-            call("depthwise_back", *_about(x, read), addresses(read), addresses(given.values()), _pointer(dx), of)
-        return dx, *dws
-
-
-def _about(x: Tensor, kernels: Sequence[Tensor]) -> tuple[object, ...]:
-    """Return what the kernels are told first: the images, and the sizes of the kernels."""
-    batch, channels, height, width = x.shape
-    sizes = (c_int * len(kernels))(*(kernel.shape[-1] for kernel in kernels))
-    return byref(Images(batch, height, width, channels)), c_int(len(kernels)), sizes, _pointer(x)
-
-
-def _pointer(tensor: Tensor | None) -> c_void_p:
-    return c_void_p(address(tensor))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,11 @@ are added in their order, so that results do not depend on it either. Functions 
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 32")
+#endif
 #define JOINED(a, b) a##_##b
 #define JOIN(a, b) JOINED(a, b)
 #define NAME(f) JOIN(f, W)
@@ -339,3 +343,10 @@ int respond(int threads, const struct response *s, const float *x, const float *
     free(padded);
     return 0;
 }
+
+#ifdef __AVX512F__
+#define W 16
+#else
+#define W USUAL
+#endif
+#include "thin.h"
