@@ -1,17 +1,18 @@
 """How fast amla trains on one CPU core, against the same networks written by hand in PyTorch, and against the core.
 
 Prints one JSON object on its last line. Of the EnvelopeNet that the search of 2018 began with, at batches of 50 and
-256, and of a plain 3x3 network (networks.py):
+256, and of a plain 3x3 network, at a batch of 250 (networks.py):
 
     ..._speedup        images per CPU second of amla's whole training step (augmentation, forward pass, loss, backward
                        pass, optimiser) over those of the hand-written module's step on a batch that is prepared
     ..._peak_fraction  FLOP/s of amla's step (6 x multiply-accumulates x images) over those of torch.mm of 1024^3
-    memory_ratio       peak memory of amla's step over that of the hand-written module's: resident memory above what was
-                       resident before the first step, in fresh processes
+    memory_ratio       peak memory of amla's step over that of the hand-written module's, at a batch of 50: the most
+                       resident memory above what was resident before the first steps of a fresh process
     probe_ratio        CPU seconds of a step with four probes on every step over those without
 
 The two are processes of their own, which take turns: each is as its users have it. Numbers are medians of ratios of
-neighbouring runs (full: 9 pairs of 3 steps, 3 of 1 at batch 256; --quick: 3 and 1 pairs of 1 step), with one thread.
+neighbouring runs with one thread, in an order that alternates: 9 pairs of 3 steps, at the large batches 3 and 5 of 1;
+with --quick, 3, 1 and 1 of 1.
 
     python benchmarks/engine.py [--quick]
 """
@@ -42,7 +43,7 @@ from amla.trials.trial import Fit
 PROBES = ("msss", "variance", "mean", "scale")
 RATE, DECAY = 0.02, 5e-4
 STEPS = 10**6  # of the schedule
-BATCHES = {"envelopenet_b50": ("construction", 50), "envelopenet_b256": ("construction", 256), "plain": ("plain", 64)}
+BATCHES = {"envelopenet_b50": ("construction", 50), "envelopenet_b256": ("construction", 256), "plain": ("plain", 250)}
 
 Run = Callable[[int], None]  # trains for so many steps
 
@@ -107,34 +108,47 @@ class Worker:
         command = [sys.executable, __file__, "--work"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
 
-    def run(self, kind: str, of: str, steps: int) -> tuple[float, float]:
-        """Return the CPU seconds of a step, and the bytes that became resident at most."""
+    def begin(self, kind: str, of: str, steps: int) -> None:
+        """Let it run some steps."""
         assert self.process.stdin
-        assert self.process.stdout
         self.process.stdin.write(f"{kind} {of} {steps}\n")
         self.process.stdin.flush()
+
+    def end(self) -> tuple[float, float]:
+        """Return the CPU seconds that they took, and the bytes that became resident at most."""
+        assert self.process.stdout
         seconds, peak = map(float, self.process.stdout.readline().split())
-        return seconds / steps, peak
+        return seconds, peak
+
+    def seconds(self, kind: str, of: str, steps: int) -> float:
+        """Return the CPU seconds of a step."""
+        self.begin(kind, of, steps)
+        return self.end()[0] / steps
+
+
+# Steps to warm up, pairs, and steps of each.
+FULL = {"envelopenet_b50": (3, 9, 3), "envelopenet_b256": (1, 3, 1), "plain": (1, 5, 1)}
+QUICK = {"envelopenet_b50": (1, 3, 1), "envelopenet_b256": (1, 1, 1), "plain": (1, 1, 1)}
 
 
 def measured(quick: bool) -> dict[str, float]:
     workers = {"hand": Worker(), "amla": Worker()}
     workers["probes"] = workers["amla"]
-    peak = [_gemm() for _ in range(3)]
     found: dict[str, float] = {}
-    plan = {"envelopenet_b50": (3, 1), "envelopenet_b256": (1, 1), "plain": (3, 1)}
-    if not quick:
-        plan = {"envelopenet_b50": (9, 3), "envelopenet_b256": (3, 1), "plain": (9, 3)}
-    for of, (pairs, steps) in plan.items():
+    peak: list[float] = []
+    for of, (warm, pairs, steps) in (QUICK if quick else FULL).items():
         kinds = ("hand", "amla", "probes") if of == "envelopenet_b50" else ("hand", "amla")
-        warm = {kind: workers[kind].run(kind, of, 2)[1] for kind in kinds if not (quick and (kind, of) in _WARM)}
-        if of == "envelopenet_b50":
-            found["memory_ratio"] = warm["amla"] / warm["hand"]
+        for kind in ("hand", "amla"):  # side by side: this is not timed
+            workers[kind].begin(kind, of, warm)
+        memory = {kind: workers[kind].end()[1] for kind in ("hand", "amla")}
+        if "probes" in kinds:
+            found["memory_ratio"] = memory["amla"] / memory["hand"]
+            workers["probes"].seconds("probes", of, warm)
         seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
         for pair in range(pairs):
             peak.append(_gemm())
             for kind in kinds[:: 1 if pair % 2 else -1]:
-                seconds[kind].append(workers[kind].run(kind, of, steps)[0])
+                seconds[kind].append(workers[kind].seconds(kind, of, steps))
         found[f"{of}_speedup"] = _ratio(seconds["hand"], seconds["amla"])
         network, batch = BATCHES[of]
         flops = training_flops(costs(PAIRS[network][0]()).macs, batch)
@@ -144,9 +158,6 @@ def measured(quick: bool) -> dict[str, float]:
         print(of, {kind: f"{median(s):.3f} s a step" for kind, s in seconds.items()}, f"{pairs} pairs of {steps}")
     print(f"torch.mm: {median(peak) / 1e9:.1f} GFLOP a CPU second")
     return found
-
-
-_WARM = {("hand", "envelopenet_b256")}  # runs that a step before makes no faster
 
 
 def _ratio(one: list[float], other: list[float]) -> float:

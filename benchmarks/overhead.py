@@ -1,7 +1,7 @@
 """What keeping account of a trial costs: asked-and-told trials a second, against Optuna and Ray Tune.
 
-A trial of amla goes through the driver's own loop: asked (a network of about 30 nodes, another one each time),
-written, evaluated by a function that does nothing, told (4 metrics, 6 statistics, a cost), written. Each is a
+A trial of amla goes through the driver's own loop: asked (one of 500 networks of about 30 nodes, with a seed of
+its own), written, evaluated by a function that does nothing, told (4 metrics, 6 statistics, a cost), written. Each is a
 committed transaction of an SQLite file and survives the death of the process. These trials are brief and store no
 weights, so amla does not flush the disk for each event; `flushed_per_s` is what it does in a study whose trials store
 weights, where every event is flushed. Optuna and Ray have an easier trial: one number between 0 and 1 to choose,
@@ -12,10 +12,10 @@ Prints one JSON object on its last line; what is not installed (`pip install 'am
 
 - `durable_trials_per_s`, `cpu_trials_per_s`: medians over blocks of 1,000 trials of the longest run but the first, by
   the clock and by CPU seconds; `mean_trials_per_s`: all of that run, with every pause, by the clock.
-- `last_over_first`, `last_over_first_wall`: CPU seconds, and seconds, of a block at its end over one at its beginning,
-  medians of five blocks each, the first left out.
-- `bytes_per_trial`: how much memory the process took over its last nine tenths. The networks were drawn beforehand and
-  are shared, so they are not in it.
+- `last_over_first`, `last_over_first_wall`: CPU seconds, and seconds, of a thousand trials at its end over a thousand
+  at the beginning of a search, after a warm-up; medians of five pairs that take turns, as the machine changes.
+- `bytes_per_trial`: how much memory the process took from its first tenth to where the pairs begin. The networks were
+  drawn beforehand and are shared, so they are not in it.
 - `..._ratio`: medians over rounds in which amla and the others take turns, by the clock; `..._cpu_ratio`: by CPU
   seconds of this process. `..._per_s`: medians over the rounds. `..._n`: trials behind each.
 
@@ -27,7 +27,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -50,9 +50,9 @@ from amla.trials.progress import Progress
 from amla.trials.trial import Cost, Measurement, Proposal, Trial
 
 BLOCK = 1_000  # trials
-NETWORKS, LEAST, MOST = 2_000, 25, 35  # how many different ones, of how many nodes
+PAIRS = 5  # of a block at the end of the longest run and a short one
+NETWORKS, LEAST, MOST = 500, 25, 35  # how many different ones, of how many nodes
 STATISTICS = tuple(f"stage0/cell0/{branch}" for branch in BRANCHES)
-WALL, CPU = 0, 1  # places in a mark
 
 
 @cache
@@ -80,24 +80,36 @@ class InTurn:
         return None
 
 
+Mark = tuple[float, float, int]  # seconds by the clock, CPU seconds, bytes of memory
+WALL, CPU, BYTES = 0, 1, 2
+
+
+def mark() -> Mark:
+    return perf_counter(), process_time(), resident()
+
+
 @dataclass
 class Nothing:
-    """Evaluates trials by doing nothing; after every so many, notes the seconds, CPU seconds and bytes so far."""
+    """Evaluates trials by doing nothing; every so many, looks at the clocks, before and after what is done aside."""
 
     every: int
-    marks: list[tuple[float, float, int]] = field(default_factory=list)
+    aside: Callable[[int], None] = lambda trial: None
+    marks: list[tuple[Mark, Mark]] = field(default_factory=list)
 
     def __call__(self, trial: Trial, report: Callable[[Progress], None]) -> Measurement:
         if trial.id % self.every == 0:
-            self.marks.append((perf_counter(), process_time(), resident()))
+            before = mark()
+            self.aside(trial.id)
+            self.marks.append((before, mark()))
         score = 1 / (trial.id + 2)
         metrics = {"accuracy": score, "loss": 1 - score, "parameters": 123456.0, "macs": 7890123.0}
         statistics = {"msss": {name: score / (place + 1) for place, name in enumerate(STATISTICS)}}
         return Measurement(metrics, statistics, 1e-5, Cost("cpu", 1e9 * score))
 
     def blocks(self, clock: int) -> list[float]:
-        """Return the seconds from mark to mark."""
-        return [later[clock] - earlier[clock] for earlier, later in zip(self.marks, self.marks[1:], strict=False)]
+        """Return the seconds from mark to mark, without what was done aside."""
+        pairs = zip(self.marks, self.marks[1:], strict=False)
+        return [ended[clock] - began[clock] for (_, began), (ended, _) in pairs]
 
 
 def resident() -> int:
@@ -107,28 +119,38 @@ def resident() -> int:
     return 0
 
 
-def search(folder: Path, trials: int, *, keep: bool = False, every: int = BLOCK) -> Nothing:
+def search(folder: Path, nothing: Nothing, trials: int, keep: bool = False) -> None:
     """Run a search of amla with so many trials, and one more for the last mark."""
-    nothing = Nothing(every)
     with TemporaryDirectory(dir=folder) as new, Records(Path(new) / "events.sqlite") as records:
         run("search", InTurn(keep), InlineExecutor(nothing), records, Limit(trials=trials + 1))
-    return nothing
 
 
 def longest(folder: Path, trials: int) -> dict[str, float]:
-    """Return the figures of one long search."""
-    found = search(folder, trials)
-    marks, wall, cpu = found.marks, found.blocks(WALL)[1:], found.blocks(CPU)[1:]
-    tenth = len(marks) // 10
-    grown = marks[-1][2] - marks[tenth][2]
+    """Return the figures of one long search; at its end, its blocks and those of short searches take turns."""
+    short: list[Pace] = []
+
+    def aside(trial: int) -> None:
+        if trials - PAIRS * BLOCK <= trial < trials:
+            short.append(amla(folder, 0))
+
+    found = Nothing(BLOCK, aside)
+    search(folder, found, trials)
+    wall, cpu = found.blocks(WALL), found.blocks(CPU)
+    first, last = len(wall) // 10, len(wall) - PAIRS  # what is done aside takes memory, too
+    grown = found.marks[last][0][BYTES] - found.marks[first][0][BYTES]
     return {
-        "durable_trials_per_s": round(BLOCK / median(wall)),
-        "cpu_trials_per_s": round(BLOCK / median(cpu)),
-        "mean_trials_per_s": round(BLOCK * len(wall) / sum(wall)),
-        "last_over_first": round(median(cpu[-5:]) / median(cpu[:5]), 3),
-        "last_over_first_wall": round(median(wall[-5:]) / median(wall[:5]), 3),
-        "bytes_per_trial": round(grown / (BLOCK * (len(marks) - 1 - tenth))),
+        "durable_trials_per_s": round(BLOCK / median(wall[1:])),
+        "cpu_trials_per_s": round(BLOCK / median(cpu[1:])),
+        "mean_trials_per_s": round(BLOCK * len(wall[1:]) / sum(wall[1:])),
+        "last_over_first": ratio(cpu[-PAIRS:], [BLOCK / pace.cpu_rate for pace in short]),
+        "last_over_first_wall": ratio(wall[-PAIRS:], [BLOCK / pace.wall_rate for pace in short]),
+        "bytes_per_trial": round(grown / (BLOCK * (last - first))),
+        "n": trials,
     }
+
+
+def ratio(ones: Iterable[float], others: Iterable[float]) -> float:
+    return round(median(one / other for one, other in zip(ones, others, strict=True)), 3)
 
 
 @dataclass(frozen=True)
@@ -154,8 +176,9 @@ Pacing = Callable[[Path, float], Pace]  # some seconds of trials, files in the f
 def amla(folder: Path, seconds: float, keep: bool = False) -> Pace:
     """Run 2,000 trials after 1,000 of warm-up, however long it takes; of those that are flushed, 200 after 100."""
     every = BLOCK // 10 if keep else BLOCK
-    marks = search(folder, 3 * every, keep=keep, every=every).marks
-    return Pace(2 * every, marks[-1][WALL] - marks[1][WALL], marks[-1][CPU] - marks[1][CPU])
+    nothing = Nothing(every)
+    search(folder, nothing, 3 * every, keep)
+    return Pace(2 * every, sum(nothing.blocks(WALL)[1:]), sum(nothing.blocks(CPU)[1:]))
 
 
 def flushed(folder: Path, seconds: float) -> Pace:
@@ -201,7 +224,7 @@ def in_journal(folder: Path) -> Any:
 
 
 def ray_tune(reuse: bool) -> Pacing:
-    """Return what runs Ray Tune on all cores: one or ten trials for each second given, the first five its warm-up.
+    """Return what runs Ray Tune on all cores: one or ten trials for each second given, after two of warm-up.
 
     By default it starts a process for each trial; with `reuse`, it uses processes again.
     """
@@ -223,10 +246,10 @@ def ray_tune(reuse: bool) -> Pacing:
         tune.Tuner(
             lambda config: {"x": config["x"]},
             param_space={"x": tune.uniform(0, 1)},
-            tune_config=tune.TuneConfig(num_samples=5 + count, reuse_actors=reuse),
+            tune_config=tune.TuneConfig(num_samples=2 + count, reuse_actors=reuse),
             run_config=tune.RunConfig(storage_path=str(folder / "ray"), verbose=0, callbacks=[Clock()]),
         ).fit()
-        first, last = ended[4], ended[-1]
+        first, last = ended[1], ended[-1]
         return Pace(count, last[WALL] - first[WALL], last[CPU] - first[CPU])
 
     return pace
@@ -241,29 +264,29 @@ def compared(folder: Path, seconds: float, rounds: int, others: dict[str, Pacing
             paces[name].append(pacing[name](folder, seconds))
     figures: dict[str, Any] = {}
     for name in others:
-        pairs = list(zip(paces["amla"], paces[name], strict=True))
-        figures[f"{name}_per_s"] = round(median(pace.wall_rate for pace in paces[name]), 1)
-        figures[f"{name}_ratio"] = round(median(one.wall_rate / other.wall_rate for one, other in pairs), 1)
-        figures[f"{name}_cpu_ratio"] = round(median(one.cpu_rate / other.cpu_rate for one, other in pairs), 1)
+        ours, theirs = paces["amla"], paces[name]
+        figures[f"{name}_per_s"] = round(median(pace.wall_rate for pace in theirs), 1)
+        figures[f"{name}_ratio"] = ratio((pace.wall_rate for pace in ours), (pace.wall_rate for pace in theirs))
+        figures[f"{name}_cpu_ratio"] = ratio((pace.cpu_rate for pace in ours), (pace.cpu_rate for pace in theirs))
         figures[f"{name}_n"] = sum(pace.trials for pace in paces[name])
     return figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="12,000 trials instead of 100,000, and fewer turns")
+    parser.add_argument("--quick", action="store_true", help="10,000 trials instead of 100,000, and fewer turns")
     parser.add_argument("--folder", type=Path, help="on the disk to write to; else where passing files go")
     options = parser.parse_args()
-    rounds, ray_rounds, ray_seconds = (2, 1, 5.0) if options.quick else (5, 3, 15.0)
+    rounds, ray_rounds, ray_seconds = (2, 1, 4.0) if options.quick else (5, 3, 15.0)
     figures: dict[str, Any] = dict.fromkeys(("optuna_rdb_ratio", "ray_ratio"))
     with TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        figures |= longest(folder, 12_000 if options.quick else 100_000)
+        figures |= longest(folder, 10_000 if options.quick else 100_000)
         others: dict[str, Pacing] = {"flushed": flushed}
         if installed("optuna"):
             kinds = {"optuna_memory": in_memory, "optuna_rdb": in_sqlite, "optuna_journal": in_journal}
             others |= {kind: optuna_study(storage) for kind, storage in kinds.items()}
-        figures |= compared(folder, 1.0 if options.quick else 5.0, rounds, others)
+        figures |= compared(folder, 1.0 if options.quick else 3.0, rounds, others)
         if installed("ray"):
             figures |= compared(folder, ray_seconds, ray_rounds, {"ray": ray_tune(False), "ray_reused": ray_tune(True)})
     print(json.dumps(figures))

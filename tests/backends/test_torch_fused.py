@@ -19,6 +19,7 @@ from amla.backends.torch import memory
 from amla.backends.torch.backend import TorchBackend
 from amla.backends.torch.fusing import passes, rewrites
 from amla.backends.torch.fusing.program import Graph, Step, program
+from amla.backends.torch.moments import moments_of
 from amla.backends.torch.native import build, structs
 from amla.backends.torch.network import Network, write_arrays
 from amla.spaces.envelope import envelope
@@ -41,7 +42,8 @@ def cell(dropout: float = 0.3) -> Architecture:
     nodes = [Node("x", ops.Input((3, 9, 9))), Node("stem/conv", ops.Conv(8, (1, 1), bias=True), ("x",))]
     nodes += [Node("stem/relu", ops.Activation("relu"), ("stem/conv",))]
     nodes += [Node("stem", ops.ResponseNorm(2, 0.1, 0.75, 1.0), ("stem/relu",))]
-    source = "stem"
+    nodes += [Node("thin", ops.Conv(34, (3, 3)), ("stem",)), Node("thin/5", ops.Conv(9, (5, 5)), ("thin",))]
+    source = "thin/5"
     for name in ("a", "b"):
         for kernel in (3, 5):
             nodes += [
@@ -59,8 +61,7 @@ def cell(dropout: float = 0.3) -> Architecture:
             Node(f"{name}", ops.Dropout(dropout), (f"{name}/join",)),
         ]
         source = name
-    nodes += [Node("end/norm", ops.BatchNorm(), (source,)), Node("end", ops.Activation("relu"), ("end/norm",))]
-    nodes += [Node("head", ops.GlobalPool("mean"), ("end",)), Node("logits", ops.Classify(4), ("head",))]
+    nodes += [Node("head", ops.GlobalPool("mean"), (source,)), Node("logits", ops.Classify(4), ("head",))]
     return Architecture(tuple(nodes))
 
 
@@ -112,7 +113,8 @@ def test_every_rewrite_has_its_place() -> None:
     network = built(cell(), fused=True)
     used = [type(step.compute) for step in network._steps[1]]
     for kind, count in {
-        passes.Depthwise: 2, passes.Normalised: 3, passes.ScaledConvolution: 2, passes.Responded: 1, passes.Dropped: 2,
+        passes.Depthwise: 2, passes.Normalised: 2, passes.ScaledConvolution: 2, passes.Thin: 2, passes.Responded: 1,
+        passes.Dropped: 2,
     }.items():  # fmt: skip
         assert used.count(kind) == count, kind
 
@@ -197,7 +199,8 @@ def test_what_is_measured_is_told_by_the_pass_or_can_be_seen() -> None:
     network.watch((), measured=(node.id for node in architecture))
     network(images(architecture))
     told, seen = dict(network.moments), dict(network.seen)
-    assert told.keys() == {"end", *(f"{c}/{n}" for c in "ab" for n in ("end3", "end5", "all"))}
+    names = ("end3", "end5", "all", "scale", "concat")
+    assert told.keys() == {f"{c}/{n}" for c in "ab" for n in names}
     assert told.keys() | seen.keys() == {node.id for node in architecture}
     network = built(architecture, fused=False)
     network.watch(told)
@@ -313,6 +316,19 @@ def test_steps_are_ordered_by_what_they_read() -> None:
     modules = dict(zip((node.id for node in architecture), network.layers, strict=True))
     alone = program(Graph(architecture, modules, shapes(architecture)))
     assert [step.writes for step in alone] == [(node.id,) for node in architecture]
+
+
+@pytest.mark.parametrize("shape", [(60, 3, 14, 13), (7, 5), (4, 3, 9), (4, 2, 3, 5, 4), (2, 3, 0)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.preserve_format])
+def test_moments_are_means_of_what_is_there_and_of_its_square(
+    shape: tuple[int, ...], layout: torch.memory_format
+) -> None:
+    h = torch.randn(shape, generator=torch.Generator().manual_seed(0)).movedim(-1, 1).contiguous().movedim(1, -1) + 3
+    h = h.contiguous(memory_format=layout) if layout is torch.contiguous_format else h
+    axes = (0, *range(2, h.ndim))
+    expected = torch.stack((h.double().mean(axes), h.double().square().mean(axes)))
+    torch.testing.assert_close(moments_of(h), expected, rtol=1e-5, atol=0, equal_nan=True)
+    torch.testing.assert_close(moments_of(h.double()), expected, equal_nan=True)
 
 
 def test_memory_is_kept_and_given_back() -> None:

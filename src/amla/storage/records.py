@@ -22,7 +22,7 @@ from amla.trials.trial import Outcome, Proposal, TrialId
 
 T = TypeVar("T")
 
-BRIEF_SECONDS = 0.05  # of a trial that is as well repeated: flushing a disk takes a few milliseconds
+BRIEF_SECONDS = 0.05  # of a trial that is as well repeated: flushing a disk takes up to some milliseconds
 BRIEF_TRIALS = 100  # one after another, before their events are no longer flushed one by one
 
 _metadata = MetaData()

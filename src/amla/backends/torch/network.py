@@ -64,8 +64,9 @@ class Network(nn.Module):
                 values[step.writes[0]] = found
             else:
                 values.update(zip(step.writes, found, strict=False))
-                for node_id, channels in turn.told:
-                    self.moments[node_id] = found[-1][:, channels]
+                if turn.told and step.tell:
+                    means = step.tell(found[-1])
+                    self.moments |= {node_id: means[:, channels] for node_id, channels in turn.told}
             if turn.shown and step.show:
                 shown = step.show(*inputs)
                 self.seen |= {node_id: shown[node_id] for node_id in turn.shown}

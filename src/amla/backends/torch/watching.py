@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from amla.backends.torch.moments import moments_of
 from amla.backends.torch.network import Network
 from amla.probes import Moments, probe, watched
 from amla.spec.architecture import Architecture, NodeId
@@ -36,11 +37,11 @@ class Watch:
         self._steps += 1
         seen, told = self._network.seen, self._network.moments
         for node_id in self._parts:
-            moments = told[node_id] if node_id in told else _moments(seen[node_id])
+            means = told[node_id] if node_id in told else moments_of(seen[node_id])
             if node_id in self._sums:
-                self._sums[node_id] += moments
+                self._sums[node_id] += means
             else:
-                self._sums[node_id] = moments.clone()
+                self._sums[node_id] = means.clone()
 
     def statistics(self) -> dict[str, dict[NodeId, float]]:
         """Return the reading of every probe at every node it watches; nothing of outputs before the first step."""
@@ -77,13 +78,6 @@ class Watch:
         tensors = self._network.tensors()
         scales = {node_id: tensors[weight_name(node_id, "scale")].detach().cpu().double().numpy() for node_id in nodes}
         return {node_id: Moments(s.reshape(1), (s * s).reshape(1)) for node_id, s in scales.items()}
-
-
-def _moments(h: Tensor) -> Tensor:
-    """Return the means (2, channels) of h and of h squared."""
-    axes = (0, *range(2, h.ndim))
-    sums = torch.stack((h.sum(axes), torch.linalg.vector_norm(h, dim=axes).square_()))
-    return sums.div_(h.numel() // h.shape[1]).double()
 
 
 def _parts(architecture: Architecture, outputs: set[NodeId]) -> dict[NodeId, tuple[NodeId, ...]]:

@@ -1,6 +1,6 @@
 """What passes compute: callables over the modules of the nodes that they stand for.
 
-`show` returns the values that a pass leaves out, by node.
+`show` returns the values that a pass leaves out, by node; `tell`, their moments (`Step`).
 """
 
 import hashlib
@@ -18,7 +18,8 @@ from amla.backends.torch.layers import (
     Scaling,
     SeededDropout,
 )
-from amla.backends.torch.native.functions import Drop, Norm, depthwise, dropped, fits, normalised, responded
+from amla.backends.torch.moments import moments_of
+from amla.backends.torch.native.functions import Drop, Norm, depthwise, dropped, fits, normalised, responded, thin
 from amla.backends.torch.native.structs import by_pixel
 from amla.spec.architecture import NodeId
 
@@ -81,6 +82,17 @@ class Depthwise:
 
 
 @dataclass(frozen=True)
+class Thin:
+    """A convolution to few channels."""
+
+    module: Convolution
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Convolve."""
+        return thin(by_pixel(x), self.module.kernel)
+
+
+@dataclass(frozen=True)
 class Normalised:
     """Batch normalisation of several tensors, all with ReLU or all without; their concatenation; dropout."""
 
@@ -96,6 +108,10 @@ class Normalised:
         training = self.norms[0].training
         out, sums = normalised([by_pixel(x) for x in xs], norms, training=training, relu=relu, drop=drop)
         return out, sums / (out.numel() // out.shape[1])
+
+    def tell(self, means: Tensor) -> Tensor:
+        """Return the moments of the concatenation, which the pass has taken."""
+        return means
 
     @torch.no_grad()
     def show(self, *xs: Tensor) -> dict[NodeId, Tensor]:
@@ -133,19 +149,25 @@ class ScaledConvolution:
     nodes: tuple[NodeId, ...]
     concat: NodeId
 
-    def __call__(self, *xs: Tensor) -> Tensor:
-        """Concatenate and convolve."""
-        kernel = self.module.kernel
-        ones = kernel.new_ones(1)
-        column = torch.cat(
-            [(s.scale if s else ones).expand(c) for s, c in zip(self.scales, self.channels, strict=True)]
-        )
-        scaled = kernel * column.reshape(-1, *(1 for _ in kernel.shape[2:]))
-        out: Tensor = functional_call(self.module, {"kernel": scaled}, torch.cat(xs, 1))
-        return out
+    def __call__(self, *xs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the output, and the concatenation before it is scaled."""
+        x, kernel = torch.cat(xs, 1), self.module.kernel
+        scaled = kernel * self._factors().reshape(-1, *(1 for _ in kernel.shape[2:]))
+        return functional_call(self.module, {"kernel": scaled}, x), x
 
     @torch.no_grad()
     def show(self, *xs: Tensor) -> dict[NodeId, Tensor]:
         """Return the scaled inputs, and the concatenation."""
         values = [x * s.scale if s else x for x, s in zip(xs, self.scales, strict=True)]
         return {**dict(zip(self.nodes, values, strict=True)), self.concat: torch.cat(values, 1)}
+
+    @torch.no_grad()
+    def tell(self, x: Tensor) -> Tensor:
+        """Return the moments of the concatenation."""
+        factors = self._factors().double()
+        return moments_of(x) * torch.stack((factors, factors * factors))
+
+    def _factors(self) -> Tensor:
+        """Return what every channel is scaled by."""
+        ones = self.module.kernel.new_ones(1)
+        return torch.cat([(s.scale if s else ones).expand(c) for s, c in zip(self.scales, self.channels, strict=True)])

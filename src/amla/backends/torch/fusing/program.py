@@ -13,16 +13,18 @@ from amla.spec.ops import Size
 class Step:
     """Computes the nodes `writes` from the nodes `reads`, and with them all that it `covers`.
 
-    With `tells`, `compute` returns one more tensor: the means (2, channels) of something and of its square, of which
-    each node told has a slice of the channels. `show` returns the values of the nodes that are covered and not written.
+    `show` returns the values of the nodes that are covered and not written. Where nobody needs those, `tell` has their
+    moments (2, channels) from the last tensor that `compute` returns, which is one more than it writes; each node of
+    `tells` has a slice of the channels.
     """
 
     compute: Callable[..., Tensor | Sequence[Tensor]]
     reads: tuple[NodeId, ...]
     writes: tuple[NodeId, ...]
     covers: frozenset[NodeId]
-    tells: Mapping[NodeId, slice] = field(default_factory=dict)
     show: Callable[..., Mapping[NodeId, Tensor]] | None = None
+    tell: Callable[[Tensor], Tensor] | None = None
+    tells: Mapping[NodeId, slice] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
