@@ -7,7 +7,7 @@ PyTorch is used: channels_last memory, in-place ReLU, one dropout a cell, respon
 convolution, pooled skips shared by their readers.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -100,11 +100,11 @@ def construction() -> Architecture:
     return Architecture(tuple(net.nodes))
 
 
-def plain() -> Architecture:
-    """Return six 3x3 convolutions; after the first of every two, the resolution is halved."""
+def plain(widths: Sequence[int] = PLAIN) -> Architecture:
+    """Return two 3x3 convolutions of each of `widths`; after the first of every two, the resolution is halved."""
     net = Nodes()
     source = net.add("image", ops.Input(SHAPE), channels=SHAPE[0])
-    for stage, width in enumerate(PLAIN):
+    for stage, width in enumerate(widths):
         for place in range(2):
             name = f"stage{stage}/layer{place}"
             source = net.add(f"{name}/conv", ops.Conv(width, (3, 3)), source, channels=width)

@@ -5,7 +5,10 @@ import pytest
 import torch
 from made_up import make_task
 
+from amla.backends.torch import data
 from amla.backends.torch.data import Batches, generator, moved, outside_squares, reduced
+from amla.backends.torch.native.build import library
+from amla.backends.torch.native.images import read, reads
 from amla.tasks.recipe import Augment
 from amla.tasks.task import Task
 
@@ -141,3 +144,28 @@ def test_series_and_volumes_are_moved_too() -> None:
         x = torch.randint(0, 255, shape, dtype=torch.uint8)
         out = moved(x, Augment(shift=1), torch.tensor([True, False, True, False])[:, None], generator(CPU, 3))
         assert out.shape == x.shape
+
+
+@pytest.mark.parametrize("border", ["zero", "reflect"])
+@pytest.mark.parametrize("flip", [False, True, "alternate"])
+@pytest.mark.parametrize("shape", [(3, 8, 8), (1, 5, 11)])
+def test_the_kernel_reads_the_same_images(
+    shape: tuple[int, ...], flip: bool, border: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, augment = make_task(shape), Augment(flip, 3, border=border)
+    ours = [batches(task).training(0, step, augment) for step in range(4)]
+    assert reads(batches(task).inputs) == (library() is not None)
+    monkeypatch.setattr(data, "reads", lambda inputs: False)
+    plain = [batches(task).training(0, step, augment) for step in range(4)]
+    for (x, y), (x2, y2) in zip(ours, plain, strict=True):
+        assert torch.equal(x, x2)
+        assert torch.equal(y, y2)
+        assert x.stride() == x2.stride()
+
+
+def test_an_image_that_is_not_there_is_an_error(task: Task) -> None:
+    inputs, one = batches(task).inputs, torch.arange(8)[None]
+    if reads(inputs):
+        for wrong in (-1, len(inputs)):
+            with pytest.raises(IndexError, match=f"There are {len(inputs)} images"):
+                read(inputs, torch.tensor([wrong]), one, one, torch.zeros(3), torch.ones(3))

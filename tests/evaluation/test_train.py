@@ -174,6 +174,14 @@ def test_a_damaged_checkpoint_begins_the_leg_again() -> None:
     assert outcome.metrics["steps"] == 8
 
 
+@pytest.mark.parametrize("steps", [5, 9])
+def test_a_checkpoint_of_another_proposal_is_not_gone_on_from(steps: int) -> None:
+    other = network() if steps == 9 else Architecture(network().nodes[:-1])
+    backend, snapshots = CountingBackend(), Memory({"s/0-cut-off": Snapshot(other, "fit", steps, {}, {})})
+    training(backend, snapshots)(Trial(0, Proposal(network(), 8)), silent)
+    assert backend.built[0].log == ["watch", "fit 8 of 8"]
+
+
 @pytest.mark.parametrize(
     ("error", "reason"), [(Diverged("the loss was nan"), "diverged"), (OutOfMemory("no memory"), "out_of_memory")]
 )

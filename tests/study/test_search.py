@@ -205,6 +205,19 @@ class TestFiles:
         assert (place.folder / BEST).is_file()
         assert (place.folder / WEIGHTS).is_file()
 
+    def test_the_best_network_is_written_when_it_is_another_one(self, place: Place):
+        written, write = [], place.files.write_text
+
+        def noted(self: Files, key: str, text: str) -> None:
+            written.append(text) if key == BEST else None
+            write(key, text)
+
+        place.monkeypatch.setattr(Files, "write_text", noted)
+        place.run(COUNTED)  # every network is as good as the first
+        assert len(place.history(SEARCH).done) > 2
+        assert len(written) == 2
+        assert len(set(written)) == 1
+
     @pytest.mark.parametrize("failing", [(0,), (2,), (2, 3)])
     def test_a_leg_that_fails_leaves_the_weights_it_began_from(self, place: Place, failing: tuple[int, ...]):
         place.run(TIMED, fails=lambda phase, trial: phase == FINAL and trial.id in failing)

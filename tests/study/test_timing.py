@@ -24,6 +24,7 @@ class Machine:
     alone: float = 100.0
     crowded: float = 60.0
     start: float = 3.0  # seconds that each worker needs to start, after the one before it
+    opening: float = 0.0  # seconds before any trial counts its own
     device: str = "cpu"
     fails: bool = False
     now: float = 0.0
@@ -31,6 +32,7 @@ class Machine:
 
     @contextmanager
     def opened(self, arrangement: Arrangement, report: Report) -> Iterator["Workers"]:
+        self.now += self.opening
         yield Workers(self, arrangement.workers, report)
 
 
@@ -97,6 +99,13 @@ def test_workers_are_timed_while_all_of_them_train(machine: Machine):
     assert [timing.arrangement for timing in timings] == [ONE, TWO]
     assert [timing.steps for timing in timings] == [pytest.approx(100, rel=0.05), pytest.approx(120, rel=0.05)]
     assert {seed for _, seed, _ in machine.at} == {3}
+
+
+def test_starting_workers_is_counted_too(machine: Machine):
+    machine.opening = 7.0
+    timings, seconds = timed((ONE, TWO), (ONE,), PROPOSAL, machine.opened, 60.0)
+    assert [timing.starting for timing in timings] == [pytest.approx(7.0)] * 2
+    assert seconds == pytest.approx(machine.now)
 
 
 def test_a_slow_network_is_trained_for_no_more_steps_than_needed(machine: Machine):

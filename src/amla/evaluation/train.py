@@ -106,10 +106,17 @@ class Training:
         learner.watch(proposal.probes)
         if self.snapshots.exists(self._cut_off(trial)):
             try:
-                learner.restore(self.snapshots.load(self._cut_off(trial)))
-            except ValueError:  # damaged: the leg begins again
+                learner.restore(self._cut_off_of(trial, first))
+            except ValueError:  # damaged, or of another trial: the leg begins again
                 self.snapshots.drop(self._cut_off(trial))
         return learner, first
+
+    def _cut_off_of(self, trial: Trial, first: int) -> Snapshot:
+        """Return the checkpoint of a leg that began at step `first`. Raises ValueError for one that cannot be it."""
+        found = self.snapshots.load(self._cut_off(trial))
+        if found.architecture != trial.proposal.architecture or not 0 <= found.steps - first <= trial.proposal.budget:
+            raise ValueError(f"The checkpoint of trial {trial.id}, after {found.steps} steps, is of another proposal.")
+        return found
 
     def _fit(self, trial: Trial, learner: Learner, first: int, report: Report, began: float) -> float | None:
         """Train to the end of the leg, with a checkpoint every now and then on the way.

@@ -7,18 +7,17 @@ training, the number of threads that is best for a single trial.
 
 import json
 import os
-import platform
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from importlib import metadata
 from math import inf
-from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from amla import __version__
 from amla.algorithms.protocol import Algorithm
+from amla.backends import processor
 from amla.spec.architecture import Architecture
 from amla.spec.digest import digest
 from amla.spec.values import value
@@ -48,6 +47,10 @@ class Arranged:
     def steps(self, arrangement: Arrangement) -> float | None:
         """Return the steps a second of an arrangement, None if they are not known."""
         return next((timing.steps for timing in self.timings if timing.arrangement == arrangement), None)
+
+    def starting(self, arrangement: Arrangement) -> float:
+        """Return the seconds that starting the workers of an arrangement takes, 0 if that is not known."""
+        return next((timing.starting for timing in self.timings if timing.arrangement == arrangement), 0.0)
 
     @property
     def pace(self) -> float:
@@ -171,7 +174,7 @@ def _described(study: Study, network: Architecture, batch: int) -> dict[str, str
         torch = "none"
     recipe = TypeAdapter(Recipe).dump_json(study.recipe)
     return {
-        "processor": f"{_processor()}, {folder.cores()} cores",
+        "processor": f"{processor.name()}, {folder.cores()} cores",
         "amla": __version__,
         "torch": torch,
         "device": str(study.backend.device),
@@ -179,14 +182,6 @@ def _described(study: Study, network: Architecture, batch: int) -> dict[str, str
         "batch": str(batch),
         "recipe": blake2b(recipe, digest_size=8).hexdigest(),
     }
-
-
-def _processor() -> str:
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _remembered(of: dict[str, str], needed: Sequence[Arrangement]) -> tuple[Timing, ...] | None:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 from amla.algorithms.finish import Finish
@@ -35,6 +36,8 @@ from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.progress import Progress, Report
 from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Trial, TrialId
+
+LOOKING = 20  # times as long as asking for a recommendation took, until it is asked for again
 
 
 class Listener(Protocol):
@@ -116,7 +119,7 @@ class Search:
         rehearsed = self._rehearse(algorithm)
         speed = plan.speed(rehearsed, self._batch)
         networks = plan.foreseen(algorithm)
-        seconds = plan.SEARCH_SHARE * study.limit.seconds - rehearsed.seconds - self.arranged.seconds
+        seconds = plan.SEARCH_SHARE * study.limit.seconds - rehearsed.seconds - self._preparing
         scored, each = len(self.task.parts.validation.labels), speed.times(self.arranged.pace)
         steps = plan.search_steps(seconds, each, networks, self._batch, scored, self.arranged.search.workers)
         return given or steps, speed
@@ -151,7 +154,8 @@ class Search:
         if study.final.steps is not None or speed is None:
             return Finish(Fixed((winner,), study.final.steps or 0, (study.seed,)))
         lengths = [trial.outcome.seconds for trial in searched.trials if trial.outcome]
-        spent = self.arranged.seconds + self.store.history(REHEARSAL).seconds
+        spent = self._preparing + self.store.history(REHEARSAL).seconds
+        spent += self.arranged.starting(self.arranged.final)
         spent += plan.makespan(lengths, self.arranged.search.workers)
         left = plan.final_seconds(study.limit.seconds or 0.0, spent)
         return Finish(Paced(winner, left, speed.steps_a_second(costs(winner).macs, self._batch), study.seed))
@@ -167,6 +171,12 @@ class Search:
             SEARCH: searching,
             FINAL: training_flops(max(macs, default=0), (self.study.final.steps or 0) * self._batch),
         }
+
+    @property
+    def _preparing(self) -> float:
+        """The seconds that no trial takes: finding the arrangement, and starting workers to rehearse and to search."""
+        found = self.arranged
+        return found.seconds + found.starting(found.final) + found.starting(found.search)
 
     @property
     def _batch(self) -> int:
@@ -232,6 +242,8 @@ class _Heard:
     search: Search
     algorithm: Algorithm
     known: History = field(default_factory=History)
+    best: Architecture | None = None
+    next_look: float = 0.0  # by the clock: an algorithm may look through all trials to recommend one
 
     def history(self, study: str) -> History:
         self.known = self.search.store.history(study)
@@ -249,11 +261,20 @@ class _Heard:
         self.known = self.known.told(trial_id, outcome)
         trial = self.known[trial_id]
         self.search.listener.told(study, trial)
-        if study == SEARCH and (best := self.algorithm.recommend(self.known)):
-            self.search.files.write_text(BEST, to_json(best, indent=1) + "\n")
+        if study == SEARCH and monotonic() >= self.next_look:
+            self._look()
         start = trial.proposal.start
         if study == FINAL and isinstance(outcome, Measurement) and trial.proposal.budget and start is not None:
             self.search.files.drop(f"{study}/{start}")
+
+    def _look(self) -> None:
+        """Write what the algorithm recommends, if it is another network than before."""
+        began = monotonic()
+        best = self.algorithm.recommend(self.known)
+        self.next_look = monotonic() + LOOKING * (monotonic() - began)
+        if best and best != self.best:
+            self.search.files.write_text(BEST, to_json(best, indent=1) + "\n")
+            self.best = best
 
 
 def _why_nothing(history: History) -> str:

@@ -33,10 +33,14 @@ class Arrangement:
 
 @value
 class Timing:
-    """The steps a second of all workers of an arrangement together; None if they were not seen."""
+    """The steps a second of all workers of an arrangement together, None if they were not seen.
+
+    `starting` is what starting the workers, and ending them, took in seconds.
+    """
 
     arrangement: Arrangement
     steps: float | None
+    starting: float = 0.0
 
 
 Opened = Callable[[Arrangement, Report], AbstractContextManager[Executor]]  # what runs trials in an arrangement
@@ -51,20 +55,21 @@ def timed(
 ) -> tuple[tuple[Timing, ...], float]:
     """Time a proposal's steps in three arrangements at least, in more while `allowed` seconds last, and count them.
 
-    As everywhere these are seconds of trials; starting workers comes on top. On anything but a CPU threads matter
-    little, and workers would have to share its memory: there, only the usual arrangements are timed.
+    On anything but a CPU threads matter little, and workers would have to share its memory: there, only the usual
+    arrangements are timed.
     """
-    spent, device, timings = 0.0, "cpu", list[Timing]()
+    began, device, timings = monotonic(), "cpu", list[Timing]()
     for arrangement in arrangements:
-        if len(timings) >= LEAST and spent >= allowed:
+        if len(timings) >= LEAST and monotonic() - began >= allowed:
             break
-        steps = None
+        steps, starting = None, 0.0
         if device == "cpu" or arrangement in usual:
+            opening = monotonic()
             with suppress(WorkerError):  # that so many cannot be started here is an answer too
                 steps, device, took = _steps_a_second(arrangement, proposal, opened, min(SECONDS, allowed / 10))
-                spent += took
-        timings.append(Timing(arrangement, steps))
-    return tuple(timings), spent
+                starting = max(0.0, monotonic() - opening - took)
+        timings.append(Timing(arrangement, steps, starting))
+    return tuple(timings), monotonic() - began
 
 
 def _steps_a_second(

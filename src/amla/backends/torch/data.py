@@ -1,7 +1,7 @@
 """Batches on a device: the order of the data and all augmentation as functions of (seed, step)."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from amla.backends.torch.native.images import read, reads
 from amla.tasks.dataset import Examples
 from amla.tasks.recipe import Augment
 
@@ -52,12 +53,13 @@ class Batches:
         """Return the batch of `step`, augmented: every epoch in a new order, its incomplete last batch left out."""
         epoch, place = divmod(step, len(self) // self.batch)
         index = self._order(seed, epoch)[place * self.batch : (place + 1) * self.batch]
-        inputs = self.inputs[index]
-        if augment == Augment():
-            return _first(self._normalised(inputs)), self.labels[index]
         numbers = generator(self.device, seed, CHANGE, step)
         mirrored = self._mirrored(seed, epoch, index, augment, numbers)
-        inputs = self._normalised(moved(inputs, augment, mirrored, numbers))
+        if reads(self.inputs):
+            rows, columns = places((len(index), *self.inputs.shape[1:-1]), augment, mirrored, numbers)
+            inputs = read(self.inputs, index, rows, columns, self._mean, self._inverse)
+        else:
+            inputs = self._normalised(moved(self.inputs[index], augment, mirrored, numbers))
         if augment.cutout:
             inputs *= outside_squares(inputs, augment.cutout, numbers)
         return _first(inputs), self.labels[index]
@@ -99,21 +101,31 @@ def moved(inputs: Tensor, augment: Augment, mirrored: Tensor | None, numbers: to
     """
     if mirrored is None and not augment.shift:
         return inputs
-    batch, *extents = inputs.shape[:-1]
-    rank, shift = len(extents), augment.shift
-    pad = shift if augment.border == "zero" else 0
+    rank = inputs.ndim - 2
+    pad = augment.shift if augment.border == "zero" else 0
     padded = functional.pad(inputs, [0, 0] + [pad, pad] * rank) if pad else inputs
-    index = [_column(torch.arange(batch, device=inputs.device), rank)]
+    found = places(inputs.shape[:-1], augment, mirrored, numbers)
+    index = [_column(torch.arange(len(inputs), device=inputs.device), rank)]
+    return padded[tuple(index + [_row(along + pad, axis, rank) for axis, along in enumerate(found)])]
+
+
+def places(shape: Sequence[int], augment: Augment, mirrored: Tensor | None, numbers: torch.Generator) -> list[Tensor]:
+    """Return for every spatial axis (batch, extent): which places an example of the result reads.
+
+    `shape` is (batch, *spatial). Places before 0 and beyond the last lie in the border.
+    """
+    batch, *extents = shape
+    shift, found = augment.shift, []
     for axis, extent in enumerate(extents):
-        places = torch.arange(extent, device=inputs.device).expand(batch, extent)
-        if mirrored is not None and axis == rank - 1:
-            places = torch.where(mirrored, extent - 1 - places, places)
+        along = torch.arange(extent, device=numbers.device).expand(batch, extent)
+        if mirrored is not None and axis == len(extents) - 1:
+            along = torch.where(mirrored, extent - 1 - along, along)
         if shift:
-            places = places + torch.randint(0, 2 * shift + 1, (batch, 1), device=inputs.device, generator=numbers)
-        if shift and not pad:
-            places = _inside(places - shift, extent)
-        index.append(_row(places, axis, rank))
-    return padded[tuple(index)]
+            drawn = torch.randint(0, 2 * shift + 1, (batch, 1), device=numbers.device, generator=numbers)
+            along = along + (drawn - shift)
+            along = along if augment.border == "zero" else _inside(along, extent)
+        found.append(along)
+    return found
 
 
 def outside_squares(inputs: Tensor, size: int, numbers: torch.Generator) -> Tensor:

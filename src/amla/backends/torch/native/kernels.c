@@ -344,6 +344,37 @@ int respond(int threads, const struct response *s, const float *x, const float *
     return 0;
 }
 
+/* Images of a batch, each with lines and columns in an order of its own, as floats less the mean, times the inverse.
+
+   `from` holds images of bytes, and `which` says where in it those of the batch are; rows (batch, height) and columns
+   (batch, width) may lie outside: what is there counts as 0. */
+int read_images(int threads, const struct images *s, const unsigned char *from, const long *which, const long *rows,
+                const long *columns, const float *mean, const float *inverse, float *out)
+{
+    const int height = s->height, width = s->width, channels = s->channels;
+    float(*values)[256] = malloc(channels * sizeof *values); /* what each byte becomes */
+    if (!values) return 1;
+    for (int c = 0; c < channels; c++)
+        for (int byte = 0; byte < 256; byte++) values[c][byte] = (byte - mean[c]) * inverse[c];
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int n = 0; n < s->count; n++) {
+        const long *column = columns + (long)n * width;
+        float *to = out + (long)n * height * width * channels;
+        for (int y = 0; y < height; y++) {
+            long row = rows[(long)n * height + y];
+            int there = row >= 0 && row < height;
+            const unsigned char *line = from + (which[n] * height + (there ? row : 0)) * width * channels;
+            for (int x = 0; x < width; x++, to += channels) {
+                int inside = there && column[x] >= 0 && column[x] < width;
+                for (int c = 0; c < channels; c++)
+                    to[c] = values[c][inside ? line[column[x] * channels + c] : 0];
+            }
+        }
+    }
+    free(values);
+    return 0;
+}
+
 #ifdef __AVX512F__
 #define W 16
 #else

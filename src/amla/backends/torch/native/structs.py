@@ -62,6 +62,12 @@ def fits(*tensors: Tensor) -> bool:
     )
 
 
+def reads(inputs: Tensor) -> bool:
+    """Whether the kernel can be had, and takes a dataset: images of bytes, (examples, height, width, channels)."""
+    fitting = inputs.dtype == torch.uint8 and inputs.device.type == "cpu" and inputs.ndim == 4
+    return fitting and inputs.is_contiguous() and inputs.numel() > 0 and library() is not None
+
+
 def is_by_pixel(tensor: Tensor) -> bool:
     """Whether (batch, channels, *spatial) lies in memory as (batch, *spatial, channels)."""
     if tensor.ndim == 2:
