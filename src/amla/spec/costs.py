@@ -44,6 +44,17 @@ def costs(architecture: Architecture) -> Costs:
     )
 
 
+def macs_with(architecture: Architecture, node_id: NodeId) -> int:
+    """Return the MACs that would go with a node: its own, and those of what only it reads, at any distance."""
+    found, gone, count = shapes(architecture), {node_id}, 0
+    for node in reversed(architecture.nodes):
+        readers = architecture.readers[node.id]
+        if node.id == node_id or (readers and gone.issuperset(readers)):
+            gone.add(node.id)
+            count += macs(node.op, _source(node, found), found[node.id])
+    return count
+
+
 def shapes(architecture: Architecture) -> dict[NodeId, Size]:
     """Return the shape (channels, *spatial) of every node's output. Raises SpecError where shapes do not fit."""
     found: dict[NodeId, Size] = {}

@@ -12,6 +12,7 @@ from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
 from amla.backends.initial import initial
 from amla.backends.protocol import Beat, Diverged, OutOfMemory
+from amla.backends.torch.ablation import losses_without
 from amla.backends.torch.data import DROP, Batches, mixed, reduced
 from amla.backends.torch.network import Network, read_arrays, write_arrays
 from amla.backends.torch.optimisers import Mover
@@ -55,7 +56,7 @@ class TorchLearner:
 
     def watch(self, probes: Mapping[str, tuple[NodeId, ...]]) -> None:
         """Begin a leg: watch what `probes` name, from nothing."""
-        self._watch = Watch(self._network, self.architecture, probes)
+        self._watch = Watch(self._network, self.architecture, probes, self.seed)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on exactly if the snapshot is of this architecture and method; else inherit weights of the same name."""
@@ -80,7 +81,8 @@ class TorchLearner:
 
     def statistics(self) -> Mapping[str, Table]:
         """Return the readings of the probes since the leg began."""
-        return self._watch.statistics()
+        with _memory_faults():
+            return self._watch.statistics(self._losses_without)
 
     def score(self) -> Table:
         """Return accuracy, loss and number of examples of the held-out part; of the test part, each class's too."""
@@ -129,6 +131,13 @@ class TorchLearner:
         weights = read_arrays(self._average or self._tensors)
         return Snapshot(self.architecture, "fit", self.steps, weights, resume)
 
+    def _losses_without(self, nodes: tuple[NodeId, ...]) -> Mapping[NodeId | None, float]:
+        held_out = self.task.held_out
+        if held_out is None:
+            return {None: 0.0}
+        with self._averaged(), self._precision():
+            return losses_without(self._network, nodes, held_out, self.task.moments, self.device)
+
     def _fit(self, steps: int, horizon: int, beat: Beat) -> None:
         recipe, batches = self.task.recipe, self._training_batches()
         self._horizon = horizon
@@ -144,6 +153,7 @@ class TorchLearner:
             loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
             self._watch.look()
             loss.backward()  # type: ignore[no-untyped-call]
+            self._watch.feel()
             factor = rate(recipe.schedule, step, horizon)
             self._mover.move(factor)
             self.steps = step + 1

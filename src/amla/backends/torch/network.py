@@ -42,26 +42,35 @@ class Network(nn.Module):
         self._steps = program(graph), program(graph, rewrites)
         self.watch(())
 
-    def watch(self, nodes: Iterable[NodeId], measured: Iterable[NodeId] = ()) -> None:
-        """Keep the outputs of `nodes` from now on, and measure others; free all the rest as early as can be."""
+    def watch(self, nodes: Iterable[NodeId], measured: Iterable[NodeId] = (), whole: bool = False) -> None:
+        """Keep the outputs of `nodes` from now on, and measure others; free all the rest as early as can be.
+
+        With `whole`, what is kept is part of the computation, so that gradients reach it: then nothing is fused.
+        """
         kept, told = frozenset(nodes), frozenset(measured)
         self.seen, self.moments = {}, {}
         for node, module in zip(self._nodes, self.layers, strict=True):
             if isinstance(module, nn.ReLU):
                 module.inplace = node.inputs[0] in self._overwritable - kept - told
-        self._looked_at = kept | told
+        self._looked_at, self._whole = kept | told, whole
         self._plain, self._fused = (_turns(steps, kept, told) for steps in self._steps)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output of the last node."""
-        turns = self._fused if takes(x, largest=self._largest) else self._plain
+        return self._run(self._fused if not self._whole and takes(x, largest=self._largest) else self._plain, x)
+
+    def without(self, node_id: NodeId | None, x: Tensor) -> Tensor:
+        """Return the output of the last node if that of `node_id` is 0."""
+        return self._run(self._plain, x, node_id)
+
+    def _run(self, turns: Sequence[tuple[Step, "_Turn"]], x: Tensor, absent: NodeId | None = None) -> Tensor:
         values: dict[NodeId, Tensor] = {}
         self.seen, self.moments = {}, {}
         for step, turn in turns:
             inputs = [values[source] for source in step.reads] or [x]
             found = step.compute(*inputs)
             if isinstance(found, Tensor):
-                values[step.writes[0]] = found
+                values[step.writes[0]] = found if step.writes[0] != absent else torch.zeros_like(found)
             else:
                 values.update(zip(step.writes, found, strict=False))
                 if turn.told and step.tell:
