@@ -36,6 +36,12 @@ def single() -> Space:
 
 
 SPACES = {
+    "pools": envelope(
+        (3, 8, 8), 3, width=4, growth=(1, 2.5), skeleton="pools", cells=(1, 2), max_cells=(3, 3), branches=FEW
+    ).space,
+    "as wide as it may": envelope(
+        (3, 8, 8), 3, width=40, cells=(1, 2), max_cells=(2, 3), branches=FEW, macs=60_000, parameters=4_000
+    ).space,
     "series": envelope((2, 9), 2, width=4, cells=(1,), max_cells=(3,), branches=("3", "5sep")).space,
     "images": envelope((3, 6, 6), 3, width=5, cells=(1, 2), max_cells=(2, 3), branches=FEW).space,
     "volumes": envelope((1, 4, 5, 6), 2, width=4, cells=(2,), max_cells=(2,), branches=FEW, skips="concat").space,

@@ -167,3 +167,71 @@ def test_arguments_that_no_network_can_have_are_told(make: object, rule: str):
 def test_a_stage_deeper_than_any_search_grows_is_refused():
     with pytest.raises(SpaceError, match="stage 1 may have 5000 cells; more than 64 are never grown"):
         envelope((1, 8, 8), 3, cells=(1, 1), max_cells=(4, 5000))
+
+
+class TestPools:
+    def test_the_first_cell_of_each_stage_halves_the_resolution_after_its_convolutions(self):
+        found = small((3, 9, 9), skeleton="pools", growth=(1, 3), cells=(2, 2), max_cells=(3, 2))
+        closed = found.space.close(found.initial())
+        sizes = shapes(closed)
+        assert closed["stem/conv"].op == ops.Conv(24, (2, 2), bias=True, padding="valid")
+        assert sizes["stem"] == (24, 8, 8)
+        assert [sizes[stage.depth] for stage in found.stages] == [(8, 4, 4), (24, 2, 2)]
+        assert closed["stage1/cell0/3x3sep/pool"].inputs == ("stage1/cell0/3x3sep/conv",)
+        assert "stage1/cell1/3x3sep/pool" not in closed
+        assert closed["head"].op == ops.GlobalPool("max")
+
+    def test_skips_come_from_cells_of_the_same_stage(self):
+        template = small(skeleton="pools", cells=(1, 1), max_cells=(3, 3)).space.template
+        assert template["stage1/cell2/in"].inputs == ("stage1/cell1", "stage1/cell2/from-cell0")
+        assert "stage1/cell1/in" not in template
+
+    @pytest.mark.parametrize("shape", SIZES.values(), ids=SIZES.keys())
+    def test_all_kinds_of_input_fit(self, shape: Size):
+        shape = (shape[0], *(extent + 8 for extent in shape[1:]))
+        for closed in draws(small(shape, skeleton="pools", stem_stride=2)):
+            assert shapes(closed)["logits"] == (4,)
+
+    def test_two_branches_may_be_alike(self):
+        closed = small(branches=("3x3-a", "3x3-b", "5x5sep-c"))
+        closed = closed.space.close(closed.initial())
+        kernels = [closed[f"stage0/cell0/{name}/conv"].op.kernel for name in ("3x3-a", "3x3-b", "5x5sep-c")]
+        assert kernels == [(3, 3), (3, 3), (1, 1)]
+        assert closed["stage0/cell0/5x5sep-c/depthwise"].op == ops.Depthwise((5, 5))
+
+
+class TestBounds:
+    def test_every_network_is_as_wide_as_the_bounds_allow(self):
+        found = small((3, 16, 16), width=64, macs=400_000, parameters=20_000, branches=BRANCHES)
+        for closed in draws(found, 20):
+            cost = costs(closed)
+            assert cost.macs <= 400_000
+            assert cost.parameters <= 20_000
+            decisions = found.space.read(closed)
+            wider = small((3, 16, 16), width=closed["stem/conv"].op.channels + 1, branches=BRANCHES)
+            beyond = costs(wider.space.close(decisions))
+            assert beyond.macs > 400_000 or beyond.parameters > 20_000
+
+    def test_no_network_is_wider_than_the_space(self):
+        found = small(width=10, macs=10**9)
+        assert all(closed["stem/conv"].op.channels == 10 for closed in draws(found, 5))
+
+    def test_what_cannot_be_narrow_enough_is_not_accepted(self):
+        found = small(width=10, parameters=100)
+        assert not found.space.accepts(found.space.close(found.initial()))
+        with pytest.raises(SpaceError, match="None of 1000 random architectures was accepted"):
+            found.space.sample(np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ({"growth": (1,)}, r"growth is \[1\]; it must say for each of 2 stages how wide it is, 1 first"),
+        ({"growth": (2, 4)}, "it must say for each of 2 stages how wide it is, 1 first"),
+        ({"growth": (1, 1)}, "a widener adds channels, so each stage must have 1.5 times"),
+        ({"growth": (1, -1), "skeleton": "pools"}, "it must say for each of 2 stages how wide it is, 1 first"),
+    ],
+)
+def test_growth_that_cannot_be_is_refused(options: dict[str, object], rule: str):
+    with pytest.raises(SpaceError, match=rule):
+        small(**options)

@@ -6,36 +6,22 @@ outputs are concatenated. A cell may also read what came earlier in its stage, t
 Depth is a Pick too: a stage ends with one of its cells.
 """
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from math import inf
 
 from amla.spaces.space import Space, SpaceError
-from amla.spec import ops
-from amla.spec.architecture import Architecture, Node, NodeId
-from amla.spec.costs import shapes
-from amla.spec.decisions import Decisions
-from amla.spec.ops import Op, Size
+from amla.spaces.template import Cell, Options, Skeleton, Skips, Stage, template
+from amla.spec.architecture import Architecture, NodeId
+from amla.spec.costs import costs, shapes
+from amla.spec.decisions import Decisions, close
+from amla.spec.ops import Size
+
+__all__ = ["BRANCHES", "Cell", "Envelope", "Stage", "envelope"]
 
 BRANCHES = ("1x1", "3x3", "3x3sep", "5x5", "5x5sep", "7x7sep")
 MOST_CELLS = 64  # of a stage: skips grow with their square, and each takes a construction to grow
-SKIP_START, SKIP_SPREAD = 0.5, 0.01  # a skip scale starts at N(0.5, 0.01^2), as in the released code
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Where a cell's decisions are taken."""
-
-    branches: NodeId  # the Pick of parallel branches; also the cell's output
-    skips: NodeId | None  # the Pick of what it reads; its first input, the cell before, is fixed
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Cells at one resolution, in order, and the Pick of the one the stage ends with."""
-
-    depth: NodeId
-    cells: tuple[Cell, ...]
-    start: int  # how many cells the search starts with
 
 
 @dataclass(frozen=True)
@@ -54,8 +40,7 @@ class Envelope:
         return self._as_deep_as({stage.depth: len(stage.cells) for stage in self.stages})
 
     def _as_deep_as(self, cells: dict[NodeId, int]) -> Decisions:
-        template = self.space.template
-        depth = {pick: template[pick].inputs[count - 1 : count] for pick, count in cells.items()}
+        depth = {pick: self.space.template[pick].inputs[count - 1 : count] for pick, count in cells.items()}
         return {**self.space.fullest(), **depth}
 
 
@@ -64,127 +49,83 @@ def envelope(
     classes: int,
     *,
     width: int = 32,
+    growth: tuple[float, ...] = (),
+    skeleton: Skeleton = "wideners",
     stem_stride: int = 1,
     cells: tuple[int, ...] = (2, 2),
     max_cells: tuple[int, ...] = (6, 6),
     branches: tuple[str, ...] = BRANCHES,
-    skips: Literal["add", "concat", "none"] = "add",
+    skips: Skips = "add",
     dropout: float = 0.0,
     head_dropout: float = 0.2,
+    macs: int | None = None,
+    parameters: int | None = None,
 ) -> Envelope:
     """Return the space of EnvelopeNets for inputs of `shape` (channels, *spatial).
 
-    `width` is the channels of the stem, doubled at every widener; `stem_stride` divides the resolution of large inputs;
-    `cells` is how many cells each stage starts with, `max_cells` how many it may have. A branch is called by its
-    kernel ("3x3" is 3 along every axis, for series and volumes too), with "sep" for a separable one. With `skips`
-    "add" a cell reads the sum of the cell before and the scaled skips; with "concat" their concatenation, brought back
-    to the width by a 1x1 convolution (the released code's way). Raises SpaceError, SpecError.
+    `width` is the channels of the first stage, and `growth` how many times as many each stage has; without, each has
+    twice those of the stage before. `stem_stride` divides the resolution of large inputs. `cells` is how many cells
+    each stage starts with, `max_cells` how many it may have. A branch is called by its kernel ("3x3" is 3 along every
+    axis, for series and volumes too), with "sep" for a separable one; after a dash it may have a name of its own, so
+    that a cell can have two alike ("3x3-a", "3x3-b"). With `skips` "add" a cell reads the sum of the cell before and
+    the scaled skips; with "concat" their concatenation, brought back to the width by a 1x1 convolution (the released
+    code's way).
+
+    The `skeleton` "wideners" is the paper's. That called "pools" is of fast CIFAR-10 trainers (Page 2018, Jordan 2024):
+    the stem is a convolution of patches of 2 along every axis, the branches of each stage's first cell halve the
+    resolution by max-pooling after their convolution, and the head takes the maximum over all positions.
+
+    With `macs` or `parameters` a network is as wide as these bounds allow, from one channel a branch to `width`: so
+    all cost about the same, whatever was decided. Raises SpaceError, SpecError.
     """
-    _check(width, cells, max_cells, branches)
-    builder = _Builder(len(shape) - 1, width, branches, skips, dropout)
-    source = builder.stem(shape, stem_stride)
-    stages = []
-    for number, (start, most) in enumerate(zip(cells, max_cells, strict=True)):
-        if number:
-            source = builder.widener(number - 1, source)
-        stages.append(builder.stage(number, source, start, most))
-        source = stages[-1].depth
-    builder.head(source, classes, head_dropout)
-    found = Envelope(Space(Architecture(tuple(builder.nodes))), tuple(stages))
+    _check(width, growth, cells, max_cells, branches, skeleton)
+    options = Options(
+        shape, classes, growth, skeleton, stem_stride, cells, max_cells, branches, skips, dropout, head_dropout
+    )
+    open_architecture, stages = template(options, width)
+    found = Envelope(Space(open_architecture), stages)
     shapes(found.space.close(found.deepest()))  # a template that does not fit together fails here
-    return found
+    if macs is None and parameters is None:
+        return found
+    widest = _Widest(options, len(branches), width, macs, parameters)
+    return Envelope(Space(open_architecture, widest.fits, widest.template), stages)
 
 
-@dataclass
-class _Builder:
-    """Writes the nodes of the template down, in order."""
+@dataclass(frozen=True)
+class _Widest:
+    """Finds the largest width, from `least` to `most`, at which decisions make a network within bounds."""
 
-    rank: int
-    width: int
-    branches: tuple[str, ...]
-    skips: str
-    dropout: float
-    nodes: list[Node] = field(default_factory=list)
+    options: Options
+    least: int
+    most: int
+    macs: int | None
+    parameters: int | None
 
-    def stem(self, shape: Size, stride: int) -> NodeId:
-        image = self._add("image", ops.Input(shape))
-        kernel = max(3, 2 * stride - 1)  # windows overlap, so that no input is passed over
-        return self._conv("stem", image, ops.Conv(self.width, (kernel,) * self.rank, (stride,) * self.rank))
+    def template(self, decisions: Decisions) -> Architecture:
+        """Return the template at that width; at the least one where none is within the bounds."""
+        low, high = self.least, self.most
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.fits(close(_of_width(self.options, middle), decisions)):
+                low = middle
+            else:
+                high = middle - 1
+        return _of_width(self.options, low)
 
-    def stage(self, number: int, source: NodeId, start: int, most: int) -> Stage:
-        name, cells, outputs = f"stage{number}", [], [source]
-        for place in range(most):
-            cells.append(self._cell(f"{name}/cell{place}", outputs[-1], outputs[:-1]))
-            source = cells[-1].branches
-            outputs.append(
-                self._add(f"{source}/dropout", ops.Dropout(self.dropout), source) if self.dropout else source
-            )
-        return Stage(self._add(name, ops.Pick(), *outputs[1:]), tuple(cells), start)
-
-    def widener(self, number: int, source: NodeId) -> NodeId:
-        """Half the resolution and twice the channels: a max-pool beside a strided convolution."""
-        name, half = f"widen{number}", (2,) * self.rank
-        pool = self._add(f"{name}/pool", ops.Pool("max", half, half), source)
-        conv = self._conv(f"{name}/conv", source, ops.Conv(self.width, (3,) * self.rank, half))
-        self.width *= 2
-        return self._add(name, ops.Merge("concat"), pool, conv)
-
-    def head(self, source: NodeId, classes: int, dropout: float) -> None:
-        source = self._add("head", ops.GlobalPool("mean"), source)
-        self._add("logits", ops.Classify(classes), self._dropped(source, dropout))
-
-    def _cell(self, name: str, source: NodeId, skippable: list[NodeId]) -> Cell:
-        skips = self._skips(name, source, skippable) if self.skips != "none" and skippable else None
-        if skips and self.skips == "concat":
-            source = self._conv(f"{name}/join", skips, ops.Conv(self.width, (1,) * self.rank))
-        else:
-            source = skips or source
-        ends = [self._branch(f"{name}/{branch}", branch, source) for branch in self.branches]
-        pick = ops.Pick(1, len(ends), "concat", width=self.width)
-        return Cell(self._add(name, pick, *ends), skips)
-
-    def _skips(self, name: str, source: NodeId, skippable: list[NodeId]) -> NodeId:
-        scaled = []
-        for earlier in skippable:
-            place = earlier.removesuffix("/dropout").rsplit("/", 1)[-1]
-            scaled.append(self._add(f"{name}/from-{place}", ops.Scale(SKIP_START, SKIP_SPREAD), earlier))
-        how: Literal["add", "concat"] = "add" if self.skips == "add" else "concat"
-        return self._add(f"{name}/in", ops.Pick(1, 1 + len(scaled), how, fixed=1), source, *scaled)
-
-    def _branch(self, name: str, branch: str, source: NodeId) -> NodeId:
-        kernel = _kernel(branch, self.rank)
-        if branch.endswith("sep"):
-            source = self._add(f"{name}/depthwise", ops.Depthwise(kernel), source)
-            kernel = (1,) * self.rank
-        return self._conv(name, source, ops.Conv(None, kernel))
-
-    def _conv(self, name: str, source: NodeId, conv: ops.Conv) -> NodeId:
-        """Convolution, batch normalisation, ReLU; the last one is what carries the name."""
-        source = self._add(f"{name}/conv", conv, source)
-        source = self._add(f"{name}/norm", ops.BatchNorm(), source)
-        return self._add(name, ops.Activation("relu"), source)
-
-    def _dropped(self, source: NodeId, rate: float) -> NodeId:
-        return self._add(f"{source}/dropout", ops.Dropout(rate), source) if rate else source
-
-    def _add(self, name: NodeId, op: Op, *inputs: NodeId) -> NodeId:
-        self.nodes.append(Node(name, op, inputs))
-        return name
+    def fits(self, architecture: Architecture) -> bool:
+        """Whether a network is within the bounds."""
+        found = costs(architecture)
+        return found.macs <= (self.macs or inf) and found.parameters <= (self.parameters or inf)
 
 
-def _kernel(branch: str, rank: int) -> Size:
-    sizes = branch.removesuffix("sep").split("x")
-    if len(set(sizes)) == 1:
-        sizes = sizes[:1] * rank
-    if not all(size.isdigit() and int(size) % 2 for size in sizes) or len(sizes) != rank:
-        like = "x".join("3" * rank)
-        raise SpaceError(
-            f"branch {branch!r} names no odd kernel of {rank} axes; write for example {like!r} or '{like}sep'."
-        )
-    return tuple(map(int, sizes))
+@lru_cache(maxsize=256)
+def _of_width(options: Options, width: int) -> Architecture:
+    return template(options, width)[0]
 
 
-def _check(width: int, cells: Size, max_cells: Size, branches: tuple[str, ...]) -> None:
+def _check(
+    width: int, growth: tuple[float, ...], cells: Size, max_cells: Size, branches: tuple[str, ...], skeleton: Skeleton
+) -> None:
     if not cells or len(cells) != len(max_cells):
         raise SpaceError(f"cells {list(cells)} and max_cells {list(max_cells)} must say one number for every stage.")
     for number, (start, most) in enumerate(zip(cells, max_cells, strict=True)):
@@ -199,4 +140,17 @@ def _check(width: int, cells: Size, max_cells: Size, branches: tuple[str, ...]) 
     if width < len(branches):
         raise SpaceError(
             f"width is {width}, but each of {len(branches)} branches needs a channel; take {len(branches)} or more."
+        )
+    _check_growth(growth, len(cells), skeleton)
+
+
+def _check_growth(growth: tuple[float, ...], stages: int, skeleton: Skeleton) -> None:
+    if not growth:
+        return
+    if len(growth) != stages or growth[0] != 1 or min(growth) <= 0:
+        raise SpaceError(f"growth is {list(growth)}; it must say for each of {stages} stages how wide it is, 1 first.")
+    if skeleton == "wideners" and any(later < 1.5 * earlier for earlier, later in pairwise(growth)):
+        raise SpaceError(
+            f"growth is {list(growth)}; a widener adds channels, so each stage must have 1.5 times those of the one "
+            "before, or more. With the skeleton 'pools' they may be any."
         )

@@ -22,14 +22,19 @@ def everything(architecture: Architecture) -> bool:
 
 @dataclass(frozen=True)
 class Space:
-    """All closings of `template` that `accepts` is true of."""
+    """All closings of `template` that `accepts` is true of.
+
+    With `sized`, which says at what width some decisions are closed, it returns the template at that width: the same
+    nodes, other channels.
+    """
 
     template: Architecture
     accepts: Callable[[Architecture], bool] = everything
+    sized: Callable[[Decisions], Architecture] | None = None
 
     def close(self, decisions: Decisions) -> Architecture:
         """Return the closed architecture that `decisions` make."""
-        return close(self.template, decisions)
+        return close(self.sized(decisions) if self.sized else self.template, decisions)
 
     def read(self, architecture: Architecture) -> Decisions:
         """Return the decisions behind a closed architecture of this space."""

@@ -36,6 +36,8 @@ class EnvelopeSettings:
 
     kind: Literal["envelope"] = field(default="envelope", kw_only=True)
     width: int = 32
+    growth: tuple[float, ...] = ()
+    skeleton: Literal["wideners", "pools"] = "wideners"
     stem_stride: int = 1
     cells: tuple[int, ...] = (2, 2)
     max_cells: tuple[int, ...] = (6, 6)
@@ -43,6 +45,8 @@ class EnvelopeSettings:
     skips: Literal["add", "concat", "none"] = "add"
     dropout: float = 0.0
     head_dropout: float = 0.2
+    macs: int | None = None
+    parameters: int | None = None
 
 
 @value
@@ -189,6 +193,8 @@ _NUMBERS = {
     "algorithm.skip_share": (0, 1, "from 0 to 1"),
     "algorithm.trials": (1, _MOST, "1 or more"),
     "final.steps": (1, _MOST, "1 or more"),
+    "space.macs": (1, _MOST, "1 or more"),
+    "space.parameters": (1, _MOST, "1 or more"),
     "executor.workers": (1, 1024, "from 1 to 1024"),
     "executor.threads": (1, 1024, "from 1 to 1024"),
     "executor.memory": (1, _MOST, "1 or more, in bytes"),
