@@ -8,11 +8,11 @@ import pytest
 from commands import Command, piped
 from PIL import Image
 
+from amla.backends.processor import cores
 from amla.backends.torch import bench as torch_bench
 from amla.spaces.envelope import envelope
 from amla.spec import ops, text
 from amla.study import bench
-from amla.study.folder import cores
 
 SPACE = envelope((1, 8, 8), 3, width=6, cells=(1,), max_cells=(2,))
 NETWORK = SPACE.space.close(SPACE.initial())

@@ -43,7 +43,7 @@ class Machine:
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr("amla.study.folder.cores", lambda: 2)
+    monkeypatch.setattr("amla.backends.processor.cores", lambda: 2)
     monkeypatch.setenv("AMLA_CACHE", str(tmp_path))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     return tmp_path / "arrangements"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from runs import STUDY, begun, finished, made_up, task_for
 
-from amla.study.folder import BEST, EVENTS, REPORT, WEIGHTS, cores, prepare, provenance, read, records
+from amla.backends.processor import cores
+from amla.study.folder import BEST, EVENTS, REPORT, WEIGHTS, prepare, provenance, read, records
 from amla.study.resolve import REHEARSAL, SEARCH
 from amla.study.result import is_finished
 from amla.study.study import Final, NacSettings, StudyError, load, to_yaml

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from amla.storage.records import Records
 from amla.study.arrangement import FILE, Arranged
 from amla.study.folder import BEST, WEIGHTS
 from amla.study.plan import REHEARSAL_STEPS
-from amla.study.resolve import FINAL, REHEARSAL, SEARCH, task_of
+from amla.study.resolve import FINAL, REHEARSAL, SEARCH, clock_of, task_of
 from amla.study.run import Limit
 from amla.study.search import Search
 from amla.study.study import Data, EnvelopeSettings, Final, Local, NacSettings, RandomSettings, Study, StudyError
@@ -144,7 +145,7 @@ def made_up() -> Dataset:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setattr("amla.study.folder.cores", lambda: 1)
+    monkeypatch.setattr("amla.backends.processor.cores", lambda: 1)
     return Place(tmp_path, monkeypatch)
 
 
@@ -304,7 +305,7 @@ class TestArrangement:
     @pytest.fixture
     def crowded(self, place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Place:
         """A place on two cores, whose workers slow each other down."""
-        monkeypatch.setattr("amla.study.folder.cores", lambda: 2)
+        monkeypatch.setattr("amla.backends.processor.cores", lambda: 2)
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
         monkeypatch.setenv("AMLA_CACHE", str(tmp_path / "cache"))
 
@@ -343,7 +344,21 @@ class TestArrangement:
         study = replace(COUNTED, algorithm=RandomSettings(8, 10), executor=Local())
         crowded.run(study)
         arranged = crowded.files.read_text(FILE)
-        monkeypatch.setattr("amla.study.folder.cores", lambda: 1)
+        monkeypatch.setattr("amla.backends.processor.cores", lambda: 1)
         crowded.run(study)
         assert crowded.files.read_text(FILE) == arranged
         assert crowded.ears.heard[0] == ("arranged", "2 x 1")
+
+
+class TestClock:
+    @pytest.mark.parametrize(("workers", "share"), [(1, 4), (2, 2), (4, 1), (9, 1)])
+    def test_cpu_seconds_are_shared_by_the_cores_a_worker_has(
+        self, monkeypatch: pytest.MonkeyPatch, workers: int, share: float
+    ):
+        monkeypatch.setattr("amla.backends.processor.cores", lambda: 4)
+        monkeypatch.setattr("amla.study.resolve.process_time", lambda: 12.0)
+        study = replace(TIMED, limit=replace(TIMED.limit, clock="cpu"))
+        assert clock_of(study, workers)() == 12.0 / share
+
+    def test_the_wall_clock_is_the_usual_one(self):
+        assert clock_of(TIMED, 2) is monotonic

@@ -117,7 +117,7 @@ def test_a_damaged_or_foreign_file_is_measured_over(damage: Callable[[str], str]
 
 
 def test_a_machine_is_measured_with_one_thread_with_all_and_between(monkeypatch: pytest.MonkeyPatch, kept: Path):
-    monkeypatch.setattr(bench, "cores", lambda: 6)
+    monkeypatch.setattr("amla.backends.processor.cores", lambda: 6)
     measuring = Clockless()
     found = bench.machine(measuring, 8, silent, keep=True)
     assert [roof.threads for roof in found.roofs] == measuring.roofs == [1, 2, 4, 6]

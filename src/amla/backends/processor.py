@@ -1,11 +1,18 @@
 """What the processor of this machine is, as far as its system tells."""
 
+import os
 import platform
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 UNKNOWN_CACHE = 64 << 20  # bytes; more than most processors have
 _TOLD = ("model name", "Model", "cpu family", "model", "CPU implementer", "CPU part")  # in /proc/cpuinfo
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def name() -> str:

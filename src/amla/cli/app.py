@@ -46,6 +46,10 @@ def search(
             help="Time to spend, such as 10m, 2h or 90s. Without: a fixed number of steps.", show_default=False
         ),
     ] = None,
+    budget_clock: Annotated[
+        Literal["wall", "cpu"],
+        typer.Option(help="What the budget goes by; cpu: as if all cores were idle, for machines that others use."),
+    ] = "wall",
     algorithm: Annotated[Literal["nac", "random"], typer.Option(help="How to search.")] = "nac",
     workers: Annotated[
         str | None,
@@ -75,7 +79,7 @@ def search(
     with users_mistakes():
         from amla.cli.search import search_data
 
-        search_data(data, run, budget, algorithm, workers, device, seed, data_dir, settings or [], plain)
+        search_data(data, run, budget, budget_clock, algorithm, workers, device, seed, data_dir, settings or [], plain)
 
 
 @app.command("run")

@@ -6,9 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from shutil import which
+from typing import Literal
 
 from rich.console import Console
 
+from amla.backends import processor
 from amla.cli.console import escape, opened, say
 from amla.cli.durations import seconds
 from amla.cli.live import LiveListener, PlainListener
@@ -49,6 +51,7 @@ def search_data(
     source: str,
     run: Path | None,
     budget: str | None,
+    budget_clock: Literal["wall", "cpu"],
     algorithm: str,
     workers: str | None,
     device: str | None,
@@ -61,7 +64,7 @@ def search_data(
     console = opened()
     given = None if budget is None else seconds(budget)
     dataset = _loaded(console, Data(source), data_dir, plain)
-    flops = GPU_FLOPS if _has_gpu(device) else CORE_FLOPS * folders.cores()
+    flops = GPU_FLOPS if _has_gpu(device) else CORE_FLOPS * processor.cores()
     study = preset(dataset, Data(source), seconds=given, seed=seed, flops=flops)
     study = replace(
         study,
@@ -69,6 +72,7 @@ def search_data(
         algorithm=_random(study.algorithm) if algorithm == "random" else study.algorithm,
         executor=_executor(workers, algorithm),
         backend=Torch(device=device),
+        limit=replace(study.limit, clock=budget_clock),
     )
     study = changed(study, settings)
     if (study.data.source, study.data.size) != (source, None):

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from amla.backends import processor
 from amla.backends.bench import CAREFUL, GIGA, QUICK, Machine, NetworkSpeed, Roof
 from amla.cli.console import escape, opened, say
 from amla.cli.speed_json import plain_machine, plain_network
@@ -22,7 +23,7 @@ from amla.reports.speeds import Sheet, render_speeds
 from amla.reports.vega import Chart
 from amla.spec import text
 from amla.study import bench
-from amla.study.folder import BEST, cores
+from amla.study.folder import BEST
 from amla.study.study import StudyError
 
 KINDS = (".svg", ".png", ".html")
@@ -65,8 +66,8 @@ def bench_network(
     """Measure a network in training. Raises SpecError, StudyError."""
     _check(out)
     file = _architecture(path)
-    if threads > cores():
-        raise StudyError(f"--threads is {threads}, but this process may use {plural(cores(), 'core')}.")
+    if threads > processor.cores():
+        raise StudyError(f"--threads is {threads}, but this process may use {plural(processor.cores(), 'core')}.")
     architecture = text.load(file)
     console, effort = opened(), QUICK if quick else CAREFUL
     with _telling(console, as_json) as tell:

@@ -22,7 +22,7 @@ from amla.spec.architecture import Architecture
 from amla.spec.digest import digest
 from amla.spec.values import value
 from amla.storage.files import Files
-from amla.study import folder, plan
+from amla.study import plan
 from amla.study.study import ExecutorSettings, Inline, Study
 from amla.study.timing import Arrangement, Opened, Timing, timed
 from amla.tasks import cache
@@ -94,8 +94,8 @@ def arrange(
     is timed where there is no choice, nor a leg to plan whose workers slow each other down.
     """
     network, macs = plan.first(algorithm), plan.foreseen(algorithm)[: study.limit.trials]
-    searching = candidates(study.executor, folder.cores(), min(_at_once(algorithm), max(1, len(macs))))
-    finishing = candidates(study.executor, folder.cores(), 1)
+    searching = candidates(study.executor, processor.cores(), min(_at_once(algorithm), max(1, len(macs))))
+    finishing = candidates(study.executor, processor.cores(), 1)
     planned = study.limit.seconds is not None and searching != finishing
     if network is None or (len(searching) == len(finishing) == 1 and not planned):
         return Arranged(searching[0], finishing[0])
@@ -174,7 +174,7 @@ def _described(study: Study, network: Architecture, batch: int) -> dict[str, str
         torch = "none"
     recipe = TypeAdapter(Recipe).dump_json(study.recipe)
     return {
-        "processor": f"{processor.name()}, {folder.cores()} cores",
+        "processor": f"{processor.name()}, {processor.cores()} cores",
         "amla": __version__,
         "torch": torch,
         "device": str(study.backend.device),

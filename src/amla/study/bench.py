@@ -18,7 +18,6 @@ from amla.spec.ops import Op, Size
 from amla.spec.traffic import Work, backward, forward, inner
 from amla.spec.values import value
 from amla.storage.files import Files
-from amla.study.folder import cores
 from amla.study.study import StudyError
 from amla.tasks import cache
 
@@ -65,7 +64,7 @@ def machine(bench: Bench, batch: int, tell: Tell, *, keep: bool) -> Machine:
             _measured(bench, (op, (source,), True), batch, 1, (f"standing{place}",), tell)
             for place, (op, source) in enumerate(STANDING)
         )
-    return Machine(bench.device, processor.name(), _library(), cores(), batch, tuple(roofs), speeds)
+    return Machine(bench.device, processor.name(), _library(), processor.cores(), batch, tuple(roofs), speeds)
 
 
 def network(
@@ -117,13 +116,13 @@ def _pass(work: Work, times: Times | None) -> Pass | None:
 
 def _counts() -> tuple[int, ...]:
     """Return the powers of two up to the number of cores, and that."""
-    return tuple(sorted({2**power for power in range(cores().bit_length())} - {0} | {cores()}))
+    return tuple(sorted({2**power for power in range(processor.cores().bit_length())} - {0} | {processor.cores()}))
 
 
 def _described(bench: Bench, threads: int) -> dict[str, str]:
     """Return all that a roof depends on; how busy the machine was is not known beforehand."""
     return {
-        "processor": f"{processor.description()}, {cores()} cores",
+        "processor": f"{processor.description()}, {processor.cores()} cores",
         "library": _library(),
         "device": bench.device,
         "threads": str(threads),

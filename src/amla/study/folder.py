@@ -1,8 +1,6 @@
 """A run folder: what a study writes, where, and what can be read back from it while it runs or afterwards."""
 
-import os
 import platform
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,6 +9,7 @@ from importlib import metadata, resources
 from pathlib import Path
 
 from amla import __version__
+from amla.backends import processor
 from amla.storage.files import Files
 from amla.storage.records import Records
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
@@ -93,7 +92,7 @@ def provenance(task: Task) -> Provenance:
         task=task.digest,
         code=f"amla {__version__}, {_code_digest()}",
         versions={"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
-        machine=f"{platform.system()} {platform.machine()}, {cores()} cores",
+        machine=f"{platform.system()} {platform.machine()}, {processor.cores()} cores",
     )
 
 
@@ -146,8 +145,3 @@ def _version(library: str) -> str:
         return metadata.version(library)
     except metadata.PackageNotFoundError:
         return "not installed"
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -1,15 +1,17 @@
 """From the settings of a study to what runs: every name is looked up here, once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
+from time import monotonic, process_time
 
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.nac import Nac
 from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
+from amla.backends import processor
 from amla.backends.protocol import Backend
 from amla.evaluation.train import Training
 from amla.execution.work import Evaluate
@@ -116,14 +118,20 @@ def backend_of(study: Study, threads: int | None = None) -> Backend:
     return backend
 
 
-def evaluation_of(study: Study, phase: str, task: Task, files: Files, threads: int | None = None) -> Evaluate:
+def evaluation_of(
+    study: Study, phase: str, task: Task, files: Files, threads: int | None = None, workers: int = 1
+) -> Evaluate:
     """Return what evaluates the trials of a phase, in this process with so many threads (None: as it has them).
+
+    It is one of so many `workers` that share the cores.
 
     In the final phase a proposal with a budget trains on all that is not test, and one without is scored on the test
     part: `amla.algorithms.finish` makes one such proposal.
     """
     memory = getattr(study.executor, "memory", None)
-    training = Training(phase, backend_of(study, threads), task, files, memory, study.trial_seconds)
+    training = Training(
+        phase, backend_of(study, threads), task, files, memory, study.trial_seconds, clock=clock_of(study, workers)
+    )
     if phase == TIMING:  # leaves nothing behind: neither a score nor a checkpoint
         return replace(training, task=replace(task, score_on=None), seconds=None, checkpoint_seconds=1e9)
     if phase != FINAL:
@@ -138,11 +146,21 @@ def evaluation_of(study: Study, phase: str, task: Task, files: Files, threads: i
     return evaluate
 
 
-def work_config(study: Study, phase: str, folder: Path, data_dir: Path | None) -> str:
-    """Return what a worker process needs to know to evaluate the trials of a phase, as JSON."""
-    return json.dumps(
-        {"study": to_plain(study), "phase": phase, "folder": str(folder), "data_dir": data_dir and str(data_dir)}
-    )
+def clock_of(study: Study, workers: int) -> Callable[[], float]:
+    """Return the clock that a study's seconds go by, in one of so many worker processes.
+
+    CPU seconds are divided by the cores that the worker has for itself, if the machine has nothing else to do.
+    """
+    if study.limit.clock == "wall":
+        return monotonic
+    share = max(1.0, processor.cores() / workers)
+    return lambda: process_time() / share
+
+
+def work_config(study: Study, phase: str, folder: Path, data_dir: Path | None, workers: int) -> str:
+    """Return what each of so many worker processes needs to know to evaluate the trials of a phase, as JSON."""
+    where = {"folder": str(folder), "data_dir": data_dir and str(data_dir)}
+    return json.dumps({"study": to_plain(study), "phase": phase, "workers": workers, **where})
 
 
 def evaluation_in_worker(config: str) -> Evaluate:
@@ -151,7 +169,7 @@ def evaluation_in_worker(config: str) -> Evaluate:
     study = from_plain(said["study"])
     data_dir = Path(said["data_dir"]) if said["data_dir"] else None
     dataset = load(study.data.source, data_dir=data_dir, size=study.data.size)
-    return evaluation_of(study, said["phase"], task_of(study, dataset), Files(said["folder"]))
+    return evaluation_of(study, said["phase"], task_of(study, dataset), Files(said["folder"]), workers=said["workers"])
 
 
 def _network(file: Path, space: Envelope) -> Architecture:

@@ -1,7 +1,7 @@
 """The whole system in one loop: ask, run, tell, until nothing more is asked and nothing runs."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Literal, Protocol
 
 from amla.algorithms.protocol import Algorithm
 from amla.spec.values import value
@@ -38,10 +38,15 @@ class Store(Protocol):
 
 @value
 class Limit:
-    """What a study may use up before it asks for nothing more; None is without limit."""
+    """What a study may use up before it asks for nothing more; None is without limit.
+
+    `seconds` go by the wall or, where others use the machine too, by CPU time: the `clock` "cpu" counts what the trials
+    would have taken on as many idle cores as there are.
+    """
 
     trials: int | None = None
     seconds: float | None = None
+    clock: Literal["wall", "cpu"] = "wall"
 
     def reached(self, history: History) -> bool:
         """Return whether `history` has used the limit up. Seconds are those of finished trials, added."""

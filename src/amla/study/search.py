@@ -147,7 +147,7 @@ class Search:
         limit = self.study.limit
         if limit.seconds is None:
             return limit
-        return Limit(limit.trials, limit.seconds * plan.SEARCH_SHARE * self.arranged.search.workers)
+        return Limit(limit.trials, limit.seconds * plan.SEARCH_SHARE * self.arranged.search.workers, limit.clock)
 
     def _final(self, winner: Architecture, searched: History, speed: plan.Speed | None) -> Algorithm:
         study = self.study
@@ -197,7 +197,7 @@ def executor(search: Search, phase: str, arrangement: Arrangement, report: Repor
             evaluate = evaluation_of(search.study, phase, search.task, search.files, arrangement.threads)
             yield InlineExecutor(evaluate, report)
         case Local() as local:
-            config = work_config(search.study, phase, search.folder, search.data_dir)
+            config = work_config(search.study, phase, search.folder, search.data_dir, arrangement.workers)
             with LocalExecutor(
                 Work("amla.study.resolve:evaluation_in_worker", config),
                 workers=arrangement.workers,
