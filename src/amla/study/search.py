@@ -155,7 +155,7 @@ class Search:
             return Finish(Fixed((winner,), study.final.steps or 0, (study.seed,)))
         lengths = [trial.outcome.seconds for trial in searched.trials if trial.outcome]
         spent = self._preparing + self.store.history(REHEARSAL).seconds
-        spent += self.arranged.starting(self.arranged.final)
+        spent += self.arranged.starting(self.arranged.final) if study.limit.clock == "wall" else 0.0
         spent += plan.makespan(lengths, self.arranged.search.workers)
         left = plan.final_seconds(study.limit.seconds or 0.0, spent)
         return Finish(Paced(winner, left, speed.steps_a_second(costs(winner).macs, self._batch), study.seed))
@@ -174,8 +174,10 @@ class Search:
 
     @property
     def _preparing(self) -> float:
-        """The seconds that no trial takes: finding the arrangement, and starting workers to rehearse and to search."""
+        """The seconds that finding the arrangement took, and starting workers to rehearse and to search."""
         found = self.arranged
+        if self.study.limit.clock == "cpu":  # waiting for workers takes none
+            return max(0.0, found.seconds - sum(timing.starting for timing in found.timings))
         return found.seconds + found.starting(found.final) + found.starting(found.search)
 
     @property
