@@ -251,3 +251,31 @@ def test_the_best_network_by_validation_is_recommended():
     for accuracy in (0.5, 0.9, 0.7):
         history = told(nac, history, accuracy)
     assert nac.recommend(history) == history[1].proposal.architecture
+
+
+def test_stages_that_are_full_are_pruned_where_that_is_wanted():
+    found = space(cells=(2, 1), most=(2, 3))
+    assert branches(after(Nac(found)), "stage0/cell0") == list(BRANCHES)
+    pruned = after(Nac(found, growing_only=False), **{"0_cell0_1x1": 0.1, "0_cell1_5x5": 0.2})
+    assert branches(pruned, "stage0/cell0") == ["3x3", "5x5"]
+    assert branches(pruned, "stage0/cell1") == ["1x1", "3x3"]
+    assert "stage0/cell2" not in pruned
+
+
+def test_a_search_that_only_prunes_ends_with_one_branch_a_cell():
+    nac, history = Nac(space(cells=(2,), most=(2,)), growing_only=False, iterations=9, skip_share=0.0), History()
+    while nac.ask(history):
+        history = told(nac, history)
+    assert [len(branches(history.done[-1].proposal.architecture, f"stage0/cell{n}")) for n in (0, 1)] == [1, 1]
+
+
+@pytest.mark.parametrize("statistic", ["norm", "taylor", "msss"])
+def test_skips_may_be_ranked_by_another_statistic(statistic: str):
+    found = space(cells=(4,), most=(5,))
+    nac = Nac(found, statistic="taylor", skip_statistic=statistic)
+    first = nac.ask(History())
+    assert first is not None
+    skips = [f"stage0/cell3/from-{name}" for name in ("stem", "cell0", "cell1")]
+    assert set(skips) < set(first.probes[statistic])
+    kept = after(nac, **{"0_cell3_from-stem": 3.0, "0_cell3_from-cell1": 2.0})
+    assert kept["stage0/cell3/in"].inputs == ("stage0/cell2", skips[0], skips[2])

@@ -161,7 +161,8 @@ def test_the_numbers_of_a_plan_are_those_in_the_code():
 def test_the_numbers_of_a_preset_are_those_in_the_code():
     rows = tables(ROOT / "docs/reference/cli.md")["amla search"]
     leg, final = ((f"{low:,}", f"{high:,}") for low, high in (presets.LEG_STEPS, presets.FINAL_STEPS))
-    assert rows["algorithm.iterations"] == [str(presets.ITERATIONS)]
+    assert set(rows["algorithm.iterations"]) == {str(presets.ITERATIONS)}
+    assert f"{presets.SEARCH_MACS // 10**6} M multiply-accumulates" in rows["space.width`, `space.macs"][0]
     assert f"{presets.LEG_EPOCHS} epochs, at least {leg[0]} and at most {leg[1]} steps" in rows["algorithm.steps"][0]
     assert f"{presets.FINAL_EPOCHS} epochs, at least {final[0]} and at most {final[1]} steps" in rows["final.steps"][0]
 

@@ -3,9 +3,10 @@
 Stage by stage: the branches of all its cells compete, and the lowest third (at most `quota`) by a statistic of their
 feature maps leave, but never the last one of a cell; half of each cell's skip connections leave, those with the
 smallest learned scale; one more cell with all branches is put at the tail. A stage that is as deep as the space allows
-is left as it is. Pruned branches leave their channels to the others of their cell. Differences from the released code:
-all branches are protected and compared, a quota of zero prunes nothing, skips are ranked by the size of their scale,
-and the recommendation is the best construction by validation rather than the last, untrained one.
+is left as it is, unless pruning shall go on. Pruned branches leave their channels to the others of their cell.
+Differences from the released code: all branches are protected and compared, a quota of zero prunes nothing, skips are
+ranked by the size of their scale, and the recommendation is the best construction by validation rather than the last,
+untrained one.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,11 @@ PATIENCE = 3  # attempts at a construction whose training fails
 
 @dataclass(frozen=True)
 class Nac:
-    """Construct `iterations` networks from an EnvelopeNet, each from the statistics of the one before."""
+    """Construct `iterations` networks from an EnvelopeNet, each from the statistics of the one before.
+
+    Branches are ranked by the probe `statistic`, skips by `skip_statistic`. With `growing_only` a stage that is as deep
+    as it may be is no longer pruned, as in the released code.
+    """
 
     envelope: Envelope
     steps: int = 300
@@ -34,6 +39,8 @@ class Nac:
     quota: int = 6
     share: float = 1 / 3
     skip_share: float = 0.5
+    skip_statistic: str = SKIP_SCALE
+    growing_only: bool = True
     seed: int = 0
     metric: str = "accuracy"
 
@@ -69,16 +76,18 @@ class Nac:
         kept = self.envelope.space.read(architecture)
         branches = tuple(branch for cell in self._cells(kept) for branch in kept[cell.branches])
         skips = tuple(skip for cell in self._cells(kept) if cell.skips for skip in kept[cell.skips][1:])
-        probes = {self.statistic: branches} | ({SKIP_SCALE: skips} if skips else {})
+        probes = {self.statistic: branches}
+        if skips:
+            probes[self.skip_statistic] = (*probes.get(self.skip_statistic, ()), *skips)
         return Proposal(architecture, self.steps, probes=probes, seed=self.seed + attempt, keep=False)
 
     def _pruned(self, kept: Decisions, statistics: Mapping[str, Table]) -> Decisions:
-        """Return `kept` without the weakest branches and skips of every stage that may still grow."""
+        """Return `kept` without the weakest branches and skips of every stage, or every one that may still grow."""
         pruned = dict(kept)
-        for stage in self._growing(kept):
+        for stage in self._growing(kept) if self.growing_only else self.envelope.stages:
             cells = self._cells_of(stage, kept)
             pruned |= self._without_weakest(cells, kept, statistics[self.statistic])
-            pruned |= self._without_half(cells, kept, statistics.get(SKIP_SCALE, {}))
+            pruned |= self._without_half(cells, kept, statistics.get(self.skip_statistic, {}))
         return pruned
 
     def _without_weakest(self, cells: list[Cell], kept: Decisions, worth: Table) -> dict[NodeId, tuple[NodeId, ...]]:

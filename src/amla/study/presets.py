@@ -1,14 +1,20 @@
 """The study for a dataset whose user has said little: settings that fit the size of its images and their number."""
 
+from dataclasses import replace
 from math import ceil
 
 from amla.spec.costs import costs, training_flops
 from amla.study.resolve import envelope_of
 from amla.study.run import Limit
-from amla.study.study import Data, EnvelopeSettings, Final, NacSettings, Study
+from amla.study.study import Auto, Data, EnvelopeSettings, Final, NacSettings, Study
 from amla.tasks.dataset import Dataset
-from amla.tasks.recipe import Augment, Cosine, Recipe, Sgd
+from amla.tasks.recipe import Augment, Cosine, Muon, OneCycle, Recipe, Sgd, Small
 
+PHOTO = 24  # pixels of the shorter side, from which an image is treated as a photograph
+PHOTO_BRANCHES = ("3x3-a", "3x3-b", "1x1", "5x5", "3x3sep", "5x5sep")
+LEAST_MACS, SEARCH_MACS = 1_000_000, 12_000_000  # of every network that is compared
+FINAL_WIDER = 4  # times as many has the final network, if there is no limit of time to tell
+LARGE_BATCH = 128
 SMALL = 10_000  # training examples: below, batches are smaller, so that an epoch has enough steps
 ITERATIONS = 4
 LEG_EPOCHS, FINAL_EPOCHS = 5, 40
@@ -28,20 +34,70 @@ def preset(
     images are brought to a lower resolution at once, so that the final training sees each a few times.
     """
     examples = int(len(dataset.train.labels) * (1 - data.validation))
-    batch = 64 if examples < SMALL else 128
-    epoch = max(1, examples // batch)
+    batch = 64 if examples < SMALL else LARGE_BATCH
     timed = seconds is not None
     affordable = None if seconds is None else FINAL_SHARE * seconds * flops / (LEAST_EPOCHS * examples)
+    usual = _for_photos if min(dataset.shape[1:]) >= PHOTO else _for_small_images
+    recipe, final_recipe, space, algorithm, macs = usual(dataset, batch, affordable, timed)
+    epoch = max(1, examples // recipe.batch)
     return Study(
         name=dataset.name,
         data=data,
-        recipe=Recipe(batch, Sgd(0.1), Cosine(), augment=_augment(dataset)),
-        space=_space(dataset, affordable),
-        algorithm=NacSettings(ITERATIONS, None if timed else _within(LEG_STEPS, LEG_EPOCHS * epoch)),
-        final=Final(steps=None if timed else _within(FINAL_STEPS, FINAL_EPOCHS * epoch)),
+        recipe=recipe,
+        space=space,
+        algorithm=replace(algorithm, steps=None if timed else _within(LEG_STEPS, LEG_EPOCHS * epoch)),
+        final=Final(None if timed else _within(FINAL_STEPS, FINAL_EPOCHS * epoch), final_recipe, macs),
         limit=Limit(seconds=seconds),
         seed=seed,
     )
+
+
+Choice = tuple[Recipe, Recipe | None, EnvelopeSettings, NacSettings, int | Auto | None]
+
+
+def _for_small_images(dataset: Dataset, batch: int, affordable: float | None, timed: bool) -> Choice:
+    """Return the paper's networks, with a recipe as plain as theirs."""
+    recipe = Recipe(batch, Sgd(0.1), Cosine(), augment=_augment(dataset))
+    return recipe, None, _space(dataset, affordable), NacSettings(ITERATIONS), None
+
+
+def _for_photos(dataset: Dataset, batch: int, affordable: float | None, timed: bool) -> Choice:
+    """Return what fast CIFAR-10 trainers use (Page 2018, Jordan 2024), around cells that a search may choose.
+
+    Networks of one and the same cost are compared while they are narrow; the one that is found is trained wider.
+    """
+    mirrored = _augment(dataset).flip
+    macs = SEARCH_MACS if affordable is None else int(min(max(affordable / 6, LEAST_MACS), SEARCH_MACS))
+    extent = max(dataset.shape[1:])
+    recipe = Recipe(
+        batch=250 if batch == LARGE_BATCH else batch,
+        optimiser=Muon(0.1, 0.6, on_sphere=True, other=Sgd(0.05, 0.85)),
+        schedule=OneCycle(peak=0.0, start=1.0),
+        weight_decay=0.0,
+        label_smoothing=0.2 if len(dataset.classes) >= 10 else 0.1,
+        augment=Augment(flip="alternate" if mirrored else False, shift=max(1, extent // 16), border="reflect"),
+        start="identity",
+        whiten=True,
+        score_mirrored=bool(mirrored),
+    )
+    stride = 1
+    while ceil(extent / stride) > 64:
+        stride *= 2
+    space = EnvelopeSettings(
+        width=128,
+        growth=(1, 4, 4),
+        skeleton="pools",
+        stem_stride=stride,
+        cells=(2, 2, 2),
+        max_cells=(2, 2, 2),
+        branches=PHOTO_BRANCHES,
+        skips="none",
+        head_dropout=0.0,
+        macs=macs,
+    )
+    algorithm = NacSettings(ITERATIONS, statistic="taylor", growing_only=False)
+    final = replace(recipe, small=Small(0.75, 0.5))
+    return recipe, final, space, algorithm, "auto" if timed else FINAL_WIDER * macs
 
 
 def _space(dataset: Dataset, affordable: float | None) -> EnvelopeSettings:

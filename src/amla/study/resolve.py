@@ -75,10 +75,11 @@ def check(study: Study, task: Task) -> None:
     """
     algorithm_of(study, space_of(study, task), steps=1)
     if isinstance(study.algorithm, NacSettings):
-        try:
-            probe(study.algorithm.statistic)
-        except ProbeError as error:
-            raise StudyError(f"algorithm.statistic: {error}") from None
+        for setting in ("statistic", "skip_statistic"):
+            try:
+                probe(getattr(study.algorithm, setting))
+            except ProbeError as error:
+                raise StudyError(f"algorithm.{setting}: {error}") from None
     if study.backend.device or isinstance(study.executor, Inline):
         backend_of(study)
 

@@ -32,6 +32,7 @@ from amla.study.resolve import FINAL, REHEARSAL, SEARCH, TIMING, algorithm_of, e
 from amla.study.run import Executor, Limit, Store, run
 from amla.study.study import Inline, Local, Study, StudyError
 from amla.study.timing import Arrangement
+from amla.study.widen import widened
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.progress import Progress, Report
@@ -88,9 +89,11 @@ class Search:
         winner = algorithm.recommend(searched)
         if winner is None:
             raise StudyError(_why_nothing(searched))
+        left = self._left(searched)
+        winner = widened(self.study, self.task, winner, left * speed.flops if speed else 0.0)
         self.files.write_text(BEST, to_json(winner, indent=1) + "\n")  # also if cut off after the last one was told
         self.listener.expects({FINAL: self._flops([costs(winner).macs], steps, speed)[FINAL]})
-        trained = self._phase(FINAL, self._final(winner, searched, speed), Limit())
+        trained = self._phase(FINAL, self._final(winner, left, speed), Limit())
         if not trained.done or trained.done[-1].proposal.budget:
             raise StudyError(_why_nothing(trained))
         self.files.save_weights("best", self.files.load(f"{FINAL}/{trained.done[-1].proposal.start}"), self._notes())
@@ -149,16 +152,20 @@ class Search:
             return limit
         return Limit(limit.trials, limit.seconds * plan.SEARCH_SHARE * self.arranged.search.workers, limit.clock)
 
-    def _final(self, winner: Architecture, searched: History, speed: plan.Speed | None) -> Algorithm:
+    def _final(self, winner: Architecture, left: float, speed: plan.Speed | None) -> Algorithm:
         study = self.study
         if study.final.steps is not None or speed is None:
             return Finish(Fixed((winner,), study.final.steps or 0, (study.seed,)))
+        return Finish(Paced(winner, left, speed.steps_a_second(costs(winner).macs, self._batch), study.seed))
+
+    def _left(self, searched: History) -> float:
+        """Return the seconds that a limit leaves for the final training."""
+        study = self.study
         lengths = [trial.outcome.seconds for trial in searched.trials if trial.outcome]
         spent = self._preparing + self.store.history(REHEARSAL).seconds
         spent += self.arranged.starting(self.arranged.final) if study.limit.clock == "wall" else 0.0
         spent += plan.makespan(lengths, self.arranged.search.workers)
-        left = plan.final_seconds(study.limit.seconds or 0.0, spent)
-        return Finish(Paced(winner, left, speed.steps_a_second(costs(winner).macs, self._batch), study.seed))
+        return plan.final_seconds(study.limit.seconds or 0.0, spent)
 
     def _flops(self, macs: list[int], steps: int, speed: plan.Speed | None) -> dict[str, float]:
         searching = training_flops(sum(macs), steps * self._batch)

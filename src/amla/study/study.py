@@ -60,6 +60,8 @@ class NacSettings:
     quota: int = 6
     share: float = 1 / 3
     skip_share: float = 0.5
+    skip_statistic: str = "scale"
+    growing_only: bool = True
 
 
 @value
@@ -82,10 +84,14 @@ class FixedSettings:
 
 @value
 class Final:
-    """The final training, on all that is not test. `steps` None: as many as the limit of seconds allows."""
+    """The final training, on all that is not test. `steps` None: as many as the limit of seconds allows.
+
+    With `macs` the network found is made wider first, as far as that allows; "auto": as the time pays for.
+    """
 
     steps: int | None = None
     recipe: Recipe | None = None  # None: the recipe of the search
+    macs: int | Auto | None = None
 
 
 @value
@@ -157,6 +163,10 @@ class Study:
             for place, steps in (("algorithm.steps", self.algorithm.steps), ("final.steps", self.final.steps)):
                 if steps is None:
                     raise StudyError(f"{place} is not given, and neither is limit.seconds; one of them must be.")
+            if self.final.macs == "auto":
+                raise StudyError("final.macs is auto, which needs limit.seconds; give one of them as a number.")
+        if self.final.macs is not None and isinstance(self.algorithm, FixedSettings):
+            raise StudyError("final.macs is given, but given networks keep their width; leave it out.")
 
     def _check_numbers(self) -> None:
         plain = to_plain(self)
@@ -192,6 +202,7 @@ _NUMBERS = {
     "algorithm.share": (0, 1, "from 0 to 1"),
     "algorithm.skip_share": (0, 1, "from 0 to 1"),
     "algorithm.trials": (1, _MOST, "1 or more"),
+    "final.macs": (1, _MOST, "1 or more"),
     "final.steps": (1, _MOST, "1 or more"),
     "space.macs": (1, _MOST, "1 or more"),
     "space.parameters": (1, _MOST, "1 or more"),

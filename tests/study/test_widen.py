@@ -1,0 +1,55 @@
+"""The network found is trained wider: as wide as is said, or as the time pays for, with the same decisions."""
+
+from dataclasses import replace
+
+import pytest
+from runs import made_up
+
+from amla.spec.architecture import Architecture
+from amla.spec.costs import costs
+from amla.study.resolve import envelope_of, task_of
+from amla.study.run import Limit
+from amla.study.study import Data, EnvelopeSettings, Final, FixedSettings, NacSettings, Study, StudyError
+from amla.study.widen import GOOD_FLOPS, GOOD_MACS, widened
+
+SPACE = EnvelopeSettings(width=40, cells=(1, 2), max_cells=(2, 2), macs=100_000)
+STUDY = Study("x", Data("x"), space=SPACE, algorithm=NacSettings(2, 10), final=Final(10), limit=Limit(seconds=60.0))
+TASK = task_of(STUDY, made_up())
+ENVELOPE = envelope_of(SPACE, TASK.shape, TASK.classes)
+
+
+def found() -> Architecture:
+    decisions = dict(ENVELOPE.initial())
+    decisions["stage1/cell0"] = ("stage1/cell0/3x3", "stage1/cell0/5x5sep")
+    return ENVELOPE.space.close(decisions)
+
+
+def final(macs: object, flops: float = 0.0) -> Architecture:
+    return widened(replace(STUDY, final=Final(10, macs=macs)), TASK, found(), flops)
+
+
+@pytest.mark.parametrize("macs", [200_000, 1_000_000])
+def test_it_is_as_wide_as_is_said_and_decided_alike(macs: int):
+    wide = final(macs)
+    assert 0.8 * macs < costs(wide).macs <= macs
+    assert ENVELOPE.space.read(wide) == ENVELOPE.space.read(found())
+
+
+@pytest.mark.parametrize("macs", [None, 1, 50_000])
+def test_it_is_never_narrower(macs: int | None):
+    assert final(macs) == found()
+
+
+def test_four_times_the_operations_pay_for_a_network_twice_as_large():
+    few, many = (GOOD_FLOPS * (times / GOOD_MACS * 4e5) ** 2 for times in (1, 2))
+    assert many == pytest.approx(4 * few)
+    assert costs(final("auto", few)).macs == pytest.approx(4e5, rel=0.2)
+    assert costs(final("auto", many)).macs == pytest.approx(8e5, rel=0.2)
+    assert final("auto", 0.0) == found()
+
+
+def test_what_cannot_be_meant_is_said():
+    with pytest.raises(StudyError, match=r"final.macs is auto, which needs limit.seconds"):
+        replace(STUDY, final=Final(10, macs="auto"), limit=Limit())
+    with pytest.raises(StudyError, match=r"final.macs is given, but given networks keep their width"):
+        replace(STUDY, final=Final(10, macs=10), algorithm=FixedSettings(("a.json",), 10))
