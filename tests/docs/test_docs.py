@@ -150,6 +150,7 @@ def test_the_numbers_of_a_plan_are_those_in_the_code():
     page = text_of(ROOT / "docs/how-to/limit-the-time.md")
     for phrase in (
         f"for {plan.REHEARSAL_STEPS} steps",
+        f"rehearsal of {plan.WIDE_STEPS} steps",
         f"gets {plan.SEARCH_SHARE * 100:.0f} % of the time",
         f"less {plan.RESERVE_SHARE * 100:.0f} %",
         f"at least {plan.LEAST_STEPS} steps",

@@ -15,7 +15,7 @@ from amla.storage.files import Files
 from amla.storage.records import Records
 from amla.study.arrangement import FILE, Arranged
 from amla.study.folder import BEST, WEIGHTS
-from amla.study.plan import REHEARSAL_STEPS
+from amla.study.plan import REHEARSAL_STEPS, WIDE_STEPS
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH, clock_of, task_of
 from amla.study.run import Limit
 from amla.study.search import Search
@@ -33,6 +33,7 @@ LIMIT = 600.0
 SPACE = EnvelopeSettings(width=6, cells=(1, 1), max_cells=(4, 4))
 TIMED = Study("made-up", Data("made-up"), Recipe(16), SPACE, NacSettings(3), limit=Limit(seconds=LIMIT))
 COUNTED = Study("made-up", Data("made-up"), Recipe(16), SPACE, NacSettings(3, steps=10), Final(50))
+WIDER = replace(TIMED, space=replace(SPACE, width=60, macs=200_000), final=Final(macs="auto"))
 OVERHEAD = 1.0  # seconds of a trial besides training
 CRASH = Failure("crashed", "killed", seconds=1.0)
 
@@ -238,12 +239,29 @@ class TestFiles:
             place.run(TIMED, fails=lambda which, trial: which == phase)
 
 
+class TestWider:
+    def test_a_second_rehearsal_says_how_wide_the_final_network_is(self, place: Place):
+        place.run(WIDER)
+        first, guess = (trial.proposal for trial in place.history(REHEARSAL).done)
+        assert (first.budget, guess.budget) == (REHEARSAL_STEPS, WIDE_STEPS)
+        found = costs(place.history(SEARCH)[0].proposal.architecture).macs
+        final = costs(place.history(FINAL)[0].proposal.architecture).macs
+        assert found < costs(guess.architecture).macs
+        assert found < final
+
+    def test_if_that_fails_the_first_one_has_to_do(self, place: Place):
+        place.run(WIDER, fails=lambda phase, trial: phase == REHEARSAL and trial.id == 1)
+        assert len(place.history(REHEARSAL).failed) == 1
+        assert place.history(FINAL).done[-1].proposal.budget == 0
+
+
 class TestAgain:
-    @pytest.mark.parametrize("cut", [0, 1, 3, 5, 9, 14])
-    def test_cut_off_at_any_trial_it_goes_on_where_it_was(self, place: Place, tmp_path: Path, cut: int):
+    @pytest.mark.parametrize("cut", [0, 1, 3, 5, 6, 9, 14])
+    @pytest.mark.parametrize("study", [TIMED, WIDER], ids=["timed", "wider"])
+    def test_cut_off_at_any_trial_it_goes_on_where_it_was(self, place: Place, tmp_path: Path, study: Study, cut: int):
         whole = Place(tmp_path / "whole", place.monkeypatch)
         whole.folder.mkdir()
-        whole.run(TIMED)
+        whole.run(study)
 
         def fails(phase: str, trial: Trial) -> bool:
             if len(place.machine.at) > cut:
@@ -251,9 +269,9 @@ class TestAgain:
             return False
 
         with pytest.raises(KeyboardInterrupt):
-            place.run(TIMED, fails=fails)
+            place.run(study, fails=fails)
         first = place.machine.at[:-1]
-        second = place.run(TIMED).at
+        second = place.run(study).at
         assert first + second == whole.machine.at
         for phase in (REHEARSAL, SEARCH, FINAL):
             networks = [trial.proposal.architecture for trial in place.history(phase).trials]

@@ -18,6 +18,7 @@ SEARCH_SHARE = 0.35  # of the seconds, for the search; the final training has th
 RESERVE_SHARE = 0.03  # for the final evaluation, and what was not foreseen
 LEAST_FINAL_SHARE = 0.3  # for the final training, also where it then ends late: without it the search was for nothing
 REHEARSAL_STEPS = 30
+WIDE_STEPS = 10  # of a second rehearsal, where the network found is made wider
 LEAST_STEPS = 10
 FORESEEN = 64  # trials at most that are asked for ahead
 OVERHEAD_SECONDS = 1.0  # of a trial besides training and scoring: building, saving

@@ -89,11 +89,10 @@ class Search:
         winner = algorithm.recommend(searched)
         if winner is None:
             raise StudyError(_why_nothing(searched))
-        left = self._left(searched)
-        winner = widened(self.study, self.task, winner, left * speed.flops if speed else 0.0)
+        winner, speed = self._widened(winner, searched, speed)
         self.files.write_text(BEST, to_json(winner, indent=1) + "\n")  # also if cut off after the last one was told
         self.listener.expects({FINAL: self._flops([costs(winner).macs], steps, speed)[FINAL]})
-        trained = self._phase(FINAL, self._final(winner, left, speed), Limit())
+        trained = self._phase(FINAL, self._final(winner, self._left(searched), speed), Limit())
         if not trained.done or trained.done[-1].proposal.budget:
             raise StudyError(_why_nothing(trained))
         self.files.save_weights("best", self.files.load(f"{FINAL}/{trained.done[-1].proposal.start}"), self._notes())
@@ -144,7 +143,25 @@ class Search:
         history = self._phase(REHEARSAL, fixed, Limit())
         if not history.done:
             raise StudyError(_why_nothing(history))
-        return history.done[-1].measurement
+        return history.done[0].measurement
+
+    def _widened(
+        self, winner: Architecture, searched: History, speed: plan.Speed | None
+    ) -> tuple[Architecture, plan.Speed | None]:
+        """Return the network to train to the end, and how fast the machine trains such networks.
+
+        Wide ones train with more operations a second than narrow ones. So what the time pays for is seen in a second
+        rehearsal, of a network about as wide.
+        """
+        if self.study.final.macs != "auto" or speed is None:
+            return widened(self.study, self.task, winner, 0.0), speed
+        guess = widened(self.study, self.task, winner, self._left(searched) * speed.flops)
+        history = self._phase(
+            REHEARSAL, Fixed((winner, guess), plan.WIDE_STEPS, (self.study.seed,), keep=False), Limit()
+        )
+        if len(history.done) > 1:
+            speed = plan.speed(history.done[-1].measurement, self._batch)
+        return widened(self.study, self.task, winner, self._left(searched) * speed.flops), speed
 
     def _search_limit(self) -> Limit:
         limit = self.study.limit
