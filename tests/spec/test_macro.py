@@ -68,7 +68,7 @@ def test_branches_are_in_the_order_of_their_names():
         ([{"filters": {"B": "11x11"}}], r"network\[0\]: filters.B is '11x11'"),
         ([{"filters": {"a/b": "3x3"}}], r"network\[0\]: filters has a branch 'a/b'"),
         ([{"filters": {"B": "3x3"}, "outputs": "8"}], r"network\[0\].outputs is '8'"),
-        ([{"filters": {"B": "3x3"}, "outputs": 0}], r"network\[0\]: outputs is 0"),
+        ([{"filters": {"B": "3x3"}, "outputs": -1}], r"network\[0\]: outputs is -1"),
         ([{"filters": {"B": "3x3"}, "inputs": 1}], r"network\[0\].inputs is 1"),
         ([{"filters": {"B": "3x3"}, "inputs": [0]}], r"network\[0\].inputs names cell 0; this is cell 1"),
     ],

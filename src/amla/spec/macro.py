@@ -36,8 +36,8 @@ class Layer:
                 raise SpecError(f"filters has a branch {name!r}; use letters, digits, '_', '+', '-'.")
             if not OP.fullmatch(op):
                 raise SpecError(f"filters.{name} is {op!r}; write a kernel such as '3x3', or '3x3sep'.")
-        if self.outputs < 1:
-            raise SpecError(f"outputs is {self.outputs}; it must be 1 or more.")
+        if self.outputs < 0:
+            raise SpecError(f"outputs is {self.outputs}; it must be 0 or more.")
 
 
 @value
