@@ -1,4 +1,4 @@
-"""One construction of 2018 by amla's paper mode, in the plain values of the recorded answers of the released program."""
+"""One construction of 2018 by the rules of paper mode, in the plain values of the recorded answers."""
 
 from collections.abc import Mapping
 from typing import Any

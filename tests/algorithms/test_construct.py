@@ -132,6 +132,11 @@ def test_skips_follow_their_cells_and_new_layers_of_earlier_stages_are_read():
     assert skips(after) == [(), (), (1,), (2, 3), (1, 2, 3), (5, 4, 3, 2, 1)]
 
 
+def test_the_first_layer_has_no_skips_whatever_the_log_says():
+    first = initial(rules())
+    assert skips(construct(first, worth(first), {(0, 1): 0.5}, rules()))[0] == ()
+
+
 def test_without_skips_there_are_none():
     ours = rules(skip=False)
     first = initial(ours)

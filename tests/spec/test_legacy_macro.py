@@ -85,6 +85,8 @@ def test_branches_with_one_op_in_a_cell_have_addresses_of_their_own():
 
 def test_a_branch_called_by_its_op_is_addressed_by_it():
     assert branch_id("stage0/cell1", "3x3", "3x3") == "stage0/cell1/3x3"
+    assert branch_id("stage0/cell1", "3x3-a", "3x3") == "stage0/cell1/3x3-a"
+    assert branch_id("stage0/cell1", "3x3sep", "3x3") == "stage0/cell1/3x3sep-3x3"
     assert skip_id("stage0/cell1", "stem") == "stage0/cell1/from-stem"
 
 

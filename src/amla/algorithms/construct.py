@@ -151,8 +151,8 @@ def _widths(stage: Stage, number: int, rules: Rules) -> Stage:
     if rules.limits[number] and length > 1:
         if length == 2:
             raise ConstructionError(
-                f"stage {number} has 2 layers under a parameter limit, whose width {width} / (2 - 2) * (sqrt(2 - 1) - 1) "
-                "divides by zero; begin with 3 layers or more, or set no limit for this stage (parameter_limits)."
+                f"stage {number} has 2 layers under a parameter limit; {width} / (2 - 2) * (sqrt(2 - 1) - 1) channels "
+                "is a division by zero; begin with 3 layers or more, or set no limit for this stage (parameter_limits)."
             )
         narrow = int(width / (length - 2) * (sqrt(length - 1) - 1))
     return tuple(

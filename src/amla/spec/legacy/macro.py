@@ -8,8 +8,8 @@ layer, which drops the same. A widener concatenates a 2x2 max-pool and a 3x3 con
 of the stem's channels, doubled at every widener after the first.
 
 Addresses are those of `Macro.addresses`, and stay what they are while a network grows. A branch of "stage0/cell1" is
-"stage0/cell1/3x3", or "stage0/cell1/Branch2-3x3" where its name is not that of its op; a skip is
-"stage0/cell1/from-stem".
+"stage0/cell1/3x3" or "stage0/cell1/3x3-a" if that is its name, and "stage0/cell1/Branch2-3x3" where its name does not
+say its op; a skip is "stage0/cell1/from-stem".
 """
 
 from amla.spec import ops
@@ -42,7 +42,8 @@ def build_macro(nodes: Nodes, macro: Macro, stem: NodeId, width: int, dropout: f
 
 def branch_id(cell: NodeId, name: str, op: str) -> NodeId:
     """Return the address of a branch: where its statistics are read."""
-    return f"{cell}/{op}" if name == op else f"{cell}/{name}-{op}"
+    says_op = name == op or name.startswith(f"{op}-")
+    return f"{cell}/{name}" if says_op else f"{cell}/{name}-{op}"
 
 
 def skip_id(cell: NodeId, source: NodeId) -> NodeId:
