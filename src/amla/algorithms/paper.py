@@ -30,6 +30,7 @@ from amla.trials.trial import Measurement, Proposal, Table
 
 Key = TypeVar("Key")
 
+DRAWS = 100  # at most, until a random network has a channel for each of its branches
 SKIP_SCALE = "scale_signed"  # the probe that reads the learned number of a skip, as the released code ranked them
 
 
@@ -110,16 +111,30 @@ class PaperRandom:
     def ask(self, history: History) -> Proposal | None:
         """Return the next network, or None while one trains and once there are as many as there should be."""
         attempts = failures_since_done(history)
-        if history.pending or len(history.done) >= (count := trainings(self.rules, self.iterations)):
+        if history.pending or len(history.done) >= trainings(self.rules, self.iterations) or attempts >= PATIENCE:
             return None
-        if attempts >= PATIENCE:
-            return None
-        macro = drawn(self.rules, constructed(self.rules, count), history.rng(self.seed))
-        return Proposal(self.frame.network(macro), self.steps, seed=self.seed + attempts, keep=False)
+        architecture, _ = self._drawn(history)
+        return Proposal(architecture, self.steps, seed=self.seed + attempts, keep=False) if architecture else None
 
     def recommend(self, history: History) -> Architecture | None:
         """Return the last network that was trained."""
         return history.done[-1].proposal.architecture if history.done else None
+
+    def why_ended(self, history: History) -> str | None:
+        """Return why no further network could be drawn, or None if one could, or there are as many as there should be."""
+        over = len(history.done) >= trainings(self.rules, self.iterations)
+        return None if over else self._drawn(history)[1]
+
+    def _drawn(self, history: History) -> tuple[Architecture | None, str | None]:
+        """Return a network that can be built, drawn again as long as one cannot; or why none was found."""
+        sizes, rng = constructed(self.rules, trainings(self.rules, self.iterations)), history.rng(self.seed)
+        why = ""
+        for _ in range(DRAWS):
+            try:
+                return self.frame.network(drawn(self.rules, sizes, rng)), None
+            except SpecError as error:
+                why = str(error)
+        return None, f"none of {DRAWS} networks drawn can be built, the last one since {why}"
 
 
 def trainings(rules: Rules, iterations: int) -> int:

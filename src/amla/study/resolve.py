@@ -9,7 +9,7 @@ from time import monotonic, process_time
 
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.nac import Nac
-from amla.algorithms.paper import PaperNac
+from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
 from amla.backends import processor
@@ -109,10 +109,10 @@ def algorithm_of(study: Study, space: Envelope, steps: int) -> Algorithm:
 
 def why_ended(study: Study, task: Task, searched: History) -> str | None:
     """Return why a search ended early, where not its trials say so: NAC's paper mode may have nothing to construct."""
-    if searched.pending or not searched.done:
+    if searched.pending or not searched.done:  # it goes on, or could not begin, which is told then
         return None
     match algorithm_of(study, space_of(study, task), steps=1):
-        case PaperNac() as paper:
+        case PaperNac() | PaperRandom() as paper:
             return paper.why_ended(searched)
         case _:
             return None
