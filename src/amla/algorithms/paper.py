@@ -121,7 +121,7 @@ class PaperRandom:
         return history.done[-1].proposal.architecture if history.done else None
 
     def why_ended(self, history: History) -> str | None:
-        """Return why no further network could be drawn, or None if one could, or there are as many as there should be."""
+        """Return why no further network could be drawn, or None if one could, or there are enough."""
         over = len(history.done) >= trainings(self.rules, self.iterations)
         return None if over else self._drawn(history)[1]
 
