@@ -55,11 +55,20 @@ def test_skips_are_halved_until_resolutions_meet_and_scaled():
     assert merged.inputs == ("widen1", "stage2/cell0/from-stage0-cell0", "stage2/cell0/from-stem")
     skip = network["stage2/cell0/from-stage0-cell0"]
     assert skip.op == ops.Scale(0.5, 0.01)
-    assert skip.inputs == ("stage0/cell0/dropout/half2",)
-    assert network["stage0/cell0/dropout/half2"].inputs == ("stage0/cell0/dropout/half1",)
+    assert skip.inputs == ("stage2/half2/stage0-cell0-dropout",)
+    once = "widen0/half1/stage0-cell0-dropout"  # which the widener reads too
+    assert network["stage2/half2/stage0-cell0-dropout"].inputs == (once,)
+    assert once in network["widen0"].inputs
     assert network["stage2/cell0/join/conv"].op == ops.Conv(
         16, (1, 1), bias=True
     )  # 8 of the pool, 8 of the convolution
+
+
+def test_the_last_node_of_a_stage_is_its_output():
+    macro = Macro((Layer(ONE, 4), Layer(ONE, 4), Widener(), Layer(ONE, 8, (1, 0)), Widener(), Layer(ONE, 16, (2, 1))))
+    network = built(macro, 4)
+    last = {node.id.partition("/")[0]: node.id for node in network}
+    assert [last[f"stage{n}"] for n in range(3)] == [f"stage{n}/cell{1 - bool(n)}/dropout" for n in range(3)]
 
 
 def test_a_branch_has_its_share_of_the_channels_rounded_down():

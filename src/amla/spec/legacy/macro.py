@@ -9,12 +9,13 @@ of the stem's channels, doubled at every widener after the first.
 
 Addresses are those of `Macro.addresses`, and stay what they are while a network grows. A branch of "stage0/cell1" is
 "stage0/cell1/3x3" or "stage0/cell1/3x3-a" if that is its name, and "stage0/cell1/Branch2-3x3" where its name does not
-say its op; a skip is "stage0/cell1/from-stem".
+say its op; a skip is "stage0/cell1/from-stem". What halves a cell's output has the address of the first to read it:
+"widen0/half1/stage0-cell1-dropout".
 """
 
 from amla.spec import ops
 from amla.spec.architecture import NodeId
-from amla.spec.legacy.nodes import Nodes
+from amla.spec.legacy.nodes import Nodes, dashed
 from amla.spec.macro import Layer, Macro, Widener
 from amla.spec.values import SpecError
 
@@ -48,7 +49,7 @@ def branch_id(cell: NodeId, name: str, op: str) -> NodeId:
 
 def skip_id(cell: NodeId, source: NodeId) -> NodeId:
     """Return the address of a skip's learned number, from one cell to another."""
-    return f"{cell}/from-{source.replace('/', '-')}"
+    return f"{cell}/from-{dashed(source)}"
 
 
 def _joined(nodes: Nodes, macro: Macro, place: int, outputs: list[NodeId]) -> NodeId:
@@ -59,7 +60,7 @@ def _joined(nodes: Nodes, macro: Macro, place: int, outputs: list[NodeId]) -> No
     extents, name = nodes.shapes[before][1:], macro.addresses[place + 1]
     skips = []
     for cell in sources:
-        pooled = nodes.halved(outputs[cell], extents)
+        pooled = nodes.halved(outputs[cell], extents, name.partition("/")[0])  # the stage that reads it
         skips.append(nodes.add(skip_id(name, macro.addresses[cell]), ops.Scale(SKIP_START, SKIP_SPREAD), pooled))
     together = nodes.add(f"{name}/in", ops.Merge("concat"), before, *skips) if skips else before
     return nodes.convolved(f"{name}/join", together, ops.Conv(nodes.channels(before), (1, 1), bias=True))
@@ -79,6 +80,6 @@ def _layer(nodes: Nodes, name: NodeId, source: NodeId, layer: Layer, dropout: fl
 
 def _widened(nodes: Nodes, name: NodeId, source: NodeId, width: int) -> NodeId:
     extents = tuple(-(-extent // 2) for extent in nodes.shapes[source][1:])
-    pool = nodes.halved(source, extents)
+    pool = nodes.halved(source, extents, name)
     conv = nodes.convolved(f"{name}/wide", source, ops.Conv(width, (3, 3), (2, 2), bias=True))
     return nodes.add(name, ops.Merge("concat"), pool, conv)

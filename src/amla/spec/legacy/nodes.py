@@ -16,6 +16,7 @@ class Nodes:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.shapes: dict[NodeId, Size] = {}
+        self.pools: dict[NodeId, NodeId] = {}  # of a node, what halves its resolution
 
     def add(self, name: NodeId, op: Op, *inputs: NodeId) -> NodeId:
         """Write one node, and return its address."""
@@ -44,15 +45,23 @@ class Nodes:
         source = self.add(f"{name}/norm", ops.BatchNorm(EPSILON, scale=False), source)
         return self.add(name, ops.Activation("relu"), source)
 
-    def halved(self, source: NodeId, extents: Size) -> NodeId:
-        """Return a node's value brought to a resolution by max-pooling 2x2 with stride 2; readers share the pools."""
-        times = 0
-        name = source
+    def halved(self, source: NodeId, extents: Size, under: NodeId | None = None) -> NodeId:
+        """Return a node's value brought to a resolution by max-pooling 2x2 with stride 2; readers share the pools.
+
+        New pools stand under the address `under`, without one under the node's own. Raises SpecError.
+        """
+        name, times = source, 0
         while self.shapes[name][1:] != extents:
             if max(self.shapes[name][1:]) <= max(extents):
                 raise SpecError(f"{source!r} has {self.shapes[source][1:]} places; no halving makes them {extents}.")
             times += 1
-            finer, name = name, f"{source}/half{times}"
-            if name not in self.shapes:
-                self.add(name, ops.Pool("max", (2, 2), (2, 2)), finer)
+            if name not in self.pools:
+                address = f"{source}/half{times}" if under is None else f"{under}/half{times}/{dashed(source)}"
+                self.pools[name] = self.add(address, ops.Pool("max", (2, 2), (2, 2)), name)
+            name = self.pools[name]
         return name
+
+
+def dashed(address: NodeId) -> NodeId:
+    """Return an address as one step of another: "stage0-cell1"."""
+    return address.replace("/", "-")
