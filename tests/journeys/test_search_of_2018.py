@@ -31,7 +31,7 @@ def test_where_nothing_can_be_pruned_the_search_ends_with_what_it_has_and_says_w
 ):
     ended = here("search", str(archive), *PAPER, "--set", "space.branches=[3x3]")
     assert (ended.code, ended.err) == (0, "")
-    assert "the search ended early construction 1: stage 0 has nothing to prune: of the 1 branches" in ended.out
+    assert "the search ended early: construction 1: stage 0 has nothing to prune: of the 1 branches" in ended.out
     report = (tmp_path / "runs" / archive.stem / "report.html").read_text(encoding="utf-8")
     assert "stage 0 has nothing to prune" in report
 

@@ -132,7 +132,7 @@ def _pruned(stage: Stage, number: int, worth: Statistics, rules: Rules) -> Stage
         raise ConstructionError(
             f"stage {number} has nothing to prune: of the {count} branches in its {len(stage)} layers {len(worth)} "
             "were measured, and a layer's last measured one never leaves; begin with more branches, or end the "
-            f"construction of this stage earlier (construction, or max_layers below {len(stage)})."
+            f"construction of this stage earlier, with fewer than {len(stage)} layers at most."
         )
     return tuple(
         Layer(tuple(branch for branch in layer.filters if (place, branch[0]) not in gone), layer.outputs)

@@ -101,7 +101,7 @@ def _run(console: Console, study: Study, dataset: Dataset, folder: Path, data_di
     run = folders.read(folder)
     print_run(console, run)
     if ended := why_ended(study, task, run.search):
-        say(console, f"[yellow]the search ended early[/yellow] {escape(ended)}")
+        say(console, f"[yellow]the search ended early:[/yellow] {escape(ended)}")
 
 
 def _go_on(console: Console, study: Study, task: Task, folder: Path, data_dir: Path | None, plain: bool) -> None:

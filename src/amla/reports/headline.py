@@ -103,7 +103,7 @@ def _search(report: Report) -> str:
         parts.append(", ".join(f"{number} {REASONS[kind]}" for kind, number in kinds.items()))
     if history.pending:
         parts.append(f"{history.pending} in training now")
-    return "; ".join(parts) + "."
+    return "; ".join(parts) + "." + (f" It ended early: {report.ended}" if report.ended else "")
 
 
 REASONS = {
