@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amla.spec import ops
-from amla.spec.architecture import Architecture, Node, NodeId
-from amla.spec.ops import Op
+from amla.spec.architecture import Architecture
+from amla.spec.legacy.macro import build_macro
+from amla.spec.legacy.nodes import RESPONSE, Nodes
+from amla.spec.macro import Layer, Macro, Widener
 
 BRANCHES = ("1x1", "3x3", "3x3sep", "5x5", "5x5sep", "7x7sep")
 SHAPE, CLASSES = (3, 32, 32), 10
@@ -25,75 +27,18 @@ RADIUS, ALPHA, BETA, BIAS = 4, 0.001 / 9, 0.75, 1.0  # of the stem's response no
 PLAIN = (64, 256, 256)
 
 
-class Nodes:
-    """Writes nodes down, and remembers how many channels and which resolution each has."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Node] = []
-        self.channels: dict[NodeId, int] = {}
-
-    def add(self, name: NodeId, op: Op, *inputs: NodeId, channels: int | None = None) -> NodeId:
-        self.nodes.append(Node(name, op, inputs))
-        self.channels[name] = sum(self.channels[i] for i in inputs) if channels is None else channels
-        return name
-
-    def conv(self, name: NodeId, source: NodeId, channels: int, kernel: int, stride: int = 1) -> NodeId:
-        """A convolution with bias and ReLU."""
-        op = ops.Conv(channels, (kernel,) * 2, (stride,) * 2, bias=True)
-        self.add(f"{name}/conv", op, source, channels=channels)
-        return self.add(name, ops.Activation("relu"), f"{name}/conv")
-
-    def branch(self, name: NodeId, source: NodeId, branch: str, channels: int) -> NodeId:
-        kernel = (int(branch[0]),) * 2
-        if branch.endswith("sep"):
-            source = self.add(f"{name}/depthwise", ops.Depthwise(kernel), source)
-            kernel = (1, 1)
-        self.add(f"{name}/conv", ops.Conv(channels, kernel), source, channels=channels)
-        self.add(f"{name}/norm", ops.BatchNorm(EPSILON, scale=False), f"{name}/conv")
-        return self.add(name, ops.Activation("relu"), f"{name}/norm")
-
-
 def construction() -> Architecture:
-    """Return what the search of 2018 began with."""
+    """Return what the search of 2018 began with: the first two cells read no skips, the others all but the stem."""
     net = Nodes()
-    image = net.add("image", ops.Input(SHAPE), channels=SHAPE[0])
-    net.conv("stem/conv", image, WIDTH, 1)
-    outputs = [net.add("stem", ops.ResponseNorm(RADIUS, ALPHA, BETA, BIAS), "stem/conv")]
-    halved = {"stem": 0}  # how often the resolution has been
-    pooled: dict[tuple[NodeId, int], NodeId] = {}
-
-    def at(source: NodeId, times: int) -> NodeId:
-        """Return a node's output, pooled until it has been halved so often."""
-        if halved[source] == times:
-            return source
-        if (source, times) not in pooled:
-            finer = at(source, times - 1)
-            pooled[source, times] = net.add(f"{source}/half{times}", ops.Pool("max", (2, 2), (2, 2)), finer)
-        return pooled[source, times]
-
+    image = net.add("image", ops.Input(SHAPE))
+    stem = net.convolved("stem/relu", image, ops.Conv(WIDTH, (1, 1), bias=True))
+    items: list[Layer | Widener] = []
     for stage in range(STAGES):
-        width = WIDTH << stage
-        if stage:
-            name, source = f"widen{stage}", outputs[-1]
-            sides = at(source, stage), net.conv(f"{name}/conv", source, width // 2, 3, 2)
-            outputs.append(net.add(name, ops.Merge("concat"), *sides))
-            halved[name] = stage
-        for cell in range(CELLS):
-            name, source = f"stage{stage}/cell{cell}", outputs[-1]
-            channels = net.channels[source]
-            if stage:  # the first two cells read no skips, and the others all cells before but the stem
-                skips = [
-                    net.add(f"{name}/from{place}", ops.Scale(0.5, 0.01), at(earlier, stage))
-                    for place, earlier in reversed(list(enumerate(outputs[:-1])))
-                    if earlier != "stem"
-                ]
-                source = net.add(f"{name}/in", ops.Merge("concat"), source, *skips)
-            source = net.conv(f"{name}/join", source, channels, 1)
-            share = width // len(BRANCHES)
-            ends = [net.branch(f"{name}/{branch}", source, branch, share) for branch in BRANCHES]
-            net.add(name, ops.Merge("concat"), *ends)
-            outputs.append(net.add(f"{name}/dropout", ops.Dropout(1 - KEEP), name))
-            halved[outputs[-1]] = stage
+        items += [Widener()] if stage else []
+        for _ in range(CELLS):
+            earlier = tuple(range(len(items) - 1, 0, -1))
+            items.append(Layer(tuple((branch, branch) for branch in BRANCHES), WIDTH << stage, earlier))
+    outputs = build_macro(net, Macro(tuple(items)), net.add("stem", RESPONSE, stem), WIDTH, 1 - KEEP)
     net.add("head", ops.GlobalPool("mean"), outputs[-1])
     net.add("head/dropout", ops.Dropout(1 - KEEP), "head")
     net.add("logits", ops.Classify(CLASSES), "head/dropout")
@@ -103,11 +48,11 @@ def construction() -> Architecture:
 def plain(widths: Sequence[int] = PLAIN) -> Architecture:
     """Return two 3x3 convolutions of each of `widths`; after the first of every two, the resolution is halved."""
     net = Nodes()
-    source = net.add("image", ops.Input(SHAPE), channels=SHAPE[0])
+    source = net.add("image", ops.Input(SHAPE))
     for stage, width in enumerate(widths):
         for place in range(2):
             name = f"stage{stage}/layer{place}"
-            source = net.add(f"{name}/conv", ops.Conv(width, (3, 3)), source, channels=width)
+            source = net.add(f"{name}/conv", ops.Conv(width, (3, 3)), source)
             if not place:
                 source = net.add(f"{name}/pool", ops.Pool("max", (2, 2), (2, 2)), source)
             source = net.add(f"{name}/norm", ops.BatchNorm(), source)

@@ -8,13 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from amla.algorithms.construct import Rules
 from amla.algorithms.finish import Finish
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.nac import Nac
 from amla.algorithms.paced import Paced
+from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
+from amla.reports.growth import cells
 from amla.spaces.envelope import envelope
+from amla.spaces.macro import Frame
+from amla.spec.architecture import Architecture
+from amla.spec.costs import shapes
+from amla.spec.macro import Dialect
 from amla.testing import Synthetic, check_algorithm
 from amla.trials.history import History
 from amla.trials.progress import Report
@@ -67,6 +74,46 @@ def test_algorithms(make: Callable[[], Algorithm], seed: int, workers: int, fail
 @given(seed=st.integers(0, 2**32), failing=st.sampled_from([0.0, 0.3]))
 def test_nac_with_dropout_and_concatenated_skips(seed: int, failing: float):
     check_algorithm(lambda: Nac(DROPPING, iterations=3), space=DROPPING.space, seeds=(seed,), failing=(failing,))
+
+
+def of_2018(architecture: Architecture) -> bool:
+    """Whether a network has two stages, of one to four cells and of one, and ends in three classes."""
+    found = [cell for cell, branches in cells(architecture).items() if branches]
+    depths = [sum(cell.startswith(stage) for cell in found) for stage in ("stage0/", "stage1/")]
+    return 1 <= depths[0] <= 4 and depths[1] == 1 and shapes(architecture)[architecture.output.id] == (3,)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 2**32),
+    failing=st.sampled_from([0.0, 0.3, 1.0]),
+    dialect=st.sampled_from(["amla", "env"]),
+    branches=st.integers(1, 3),
+    limit=st.booleans(),
+    worst=st.booleans(),
+)
+def test_nac_of_2018(seed: int, failing: float, dialect: Dialect, branches: int, limit: bool, worst: bool):
+    """With one branch nothing can be pruned, and two limited layers divide by zero: such a search ends early."""
+    cell = tuple((op, op) for op in ("1x1", "3x3", "3x3sep")[:branches])
+    rules = Rules(
+        cell, (1, 1), (3, 1), (True, False), (limit, False), 3, worst_case=worst, dialect=dialect, skip=bool(seed % 2)
+    )
+    frame = Frame((3, 6, 6), 3, 3)
+    check_algorithm(
+        lambda: PaperNac(frame, rules, iterations=4), space=of_2018, trials=12, seeds=(seed,), failing=(failing,)
+    )
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32), failing=st.sampled_from([0.0, 0.3, 1.0]))
+def test_random_networks_of_2018(seed: int, failing: float):
+    rules = Rules((("1x1", "1x1"), ("3x3", "3x3")), (1, 1), (3, 1), (True, False), (False, False), 16)
+    check_algorithm(
+        lambda: PaperRandom(Frame((3, 6, 6), 3, 16), rules, iterations=3),
+        space=of_2018,
+        seeds=(seed,),
+        failing=(failing,),
+    )
 
 
 @pytest.mark.parametrize("name", ["random", "nac"])

@@ -46,7 +46,7 @@ class Nac:
 
     def ask(self, history: History) -> Proposal | None:
         """Return the next construction, or None while one trains and once the search is over."""
-        attempts = _failures_since_done(history)
+        attempts = failures_since_done(history)
         if history.pending or len(history.done) > self.iterations or attempts >= PATIENCE:
             return None
         architecture = self._construct(history, grow=attempts < PATIENCE - 1)
@@ -128,7 +128,7 @@ class Nac:
         return [cell for cell in stage.cells if cell.branches in kept]
 
 
-def _failures_since_done(history: History) -> int:
+def failures_since_done(history: History) -> int:
     """Return how many trials failed after the last one that was done."""
     last = history.done[-1].id if history.done else -1
     return sum(trial.id > last for trial in history.failed)

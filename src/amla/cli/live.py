@@ -15,7 +15,7 @@ from amla.cli.pace import Pace
 from amla.reports.numbers import count, duration, percent, plural
 from amla.study.arrangement import Arranged
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
-from amla.study.study import FixedSettings, NacSettings, RandomSettings, Study
+from amla.study.study import FixedSettings, NacSettings, PaperSettings, RandomSettings, Study
 from amla.study.timing import Arrangement
 from amla.trials.history import History
 from amla.trials.progress import Progress
@@ -206,6 +206,8 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
     if phase == FINAL:
         return f"final training, leg {trial_id + 1}" if study.final.steps is None else "final training"
     match study.algorithm:
+        case NacSettings(mode="paper", paper=PaperSettings(arm="random", dialect=dialect), iterations=iterations):
+            return f"random network {trial_id - failed + 1} of {iterations + (dialect == 'env')}"
         case NacSettings(iterations=iterations):
             return f"construction {trial_id - failed} of {iterations}"
         case RandomSettings(trials=trials):

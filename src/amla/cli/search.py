@@ -21,9 +21,10 @@ from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study import folder as folders
 from amla.study.changes import changed
+from amla.study.plan import first
 from amla.study.presets import CORE_FLOPS, GPU_FLOPS, preset
 from amla.study.report import report
-from amla.study.resolve import check, space_of, task_of
+from amla.study.resolve import algorithm_of, check, space_of, task_of, why_ended
 from amla.study.result import is_finished
 from amla.study.search import Search
 from amla.study.study import (
@@ -97,7 +98,10 @@ def _run(console: Console, study: Study, dataset: Dataset, folder: Path, data_di
     if not finished:
         _announce(console, study, task, folder)
         _go_on(console, study, task, folder, data_dir, plain)
-    print_run(console, folders.read(folder))
+    run = folders.read(folder)
+    print_run(console, run)
+    if ended := why_ended(study, task, run.search):
+        say(console, f"[yellow]the search ended early:[/yellow] {escape(ended)}")
 
 
 def _go_on(console: Console, study: Study, task: Task, folder: Path, data_dir: Path | None, plain: bool) -> None:
@@ -149,10 +153,11 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
 def _method(study: Study, task: Task) -> str:
     """Return how the network is searched, and where that begins."""
     match study.algorithm:
-        case NacSettings():
-            space = space_of(study, task)
-            first = costs(space.space.close(space.initial()))
-            return f"searching by nac from {count(first.parameters)} parameters, {count(first.macs)} MACs an image"
+        case NacSettings(mode=mode):
+            network = first(algorithm_of(study, space_of(study, task), steps=1))
+            found = costs(network) if network else None
+            size = f" from {count(found.parameters)} parameters, {count(found.macs)} MACs an image" if found else ""
+            return f"searching by nac{' as in 2018' if mode == 'paper' else ''}{size}"
         case RandomSettings(trials=trials):
             return f"searching by random choice of {plural(trials, 'network')}"
         case FixedSettings(architectures=files):

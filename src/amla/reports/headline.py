@@ -33,8 +33,10 @@ def key_figures(report: Report) -> Html | None:
 
 
 def chosen(report: Report) -> Trial | None:
-    """Return the trial that the search stands behind: its winner, or the best so far."""
-    return report.history[report.winner] if report.winner is not None else best(report.history, report.metric)
+    """Return the trial that the search stands behind: its winner, or the best so far; None if it chooses none."""
+    if report.winner is not None:
+        return report.history[report.winner]
+    return best(report.history, report.metric) if report.chooses else None
 
 
 def standing(report: Report) -> str:
@@ -63,6 +65,8 @@ def _told(report: Report) -> tuple[str, list[str]]:
         number = f"construction {trial.id}"
         title = f"The search chose {number}" if standing(report) == "chosen" else f"Best so far: {number}"
         return title, [_so_far(report), _search(report), "It has not been trained to the end and tested yet."]
+    if report.history.done:
+        return f"{plural(len(report.history.done), 'construction')} so far", [_search(report)]
     if report.history.failed:
         tried = plural(len(report.history.failed), "construction")
         return f"Nothing could be measured: {tried} failed", [_search(report)]
@@ -99,7 +103,7 @@ def _search(report: Report) -> str:
         parts.append(", ".join(f"{number} {REASONS[kind]}" for kind, number in kinds.items()))
     if history.pending:
         parts.append(f"{history.pending} in training now")
-    return "; ".join(parts) + "."
+    return "; ".join(parts) + "." + (f" It ended early: {report.ended}" if report.ended else "")
 
 
 REASONS = {

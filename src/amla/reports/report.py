@@ -24,7 +24,8 @@ class Report:
     """Everything a report shows. What is not known yet is None or empty, and the report says so.
 
     `study` is its file as text. `winner` is the trial that the search recommends, `final` the network that was
-    trained to the end and `final_seconds` how long that took. `curves` are learning curves, by "search/<trial>" and
+    trained to the end and `final_seconds` how long that took. A search that never `chooses` recommends a network
+    that it has not trained; `ended` says why one ended early. `curves` are learning curves, by "search/<trial>" and
     "final/<trial>". `classes` holds (right, all) test examples by class. `metric` is the validation metric of the
     search, and `template` the open architecture whose branches get fixed places in drawings. `run` is the folder of the
     run, and `files` says what lies where in it.
@@ -35,6 +36,8 @@ class Report:
     study: str = ""
     verdict: Verdict | None = None
     winner: TrialId | None = None
+    chooses: bool = True
+    ended: str | None = None
     final: Architecture | None = None
     final_seconds: float | None = None
     curves: Mapping[str, Sequence[Progress]] = field(default_factory=dict)

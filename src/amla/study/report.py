@@ -2,8 +2,8 @@
 
 from amla.reports.report import Report, Verdict
 from amla.study.folder import BEST, WEIGHTS, Run
-from amla.study.resolve import space_of, task_of
-from amla.study.result import Result, by_class, result, winner
+from amla.study.resolve import space_of, task_of, why_ended
+from amla.study.result import Result, by_class, chooses, result, winner
 from amla.study.study import to_yaml
 from amla.tasks.dataset import Dataset
 
@@ -11,6 +11,8 @@ from amla.tasks.dataset import Dataset
 def report(run: Run, dataset: Dataset) -> Report:
     """Return what can be reported of a run so far, on the data that it was run on."""
     found, best = result(run), winner(run)
+    task = task_of(run.study, dataset)
+    ended = why_ended(run.study, task, run.search)
     provenance = run.study.provenance
     tested = run.final.done[-1].measurement if found else None
     trained = run.final.trials[0].proposal.architecture if len(run.final) else None
@@ -21,6 +23,8 @@ def report(run: Run, dataset: Dataset) -> Report:
         study=to_yaml(run.study),
         verdict=_verdict(found) if found else None,
         winner=best.id if best else None,
+        chooses=chooses(run.study),
+        ended=ended,
         final=trained,
         final_seconds=found.final_seconds if found else None,
         curves=run.curves(),
@@ -28,7 +32,7 @@ def report(run: Run, dataset: Dataset) -> Report:
         environment=machine | {"seed": str(run.study.seed), "device": _device(run)},
         classes=by_class(tested, dataset.classes) if tested else {},
         metric="accuracy",
-        template=space_of(run.study, task_of(run.study, dataset)).space.template,
+        template=space_of(run.study, task).space.template if chooses(run.study) else None,
         run=str(run.folder),
         files={"The network": f"{run.folder}/{BEST}", "Its weights": f"{run.folder}/{WEIGHTS}"} if found else {},
     )

@@ -9,6 +9,7 @@ from time import monotonic, process_time
 
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.nac import Nac
+from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
 from amla.backends import processor
@@ -24,6 +25,7 @@ from amla.spec.costs import shapes
 from amla.spec.ops import Size
 from amla.spec.values import SpecError
 from amla.storage.files import Files
+from amla.study.paper import paper_mode, refuse_paper
 from amla.study.study import (
     EnvelopeSettings,
     FixedSettings,
@@ -39,6 +41,7 @@ from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load
 from amla.tasks.task import Task
+from amla.trials.history import History
 from amla.trials.progress import Report
 from amla.trials.trial import Outcome, Trial
 
@@ -87,8 +90,13 @@ def check(study: Study, task: Task) -> None:
 def algorithm_of(study: Study, space: Envelope, steps: int) -> Algorithm:
     """Return the algorithm of a study, whose legs have `steps`. Raises StudyError."""
     match study.algorithm:
+        case NacSettings(mode="paper") as nac:
+            (shape,), (classes,) = _ends(*_first(space))
+            return paper_mode(study, nac, shape, classes, steps)
         case NacSettings() as nac:
-            settings = {name: number for name, number in asdict(nac).items() if name not in ("kind", "steps")}
+            refuse_paper(nac)
+            of_mode = ("kind", "steps", "mode", "paper")
+            settings = {name: number for name, number in asdict(nac).items() if name not in of_mode}
             return Nac(space, steps, seed=study.seed, **settings)
         case RandomSettings(trials=trials):
             return RandomSearch(space.space, steps, trials, study.seed)
@@ -97,6 +105,17 @@ def algorithm_of(study: Study, space: Envelope, steps: int) -> Algorithm:
         case FixedSettings(architectures=files):
             found = tuple(_network(Path(file), space) for file in files)
             return Fixed(found, steps, (study.seed,), keep=False)
+
+
+def why_ended(study: Study, task: Task, searched: History) -> str | None:
+    """Return why a search ended early, where not its trials say so: NAC's paper mode may have nothing to construct."""
+    if searched.pending or not searched.done:  # it goes on, or could not begin, which is told then
+        return None
+    match algorithm_of(study, space_of(study, task), steps=1):
+        case PaperNac() | PaperRandom() as paper:
+            return paper.why_ended(searched)
+        case _:
+            return None
 
 
 def backend_of(study: Study, threads: int | None = None) -> Backend:
@@ -184,14 +203,19 @@ def _network(file: Path, space: Envelope) -> Architecture:
     except SpecError as error:
         raise SpecError(f"'{file}': {error}") from None
     inside, outside = _ends(network, found)
-    first = space.space.close(space.initial())
-    wanted = _ends(first, shapes(first))
+    wanted = _ends(*_first(space))
     if (inside, outside) != wanted:
         raise StudyError(
             f"'{file}' reads {_listed(inside)} and ends in {outside}; for these data it must read {_listed(wanted[0])} "
             f"and end in {wanted[1]}."
         )
     return network
+
+
+def _first(space: Envelope) -> tuple[Architecture, Mapping[str, Size]]:
+    """Return the first network of a space, and its shapes."""
+    first = space.space.close(space.initial())
+    return first, shapes(first)
 
 
 def _ends(network: Architecture, found: Mapping[str, Size]) -> tuple[set[Size], Size]:

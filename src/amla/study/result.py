@@ -6,6 +6,7 @@ from amla.algorithms.protocol import best
 from amla.spec.architecture import Architecture
 from amla.spec.values import value
 from amla.study.folder import BEST, REPORT, WEIGHTS, Run
+from amla.study.study import NacSettings, Study
 from amla.trials.trial import Measurement, Trial
 
 Z = 1.959964  # of the standard normal distribution, for 95 %
@@ -37,8 +38,19 @@ class Result:
 
 
 def winner(run: Run) -> Trial | None:
-    """Return the trial of the search with the best validation metric."""
-    return best(run.search)
+    """Return the trial of the search with the best validation metric.
+
+    In NAC's paper mode, which chooses none: the one whose network was trained to the end, or None if it was new.
+    """
+    if chooses(run.study):
+        return best(run.search)
+    final = run.final[0].proposal.architecture if len(run.final) else None
+    return next((trial for trial in run.search.done if trial.proposal.architecture == final), None)
+
+
+def chooses(study: Study) -> bool:
+    """Return whether a search recommends one of its trials, the best by validation."""
+    return not (isinstance(study.algorithm, NacSettings) and study.algorithm.mode == "paper")
 
 
 def result(run: Run) -> Result | None:

@@ -50,8 +50,26 @@ class EnvelopeSettings:
 
 
 @value
+class PaperSettings:
+    """What NAC's paper mode is told besides; see `amla.algorithms.construct.Rules` and `amla.algorithms.paper`.
+
+    `construction` empty: every stage is constructed; `parameter_limits` empty: no stage has one.
+    """
+
+    arm: Literal["best", "worst", "random"] = "best"
+    dialect: Literal["amla", "env"] = "amla"
+    skip: bool = True
+    construction: tuple[bool, ...] = ()
+    parameter_limits: tuple[bool, ...] = ()
+    stem: Literal["response_norm", "conv"] = "response_norm"
+
+
+@value
 class NacSettings:
-    """NAC; see `amla.algorithms.nac.Nac`. `steps` None: as many as the study's limit of seconds allows."""
+    """NAC; see `amla.algorithms.nac.Nac`. `steps` None: as many as the study's limit of seconds allows.
+
+    The `mode` "paper" is the algorithm as it was in 2018, `paper` what that is told.
+    """
 
     kind: Literal["nac"] = field(default="nac", kw_only=True)
     iterations: int = 5
@@ -62,6 +80,8 @@ class NacSettings:
     skip_share: float = 0.5
     skip_statistic: str = "scale"
     growing_only: bool = True
+    mode: Literal["fixed", "paper"] = "fixed"
+    paper: PaperSettings = PaperSettings()
 
 
 @value
@@ -190,6 +210,9 @@ _RECIPE = {
     "optimiser.beta2": (0, _BELOW_ONE, "at least 0 and below 1"),
     "schedule.warm_up": (0, _BELOW_ONE, "at least 0 and below 1"),
     "schedule.peak": (0, _BELOW_ONE, "at least 0 and below 1"),
+    "schedule.every": (1, _MOST, "1 or more"),
+    "schedule.first": (1, _MOST, "1 or more"),
+    "schedule.growth": (1, 1e3, "from 1 to 1000"),
     "weight_decay": (0, _MOST, "0 or more, and finite"),
     "shift_rate": (0, _MOST, "0 or more, and finite"),
     "clip": (_LEAST, _MOST, "more than 0, and finite"),
