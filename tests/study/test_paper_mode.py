@@ -94,6 +94,8 @@ def test_branches_may_have_names_besides_their_ops():
         ("space.macs", 10**9, "space.macs is 1000000000; it is not read"),
         ("space.skeleton", "pools", "space.skeleton is pools; it is not read"),
         ("algorithm.share", 0.5, "algorithm.share is 0.5; it is not read in paper mode, where it is as it was in 2018"),
+        ("algorithm.growing_only", False, "algorithm.growing_only is False; it is not read in paper mode"),
+        ("final.macs", 10**6, "final.macs is 1000000, but networks of 2018 keep their width"),
         ("algorithm.iterations", 0, "algorithm.iterations is 0"),
         ("space.branches", ("9x9", "11x11"), "filters.11x11 is '11x11'"),
         ("algorithm.paper", PaperSettings(construction=(True,)), r"construction is \[True\], but there are 2 stages"),
