@@ -85,11 +85,15 @@ def images(architecture: Architecture, batch: int = 6, seed: int = 0) -> Tensor:
 def computed(network: Network, x: Tensor) -> dict[str, Tensor]:
     """Return the outputs of a training step, its gradients, and the statistics that it leaves."""
     out = network(x)
-    weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    if out.requires_grad:
-        (out.double() * weights).sum().backward()
+    ends = {"": out} | {f"head {name}": logits for name, logits in network.heads.items()}
+    numbers = torch.Generator().manual_seed(1)
+    weighted = [
+        (e.double() * torch.randn(e.shape, generator=numbers, dtype=torch.float64)).sum() for e in ends.values()
+    ]
+    if any(end.requires_grad for end in ends.values()):
+        sum(weighted).backward()
     asked = network.parameters_by_name() | {"x": x}
-    found = {"": out} | {f"gradient of {name}": t.grad for name, t in asked.items() if t.grad is not None}
+    found = ends | {f"gradient of {name}": t.grad for name, t in asked.items() if t.grad is not None}
     x.grad = None
     return found | {name: t for name, t in network.tensors().items() if name.endswith((".mean", ".variance"))}
 
@@ -143,6 +147,26 @@ def one_of_dropout(rewrite: object) -> Iterator[Callable[[Graph, Node], Step | N
 def test_a_fused_network_computes_what_its_nodes_would() -> None:
     check_same(cell(), 7, most=1e-4)
     check_same(cell(0.0), 7, most=1e-4)
+
+
+@needs_kernels
+def test_a_fused_network_has_the_auxiliary_heads_of_a_plain_one() -> None:
+    *body, head, logits = cell()
+    nodes = [
+        *body,
+        Node("early/dw", ops.Depthwise((3, 3)), ("a",)),  # computed together with those of the trunk
+        Node("early/pool", ops.GlobalPool("mean"), ("early/dw",)),
+        Node("early", ops.Classify(4, auxiliary=0.4), ("early/pool",)),
+        head,
+        logits,
+    ]
+    architecture = Architecture(tuple(nodes))
+    check_same(architecture)
+    network = built(architecture, fused=True)
+    assert network(images(architecture)).shape == network.heads["early"].shape == (6, 4)
+    trunk = built(architecture.trunk, fused=True).eval()
+    x = images(architecture)
+    torch.testing.assert_close(built(architecture, fused=True).eval()(x), trunk(x))
 
 
 @needs_kernels

@@ -197,6 +197,42 @@ def test_decoupled_decay_shrinks_by_the_rate_alone() -> None:
             assert ratio < (1 - rate * decay) ** 3 - 1e-5  # through the momentum it acts more than once
 
 
+def with_head(weight: float) -> Architecture:
+    *body, output = small(dropout=0.0)
+    head = (
+        Node("early/pool", ops.GlobalPool(), ("stem",)),
+        Node("early", ops.Classify(4, auxiliary=weight), ("early/pool",)),
+    )
+    return Architecture((*body, *head, output))
+
+
+def test_the_law_holds_with_auxiliary_heads(task: Task) -> None:
+    check_backend(TorchBackend("cpu"), task, with_head(0.4))
+
+
+def test_an_auxiliary_head_adds_its_weight_times_its_gradient(task: Task) -> None:
+    moved = {}
+    for weight in (1e-9, 0.5, 1.0):
+        recipe = Recipe(16, Sgd(1e-3, momentum=0.0), Constant(), weight_decay=0.0)
+        learner = TorchBackend("cpu").build(with_head(weight), Fit(), make_task(recipe=recipe), 0)
+        before = learner.snapshot().weights
+        learner.fit(1, 1, quiet)
+        after = learner.snapshot().weights
+        moved[weight] = {name: after[name] - before[name] for name in before}
+    for name in ("stem/conv.kernel", "early.kernel"):
+        half, whole = moved[0.5][name] - moved[1e-9][name], moved[1.0][name] - moved[1e-9][name]
+        np.testing.assert_allclose(2 * half, whole, rtol=0.01, atol=1e-6)
+        assert np.abs(whole).max() > 1e-5
+    np.testing.assert_array_equal(moved[1e-9]["logits.kernel"], moved[1.0]["logits.kernel"])
+
+
+def test_scores_do_not_look_at_auxiliary_heads(task: Task) -> None:
+    learner = TorchBackend("cpu").build(with_head(0.4), Fit(), task, 0)
+    trunk = TorchBackend("cpu").build(with_head(0.4).trunk, Fit(), task, 0)
+    assert learner.score() == trunk.score()
+    assert learner.cost(1).flops > trunk.cost(1).flops
+
+
 def test_smaller_images_cost_less(task: Task) -> None:
     costs = {}
     for until in (0.0, 0.5, 1.0):

@@ -98,3 +98,27 @@ def test_a_cycle_is_shown():
 def test_a_node_that_reads_itself_is_a_cycle():
     with pytest.raises(SpecError, match="form a cycle, a -> a;"):
         network(Node("a", SAME, ("a",)))
+
+
+HEAD, FLAT = ops.Classify(2, auxiliary=0.4), Node("flat", ops.GlobalPool(), ("image",))
+
+
+def test_the_trunk_is_a_network_without_its_auxiliary_heads_and_what_serves_them_alone():
+    serving = (Node("head/dense", ops.Dense(3), ("flat",)), Node("head", HEAD, ("head/dense",)))
+    found = network(FLAT, *serving, Node("y", ops.Classify(2), ("flat",)))
+    assert found.heads == {"head": 0.4}
+    assert [node.id for node in found.trunk] == ["image", "flat", "y"]
+    assert found.trunk.trunk is found.trunk
+
+
+def test_nothing_reads_an_auxiliary_head():
+    with pytest.raises(SpecError, match="'head' is an auxiliary head, but 'y' reads it"):
+        network(FLAT, Node("head", HEAD, ("flat",)), Node("y", SAME, ("head",)))
+    with pytest.raises(SpecError, match="'head' is an auxiliary head, but it is the last node"):
+        network(FLAT, Node("head", HEAD, ("flat",)))
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), float("nan")])
+def test_the_weight_of_an_auxiliary_head_is_above_0(weight: float):
+    with pytest.raises(SpecError, match=r"classify\.auxiliary is"):
+        ops.Classify(2, auxiliary=weight)

@@ -180,3 +180,15 @@ def test_without_padding_only_whole_windows_count(kernel: int, stride: int, dila
 def test_a_window_larger_than_the_input_does_not_fit_without_padding():
     with pytest.raises(SpecError, match=r"spans \(5,\) does not fit into \(4,\)"):
         shape(ops.Pool("max", (3,), dilation=(2,), padding="valid"), (2, 4))
+
+
+def test_auxiliary_heads_cost_only_in_training():
+    body = (Node("c", ops.Conv(4, (3, 3)), ("x",)), Node("p", ops.GlobalPool(), ("c",)))
+    head = (Node("h/flat", ops.Flatten(), ("c",)), Node("h", ops.Classify(2, auxiliary=0.4), ("h/flat",)))
+    end = Node("y", ops.Classify(2), ("p",))
+    without, found = costs(network((3, 5, 5), *body, end)), costs(network((3, 5, 5), *body, *head, end))
+    assert (found.parameters, found.macs, found.peak_memory) == (without.parameters, without.macs, without.peak_memory)
+    assert without.training_parameters == without.parameters
+    assert found.training_parameters == found.parameters + 100 * 2 + 2
+    assert found.training_macs == found.macs + 100 * 2
+    assert found.training_memory == without.training_memory + 4 * (100 + 2)

@@ -98,3 +98,18 @@ def test_a_living_pick_needs_a_decision():
 def test_channels_come_from_somewhere():
     with pytest.raises(SpecError, match="'conv' has no channels of its own and feeds no Pick with a width"):
         close(template(Node("conv", SHARE, ("x",))), {})
+
+
+def test_an_auxiliary_head_stays_where_the_network_still_passes():
+    cells = [Node("a", ops.Identity(), ("x",)), Node("b", ops.Identity(), ("a",))]
+    heads = [
+        node
+        for cell in ("a", "b")
+        for node in (
+            Node(f"{cell}/pool", ops.GlobalPool(), (cell,)),
+            Node(f"{cell}/head", ops.Classify(3, auxiliary=0.4), (f"{cell}/pool",)),
+        )
+    ]
+    open_ = template(*cells, *heads, Node("depth", ops.Pick(), ("a", "b")))
+    assert set(close(open_, {"depth": ("b",)}).heads) == {"a/head", "b/head"}
+    assert [node.id for node in close(open_, {"depth": ("a",)})] == ["x", "a", "a/pool", "a/head", "depth"]

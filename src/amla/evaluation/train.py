@@ -153,12 +153,12 @@ class Training:
         """Return why a network cannot be trained in the memory there is, by its counted cost; None if it can."""
         limit = self.memory or _physical_memory()
         batch = min(self.task.recipe.batch, len(self.task.fitting.labels))
-        needed = BYTES * OPTIMISER_COPIES * counted.parameters + batch * counted.training_memory
+        needed = BYTES * OPTIMISER_COPIES * counted.training_parameters + batch * counted.training_memory
         if limit is None or needed <= limit:
             return None
         return (
-            f"training this network needs about {_giga(needed)}, for {counted.parameters:,} parameters and batches of "
-            f"{batch}; the limit is {_giga(limit)}. Make it narrower, or the batch smaller."
+            f"training this network needs about {_giga(needed)}, for {counted.training_parameters:,} parameters and batches "
+            f"of {batch}; the limit is {_giga(limit)}. Make it narrower, or the batch smaller."
         )
 
     def _key(self, trial_id: TrialId) -> str:

@@ -119,8 +119,9 @@ def describe(op: Op) -> str:
             return f"{reduce} over all positions"
         case ops.Dense(units=units):
             return f"linear layer to {units} units"
-        case ops.Classify(classes=classes):
-            return f"linear layer to {classes} classes"
+        case ops.Classify(classes=classes, auxiliary=weight):
+            apart = "" if weight is None else f", an auxiliary head whose loss counts {weight:g}"
+            return f"linear layer to {classes} classes{apart}"
         case ops.Activation(function=function):
             return function
         case ops.Dropout(rate=rate):

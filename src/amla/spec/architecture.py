@@ -1,11 +1,11 @@
 """A network as a value: a directed acyclic graph of named nodes. Open while any node is still a Pick."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Literal
 
-from amla.spec.ops import Input, Merge, Op, Pick
+from amla.spec.ops import Classify, Input, Merge, Op, Pick
 from amla.spec.values import SpecError, value
 
 NodeId = str  # an address such as "stage1/cell2/3x3sep", stable under every edit
@@ -54,6 +54,12 @@ class Architecture:
                 if source not in seen:
                     raise SpecError(_why_missing(self.nodes, node, source))
             seen.add(node.id)
+        for head in self.heads:
+            if self.readers[head] or head == self.output.id:
+                reader = f"{self.readers[head][0]!r} reads it" if self.readers[head] else "it is the last node"
+                raise SpecError(
+                    f"{head!r} is an auxiliary head, but {reader}; such a head is an end besides the output."
+                )
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
@@ -81,6 +87,28 @@ class Architecture:
     def is_open(self) -> bool:
         """Whether anything is left to decide."""
         return bool(self.picks)
+
+    @cached_property
+    def heads(self) -> dict[NodeId, float]:
+        """The auxiliary heads, ends besides the output, by address: the weight that each one's loss has in training."""
+        ops = {node.id: node.op for node in self.nodes}
+        return {i: op.auxiliary for i, op in ops.items() if isinstance(op, Classify) and op.auxiliary is not None}
+
+    @cached_property
+    def trunk(self) -> "Architecture":
+        """The network without its auxiliary heads and what serves them alone: all that classifies an example."""
+        if not self.heads:
+            return self
+        served = self.sources(self.heads) - self.sources((self.output.id,))
+        return Architecture(tuple(node for node in self.nodes if node.id not in served))
+
+    def sources(self, ends: Iterable[NodeId]) -> set[NodeId]:
+        """Return `ends` and all nodes whose values reach them."""
+        found = set(ends)
+        for node in reversed(self.nodes):
+            if node.id in found:
+                found.update(node.inputs)
+        return found
 
     @cached_property
     def readers(self) -> dict[NodeId, tuple[NodeId, ...]]:

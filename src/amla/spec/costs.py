@@ -23,23 +23,28 @@ class Costs:
     """What one example costs.
 
     `parameters` are trained numbers; `macs` those of a forward pass; `peak_memory` the bytes of activations alive at
-    once in a forward pass (nodes in order, each freed after its last reader); `training_memory` the bytes of all
+    once in a forward pass (nodes in order, each freed after its last reader). In these, auxiliary heads do not count:
+    they are gone when a network is used. In those of training they do: `training_memory` is the bytes of all
     activations, which a training step keeps. Single precision, batch of one.
     """
 
     parameters: int
     macs: int
     peak_memory: int
+    training_parameters: int
+    training_macs: int
     training_memory: int
 
 
 def costs(architecture: Architecture) -> Costs:
     """Count `architecture`, which must be closed. Raises SpecError where shapes do not fit."""
-    found = shapes(architecture)
+    found, trunk = shapes(architecture), architecture.trunk
     return Costs(
-        parameters=sum(sum(map(prod, weights(node.op, _source(node, found)).values())) for node in architecture),
-        macs=sum(macs(node.op, _source(node, found), found[node.id]) for node in architecture),
-        peak_memory=BYTES * _peak(architecture, found),
+        parameters=_parameters(trunk, found),
+        macs=_macs(trunk, found),
+        peak_memory=BYTES * _peak(trunk, found),
+        training_parameters=_parameters(architecture, found),
+        training_macs=_macs(architecture, found),
         training_memory=BYTES * sum(map(prod, found.values())),
     )
 
@@ -219,6 +224,14 @@ def macs(op: object, source: Size, target: Size) -> int:
 def training_flops(macs: int, examples: int) -> int:
     """Return the floating-point operations of training on `examples`: two a MAC, three passes."""
     return 6 * macs * examples
+
+
+def _parameters(architecture: Architecture, found: Shapes) -> int:
+    return sum(sum(map(prod, weights(node.op, _source(node, found)).values())) for node in architecture)
+
+
+def _macs(architecture: Architecture, found: Shapes) -> int:
+    return sum(macs(node.op, _source(node, found), found[node.id]) for node in architecture)
 
 
 def _source(node: Node, found: Shapes) -> Size:

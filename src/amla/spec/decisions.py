@@ -1,6 +1,6 @@
 """Decisions: which inputs each Pick keeps. Closing an architecture means applying them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from amla.spec.architecture import Architecture, Node, NodeId
@@ -13,19 +13,13 @@ Decisions = Mapping[NodeId, tuple[NodeId, ...]]
 def close(template: Architecture, decisions: Decisions) -> Architecture:
     """Return `template` with every reachable Pick decided, shares of width given out, and unreachable nodes dropped.
 
+    Auxiliary heads stay, with what serves them alone, where the output can still be reached from what they read.
     Decisions about Picks that become unreachable are ignored. Raises SpecError where a reachable Pick has no
     decision, or one that it does not allow.
     """
-    kept: dict[NodeId, Node] = {}
-    widths: dict[NodeId, int] = {}  # what each node must be wide, where a Pick says so
-    wanted = {template.output.id}
-    for node in reversed(template.nodes):
-        if node.id not in wanted:
-            continue
-        decided = _widened(_decide(node, decisions), widths.get(node.id))
-        kept[node.id] = decided
-        wanted.update(decided.inputs)
-        _hand_down(node, decided, widths)
+    kept = _kept(template, {template.output.id}, decisions)
+    if heads := _heads_on(template, kept):
+        kept = _kept(template, {template.output.id, *heads}, decisions)
     return Architecture(tuple(reversed(kept.values())))
 
 
@@ -38,6 +32,31 @@ def in_order(template: Architecture, pick: NodeId, kept: Iterable[NodeId]) -> tu
     """Return `kept` in the order of the Pick's inputs, the form in which `read` gives decisions."""
     chosen = set(kept)
     return tuple(source for source in template[pick].inputs if source in chosen)
+
+
+def _kept(template: Architecture, ends: set[NodeId], decisions: Decisions) -> dict[NodeId, Node]:
+    """Return the nodes, last ones first, that reach one of `ends` once Picks are decided."""
+    kept: dict[NodeId, Node] = {}
+    widths: dict[NodeId, int] = {}  # what each node must be wide, where a Pick says so
+    wanted = set(ends)
+    for node in reversed(template.nodes):
+        if node.id not in wanted:
+            continue
+        decided = _widened(_decide(node, decisions), widths.get(node.id))
+        kept[node.id] = decided
+        wanted.update(decided.inputs)
+        _hand_down(node, decided, widths)
+    return kept
+
+
+def _heads_on(template: Architecture, kept: Collection[NodeId]) -> set[NodeId]:
+    """Return the auxiliary heads whose every source is kept, or serves such heads alone."""
+    serving = template.sources(template.heads) - template.sources((template.output.id,))
+    alive = set(kept)
+    for node in template:
+        if node.id in serving and alive.issuperset(node.inputs):
+            alive.add(node.id)
+    return alive & template.heads.keys()
 
 
 def _decide(node: Node, decisions: Decisions) -> Node:

@@ -8,6 +8,7 @@ far end. With "valid" nothing is padded: the output has floor((n - dilation * (k
 """
 
 from dataclasses import field
+from math import inf
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -116,14 +117,21 @@ class Dense:
 
 @value
 class Classify:
-    """The linear layer that gives one logit per class, weights (classes, features): a network's output."""
+    """The linear layer that gives one logit per class, weights (classes, features): a network's output.
+
+    With `auxiliary` it is a head besides the output: while training, that many times its loss is added (Szegedy et al.
+    2015, section 5). Nothing reads it.
+    """
 
     kind: Literal["classify"] = field(default="classify", kw_only=True)
     classes: int
     bias: bool = True
+    auxiliary: float | None = None
 
     def __post_init__(self) -> None:
         _positive(self, "classes", (self.classes,))
+        if self.auxiliary is not None and not 0 < self.auxiliary < inf:
+            raise SpecError(f"classify.auxiliary is {self.auxiliary}; the weight of a loss must be above 0 and finite.")
 
 
 @value

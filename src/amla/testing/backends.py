@@ -106,7 +106,9 @@ def _check_weights(snapshot: Snapshot, architecture: Architecture) -> None:
     for name in sorted(expected.keys() | found.keys()):
         if found.get(name) != expected.get(name):
             raise AssertionError(f"Weight {name!r} has shape {found.get(name)}; it should be {expected.get(name)}.")
-    if (count := sum(prod(shape) for shape in trained.values())) != (counted := costs(architecture).parameters):
+    if (count := sum(prod(shape) for shape in trained.values())) != (
+        counted := costs(architecture).training_parameters
+    ):
         raise AssertionError(f"The trained weights hold {count} numbers; counted are {counted}.")
 
 

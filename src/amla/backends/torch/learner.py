@@ -113,7 +113,7 @@ class TorchLearner:
         """Return what the last `steps` of training took, counted from the network."""
         batch = min(self.task.recipe.batch, len(self.task.fitting.labels))
         scales = Counter(self._scale(step, self._horizon) for step in range(self.steps - steps, self.steps))
-        counted = {scale: costs(at_scale(self.architecture, scale)).macs for scale in scales}
+        counted = {scale: costs(at_scale(self.architecture, scale)).training_macs for scale in scales}
         return Cost(
             self.device.type, sum(training_flops(counted[scale], times * batch) for scale, times in scales.items())
         )
@@ -151,8 +151,9 @@ class TorchLearner:
                 logits = self._network(inputs)
             logits = logits.float()
             loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+            total = self._with_heads(loss, labels)
             self._watch.look()
-            loss.backward()  # type: ignore[no-untyped-call]
+            total.backward()  # type: ignore[no-untyped-call]
             self._watch.feel()
             factor = rate(recipe.schedule, step, horizon)
             self._mover.move(factor)
@@ -160,6 +161,13 @@ class TorchLearner:
             self._remember()
             lines.add(self.steps, loss, logits, labels, recipe.optimiser.rate * factor)
         lines.flush()
+
+    def _with_heads(self, loss: Tensor, labels: Tensor) -> Tensor:
+        """Add the losses of auxiliary heads, each by its weight."""
+        for head, weight in self.architecture.heads.items():
+            logits = self._network.heads[head].float()
+            loss = loss + weight * F.cross_entropy(logits, labels, label_smoothing=self.task.recipe.label_smoothing)
+        return loss
 
     def _scale(self, step: int, horizon: int) -> float:
         """Return by how much the images of a step are made smaller in each axis."""

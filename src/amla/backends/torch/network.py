@@ -22,8 +22,9 @@ from amla.trials.snapshot import Arrays, weight_name
 class Network(nn.Module):
     """The modules of a closed architecture, and the steps to run them in: fused ones where the kernels take the batch.
 
-    `forward` maps a batch to the logits. What `watch` names is kept in `seen` for reading after a forward pass. Of what
-    it says to measure, `moments` has the means (2, channels) of the output and of its square, or else `seen` has it.
+    `forward` maps a batch to the logits, and while training leaves those of auxiliary heads in `heads`. What `watch`
+    names is kept in `seen` for reading after a forward pass. Of what it says to measure, `moments` has the means
+    (2, channels) of the output and of its square, or else `seen` has it.
     """
 
     def __init__(self, architecture: Architecture, rewrites: tuple[Rewrite, ...] = REWRITES) -> None:
@@ -35,11 +36,13 @@ class Network(nn.Module):
         self.channels = {node_id: shape[0] for node_id, shape in found.items()}
         self.seen: dict[NodeId, Tensor] = {}
         self.moments: dict[NodeId, Tensor] = {}
+        self.heads: dict[NodeId, Tensor] = {}
         self._largest = max(prod(shape) for shape in found.values())
         self._nodes = architecture.nodes
         self._overwritable = _overwritable(architecture)
         graph = Graph(architecture, dict(zip((node.id for node in self._nodes), self.layers, strict=True)), found)
         self._steps = program(graph), program(graph, rewrites)
+        self._heads, self._trunk = tuple(architecture.heads), frozenset(node.id for node in architecture.trunk)
         self.watch(())
 
     def watch(self, nodes: Iterable[NodeId], measured: Iterable[NodeId] = (), whole: bool = False) -> None:
@@ -53,7 +56,7 @@ class Network(nn.Module):
             if isinstance(module, nn.ReLU):
                 module.inplace = node.inputs[0] in self._overwritable - kept - told
         self._looked_at, self._whole = kept | told, whole
-        self._plain, self._fused = (_turns(steps, kept, told) for steps in self._steps)
+        self._plain, self._fused = (_turns(steps, kept, told, frozenset(self._heads)) for steps in self._steps)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output of the last node."""
@@ -67,6 +70,8 @@ class Network(nn.Module):
         values: dict[NodeId, Tensor] = {}
         self.seen, self.moments = {}, {}
         for step, turn in turns:
+            if not self.training and self._trunk.isdisjoint(step.writes):
+                continue  # what serves auxiliary heads alone
             inputs = [values[source] for source in step.reads] or [x]
             found = step.compute(*inputs)
             if isinstance(found, Tensor):
@@ -80,8 +85,9 @@ class Network(nn.Module):
                 shown = step.show(*inputs)
                 self.seen |= {node_id: shown[node_id] for node_id in turn.shown}
             for node_id in turn.dead:
-                del values[node_id]
+                values.pop(node_id, None)
         self.seen |= {node_id: h for node_id, h in values.items() if node_id in self._looked_at}
+        self.heads = {node_id: values[node_id] for node_id in self._heads} if self.training else {}
         return values[self._nodes[-1].id]
 
     def lend(self, generator: torch.Generator) -> None:
@@ -125,9 +131,11 @@ class _Turn:
     dead: tuple[NodeId, ...]
 
 
-def _turns(steps: Sequence[Step], kept: frozenset[NodeId], measured: frozenset[NodeId]) -> list[tuple[Step, _Turn]]:
+def _turns(
+    steps: Sequence[Step], kept: frozenset[NodeId], measured: frozenset[NodeId], heads: frozenset[NodeId]
+) -> list[tuple[Step, _Turn]]:
     turns = []
-    needed = {*kept, *measured, *steps[-1].writes}
+    needed = {*kept, *measured, *heads, *steps[-1].writes}
     for step, last in zip(steps, last_readings(steps), strict=True):
         told = tuple((node_id, channels) for node_id, channels in step.tells.items() if node_id in measured)
         hidden = step.covers.difference(step.writes)
