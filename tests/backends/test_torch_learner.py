@@ -10,7 +10,20 @@ from amla.backends.torch.backend import TorchBackend
 from amla.spaces.envelope import envelope
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
-from amla.tasks.recipe import AdamW, Augment, Constant, Cosine, Muon, OneCycle, Recipe, Sgd, Small, Steps
+from amla.tasks.recipe import (
+    AdamW,
+    Augment,
+    Constant,
+    Cosine,
+    Exponential,
+    Muon,
+    OneCycle,
+    Recipe,
+    Restarts,
+    Sgd,
+    Small,
+    Steps,
+)
 from amla.tasks.task import Task
 from amla.testing import check_backend
 from amla.trials.trial import Fit, Relax
@@ -151,7 +164,7 @@ def test_cost_counts_three_passes_of_two_operations(task: Task) -> None:
     assert learner.cost(5).flops == 6 * 12 * 16 * 5
 
 
-@pytest.mark.parametrize("schedule", [Constant(), Cosine(), OneCycle(), Steps()])
+@pytest.mark.parametrize("schedule", [Constant(), Cosine(), OneCycle(), Steps(), Exponential(), Restarts()])
 def test_every_schedule_trains(schedule: Cosine) -> None:
     learner = TorchBackend("cpu").build(small(), Fit(), make_task(recipe=Recipe(16, schedule=schedule)), 0)
     learner.fit(2, 4, quiet)
@@ -231,6 +244,21 @@ def test_scores_do_not_look_at_auxiliary_heads(task: Task) -> None:
     trunk = TorchBackend("cpu").build(with_head(0.4).trunk, Fit(), task, 0)
     assert learner.score() == trunk.score()
     assert learner.cost(1).flops > trunk.cost(1).flops
+
+
+def test_the_gradient_is_clipped_as_a_whole_or_each_weight_by_itself() -> None:
+    for each in (False, True):
+        recipe = Recipe(16, Sgd(1.0, momentum=0.0), Constant(), weight_decay=0.0, clip=0.5, clip_each=each)
+        learner = TorchBackend("cpu").build(small(), Fit(), make_task(recipe=recipe), 0)
+        weights = list(learner._weights.values())
+        before = [weight.detach().clone() for weight in weights]
+        for place, weight in enumerate(weights):
+            weight.grad = torch.full_like(weight, 0.0 if place > 1 else 10.0)
+        learner._mover.move(1.0)
+        norms = [(old - new).norm().item() for old, new in zip(before, weights, strict=True)]
+        assert sum(norm**2 for norm in norms) ** 0.5 == pytest.approx(0.5 * 2**0.5 if each else 0.5, rel=1e-4)
+        if each:
+            assert norms[:2] == pytest.approx([0.5, 0.5], rel=1e-4)
 
 
 def test_smaller_images_cost_less(task: Task) -> None:

@@ -157,8 +157,8 @@ class Training:
         if limit is None or needed <= limit:
             return None
         return (
-            f"training this network needs about {_giga(needed)}, for {counted.training_parameters:,} parameters and batches "
-            f"of {batch}; the limit is {_giga(limit)}. Make it narrower, or the batch smaller."
+            f"training this network needs about {_giga(needed)}, for {counted.training_parameters:,} parameters and "
+            f"batches of {batch}; the limit is {_giga(limit)}. Make it narrower, or the batch smaller."
         )
 
     def _key(self, trial_id: TrialId) -> str:

@@ -72,6 +72,28 @@ class Steps:
 
 
 @value
+class Exponential:
+    """Times `factor` after every `every` steps, however long the horizon."""
+
+    kind: Literal["exponential"] = field(default="exponential", kw_only=True)
+    factor: float = 0.97
+    every: int = 1000
+
+
+@value
+class Restarts:
+    """Half cosines from 1 to the fraction `final`, however long the horizon (Loshchilov and Hutter 2017, eq. 5).
+
+    The first takes `first` steps, each other one `growth` times as many as the one before it.
+    """
+
+    kind: Literal["restarts"] = field(default="restarts", kw_only=True)
+    first: int = 1000
+    growth: float = 2.0
+    final: float = 0.0
+
+
+@value
 class Muon:
     """Momentum whose steps are orthogonalised, for kernels (Jordan et al. 2024); all else moves by `other`.
 
@@ -90,7 +112,7 @@ class Muon:
 
 
 Optimiser = Annotated[Sgd | AdamW | Muon, Field(discriminator="kind")]
-Schedule = Annotated[Constant | Cosine | OneCycle | Steps, Field(discriminator="kind")]
+Schedule = Annotated[Constant | Cosine | OneCycle | Steps | Exponential | Restarts, Field(discriminator="kind")]
 
 
 @value
@@ -136,8 +158,9 @@ class Recipe:
     """How every candidate is trained.
 
     `weight_decay` spares biases, normalisation and learned scales, whose learning rate is `shift_rate` times that of
-    kernels; `clip` bounds the norm of the whole gradient; `ema` is the decay a step of the averaged weights that are
-    scored and kept, None for none. Inputs are normalised by the training part's mean and deviation of each channel.
+    kernels; `clip` bounds the norm of the whole gradient, or with `clip_each` that of each weight's; `ema` is the decay
+    a step of the averaged weights that are scored and kept, None for none. Inputs are normalised by the training part's
+    mean and deviation of each channel.
     `start` "identity" lets kernels begin by passing their inputs on (dirac), as far as there are outputs for them;
     `whiten` gives convolutions that read an input the principal components of the training part's patches, which are
     then not trained (Page 2018). `score_mirrored` scores the mean of the logits of an input and its mirror image. With
@@ -150,6 +173,7 @@ class Recipe:
     weight_decay: float = 5e-4
     label_smoothing: float = 0.0
     clip: float | None = None
+    clip_each: bool = False
     ema: float | None = None
     augment: Augment = Augment()
     small: Small | None = None
@@ -181,8 +205,22 @@ def rate(schedule: Schedule, step: int, horizon: int) -> float:
             return _warm(step, horizon, warm_up) * (final + (1 - final) * (1 + cos(pi * after)) / 2)
         case Steps(at=at, factor=factor, warm_up=warm_up):
             return float(_warm(step, horizon, warm_up) * factor ** sum(done >= place for place in at))
+        case Exponential(factor=factor, every=every):
+            return float(factor ** (step // every))
+        case Restarts(final=final) as restarts:
+            return final + (1 - final) * (1 + cos(pi * _since_restart(restarts, step))) / 2
         case Constant(warm_up=warm_up):
             return _warm(step, horizon, warm_up)
+
+
+def _since_restart(schedule: Restarts, step: int) -> float:
+    """Return how much of its half cosine is over at `step`."""
+    if schedule.growth == 1:
+        return step % schedule.first / schedule.first
+    start, length = 0.0, float(schedule.first)
+    while step >= start + length:
+        start, length = start + length, length * schedule.growth
+    return (step - start) / length
 
 
 def _warm(step: int, horizon: int, warm_up: float) -> float:

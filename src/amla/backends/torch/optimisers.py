@@ -21,6 +21,7 @@ class Mover:
 
     def __init__(self, recipe: Recipe, architecture: Architecture, weights: Mapping[str, nn.Parameter]) -> None:
         self._clip, self._weights = recipe.clip, list(weights.values())
+        self._clipped = [[weight] for weight in self._weights] if recipe.clip_each else [self._weights]
         orthogonal = _matrices(architecture) & weights.keys() if isinstance(recipe.optimiser, Muon) else set()
         kernels = {name for name in weights if name.endswith(".kernel")}
         self.optimiser = _optimiser(
@@ -33,7 +34,8 @@ class Mover:
     def move(self, factor: float) -> None:
         """Make a step at `factor` times the highest rates, and forget the gradients."""
         if self._clip is not None:
-            nn.utils.clip_grad_norm_(self._weights, self._clip)
+            for together in self._clipped:
+                nn.utils.clip_grad_norm_(together, self._clip)
         for group in self.optimiser.param_groups:
             group["lr"] = group["highest"] * factor
             if shrink := group["lr"] * group["decoupled"]:
