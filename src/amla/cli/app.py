@@ -120,6 +120,30 @@ def draw(
         draw_file(architecture, output)
 
 
+@app.command("import")
+def import_network(
+    file: Annotated[Path, typer.Argument(help="A configuration of 2018, .json, or a list of them.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="What to call the files. [default: its own name]", show_default=False),
+    ] = None,
+    record: Annotated[
+        str | None,
+        typer.Option(help="Which of a list of configurations: name, source or number.", show_default=False),
+    ] = None,
+    classes: Annotated[
+        int | None,
+        typer.Option(min=2, help="How many classes there are. [default: as the file says]", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of random networks, and of the study.")] = 0,
+) -> None:
+    """Turn a configuration of AMLA or of EnvelopeNets, 2018, into a network and a study that trains it."""
+    with users_mistakes():
+        from amla.cli.imported import import_file
+
+        import_file(file, output, record, classes, seed)
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of architectures."""

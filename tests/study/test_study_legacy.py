@@ -1,0 +1,66 @@
+"""Studies from configurations of 2018: their recipe, in steps."""
+
+import copy
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amla.spec.legacy.config import Config, read_config
+from amla.study.legacy import shape_of, study_of
+from amla.study.study import from_yaml, to_yaml
+from amla.tasks.recipe import Augment, Exponential, Restarts, Sgd
+
+sys.path.append(str(Path(__file__).parents[1] / "spec"))
+from test_legacy_config import CONFIG, at
+
+
+def config(**changes: Any) -> Config:
+    plain = copy.deepcopy(CONFIG)
+    plain["parameters"] |= changes
+    return read_config(plain)[0]
+
+
+def test_the_recipe_is_that_of_the_file():
+    study, _ = study_of(config(), "tiny.arch.json")
+    epoch = 50_000 // 100
+    assert (study.recipe.batch, study.final.steps) == (100, 100)
+    assert study.recipe.optimiser == Sgd(0.05, 0.9, nesterov=True)
+    assert study.recipe.schedule == Restarts(20 * epoch, 2.0, 0.001 / 0.05)
+    assert study.recipe.weight_decay == pytest.approx(6e-4)  # the sum of squares has no half
+    assert (study.recipe.clip, study.recipe.clip_each, study.recipe.ema) == (5.0, True, 0.9999)
+    assert study.recipe.augment == Augment(flip=True, shift=4, cutout=16)
+    assert from_yaml(to_yaml(study)) == study
+
+
+def test_without_a_section_on_training_the_rate_falls_to_a_tenth_every_350_epochs():
+    plain = {name: said for name, said in CONFIG.items() if name != "child_training"}
+    study, notes = study_of(read_config(plain)[0], "x")
+    assert study.recipe.schedule == Exponential(0.1, 350 * 500)
+    assert study.recipe.optimiser == Sgd(0.1, 0.0, nesterov=False)
+    assert (study.recipe.clip, study.recipe.clip_each, study.recipe.weight_decay) == (None, False, 0.0)
+    assert any(note.field == "training" for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "shape", "size", "shift"),
+    [(40, (3, 32, 32), None, 4), (32, (3, 32, 32), None, 0), (28, (3, 28, 28), (28, 28), 2)],
+)
+def test_images_are_padded_or_resized(pixels: int, shape: tuple[int, ...], size: tuple[int, int] | None, shift: int):
+    found = config(image_size=pixels)
+    study, notes = study_of(found, "x")
+    assert (shape_of(found), study.data.size, study.recipe.augment.shift) == (shape, size, shift)
+    assert any(note.field == "parameters.image_size" for note in notes) == (pixels != 32)
+
+
+def test_what_another_dataset_needs_is_noted():
+    found = config(dataset="imagenet", image_size=224)
+    study, notes = study_of(found, "x")
+    assert (shape_of(found), study.data.size) == ((3, 224, 224), (224, 224))
+    assert any("set data.source" in note.says for note in notes)
+
+
+def test_every_difference_of_the_recipe_is_noted():
+    fields = {note.field for note in study_of(read_config(at("parameters", "steps", value=3))[0], "x")[1]}
+    assert fields >= {"training lr", "training regularization", "stem cutout", "parameters.image_size"}
