@@ -29,7 +29,7 @@ def test_it_writes_a_network_and_a_study_of_it(tmp_path: Path, amla: Command):
     network, study = text.load(tmp_path / "nac.arch.json"), load(tmp_path / "nac.yaml")
     assert costs(network).parameters == 1_839_274
     assert "1,839,274" in out
-    assert (study.name, study.algorithm.architectures) == ("nac", ("nac.arch.json",))
+    assert (study.name, study.algorithm.mode, study.algorithm.steps) == ("nac", "paper", 10_000)
     for field in ("envelopenet", "parameters.gpu_usage", "training regularization"):
         assert field in out
 
@@ -39,6 +39,7 @@ def test_without_a_name_the_files_are_called_as_the_configuration_and_none_is_ov
 ):
     write(tmp_path / "old.json", raw(found("config.run.json")))
     assert amla("import", "old.json")[0] == 0
+    assert load(tmp_path / "nac-run.yaml").algorithm.architectures == ("nac-run.arch.json",)
     before = (tmp_path / "nac-run.yaml").read_bytes()
     code, _, err = amla("import", "old.json")
     assert code == 2
@@ -56,8 +57,16 @@ def test_what_cannot_be_read_is_told_and_nothing_written(tmp_path: Path, amla: C
     assert [path.name for path in tmp_path.iterdir()] == ["old.json"]
 
 
-@pytest.mark.parametrize("name", ["config.darts.json", "config.nac.imgnet.json"])
-def test_the_study_runs(name: str, tmp_path: Path, amla: Command, monkeypatch: pytest.MonkeyPatch):
+SHORT = ("algorithm.steps=1", "algorithm.iterations=1")
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("config.darts.json", ()), ("config.nac.imgnet.json", ()), ("config.nac.construction.test.json", SHORT)],
+)
+def test_the_study_runs(
+    name: str, more: tuple[str, ...], tmp_path: Path, amla: Command, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("AMLA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("AMLA_NATIVE", "0")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -68,7 +77,7 @@ def test_the_study_runs(name: str, tmp_path: Path, amla: Command, monkeypatch: p
     record["parameters"]["image_size"] = 16
     write(tmp_path / "old.json", record)
     assert amla("import", "old.json", "--classes", "3", "-o", "old")[0] == 0
-    changes = ("data.source=data.npz", "final.steps=2", "recipe.batch=4", "executor.threads=1")
+    changes = ("data.source=data.npz", "final.steps=2", "recipe.batch=4", "executor.threads=1", *more)
     code, out, err = amla("run", "old.yaml", "--plain", *(word for change in changes for word in ("--set", change)))
     assert (code, err) == (0, "")
     assert "test accuracy" in out

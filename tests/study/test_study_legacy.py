@@ -7,12 +7,21 @@ from typing import Any
 
 import pytest
 
+from amla.algorithms.construct import initial
+from amla.algorithms.paper import PaperNac
+from amla.spec.costs import costs
 from amla.spec.legacy.config import Config, read_config
+from amla.spec.legacy.growth import Growth
+from amla.spec.legacy.growth import initial as begun
+from amla.spec.legacy.network import build
 from amla.study.legacy import shape_of, study_of
-from amla.study.study import from_yaml, to_yaml
+from amla.study.paper import paper_mode
+from amla.study.study import FixedSettings, NacSettings, from_yaml, to_yaml
 from amla.tasks.recipe import Augment, Exponential, Restarts, Sgd
+from amla.trials.history import History
 
-sys.path.append(str(Path(__file__).parents[1] / "spec"))
+sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("spec", "agreement")]
+from reference import found
 from test_legacy_config import CONFIG, at
 
 
@@ -64,3 +73,36 @@ def test_what_another_dataset_needs_is_noted():
 def test_every_difference_of_the_recipe_is_noted():
     fields = {note.field for note in study_of(read_config(at("parameters", "steps", value=3))[0], "x")[1]}
     assert fields >= {"training lr", "training regularization", "stem cutout", "parameters.image_size"}
+
+
+SEARCHES = [
+    "config.nac.construction.json",
+    "config.nac.construction.test.json",
+    "network.cons-exp-3.bc.json",
+    "network.cons-exp-3.wc.json",
+    "network.cons-exp-3-en.json",
+]
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_is_a_study_of_paper_mode_that_begins_with_the_network_imported(name: str):
+    config, _ = read_config(found(name))
+    study, _ = study_of(config, "x")
+    assert isinstance(study.algorithm, NacSettings)
+    algorithm = paper_mode(study, study.algorithm, shape_of(config), config.classes, steps=1)
+    assert isinstance(algorithm, PaperNac)
+    first = algorithm.ask(History())
+    assert first is not None
+    assert costs(first.architecture) == costs(build(config, shape_of(config)))
+    assert isinstance(config.body, Growth)
+    assert algorithm.rules.layers == config.body.layers
+    assert initial(algorithm.rules).items[0].inputs == begun(config.body, config.width).items[0].inputs
+    assert algorithm.rules.worst_case == name.endswith("wc.json")
+    assert from_yaml(to_yaml(study)) == study
+
+
+@pytest.mark.parametrize("name", ["network.construction-cifar10-topline.json", "network.6x4.json"])
+def test_a_search_whose_stem_paper_mode_has_not_trains_its_first_network(name: str):
+    study, notes = study_of(read_config(found(name))[0], "x.arch.json")
+    assert isinstance(study.algorithm, FixedSettings)
+    assert any("paper mode has no such stem" in note.says for note in notes)

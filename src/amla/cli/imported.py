@@ -34,7 +34,7 @@ def import_file(file: Path, output: Path | None, record: str | None, classes: in
     for path in paths:
         if path.exists():
             raise StudyError(f"'{path}' is already there; name another with --output.")
-    study, trained = study_of(config, str(paths[0]))
+    study, differences = study_of(config, str(paths[0]))
     text.save(network, paths[0])
     paths[1].write_text(to_yaml(replace(study, name=name.name, seed=seed)), encoding="utf-8")
     console = opened()
@@ -47,8 +47,8 @@ def import_file(file: Path, output: Path | None, record: str | None, classes: in
     table = Table(header_style="bold", box=None, pad_edge=False)
     table.add_column("field", no_wrap=True)
     table.add_column("what amla does")
-    for note in (*read, *trained):
+    for note in (*read, *differences):
         table.add_row(escape(note.field), escape(note.says))
     console.print(table)
     say(console, f"network [bold]{escape(str(paths[0]))}[/bold]")
-    say(console, f"study   [bold]{escape(str(paths[1]))}[/bold], to be trained with: amla run {escape(str(paths[1]))}")
+    say(console, f"study   [bold]{escape(str(paths[1]))}[/bold], to be run with: amla run {escape(str(paths[1]))}")

@@ -1,44 +1,39 @@
-"""From a configuration of 2018 to a study that trains its network as nearly as amla's recipe can."""
+"""From a configuration of 2018 to a study of it, as nearly as amla's recipe can."""
 
-from amla.spec.legacy.config import Config
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+from amla.spec.legacy.config import Config, Lrn, StemConv
 from amla.spec.legacy.growth import Growth, Randoms
+from amla.spec.legacy.macro import DROPOUT
 from amla.spec.legacy.notes import Note
 from amla.spec.legacy.training import ENVELOPENETS, Cosines, Decay, Training
 from amla.spec.ops import Size
-from amla.study.study import Data, Final, FixedSettings, Study
+from amla.study.study import Data, EnvelopeSettings, Final, FixedSettings, NacSettings, PaperSettings, Study
 from amla.tasks.recipe import Augment, Exponential, Recipe, Restarts, Schedule, Sgd
 
 EXAMPLES = {"cifar10": 50_000, "imagenet": 1_281_167}  # of training, by which epochs become steps
 EXTENTS = {"cifar10": 32}  # pixels of an edge, before anything is cut out
 EMA = 0.9999  # of both programs: the decay a step of the weights that they scored
-STEPS = 1  # of the search, which has one network to choose from
+STEPS = 1  # of the search, where it has one network to choose from
+LONG = 10  # times the steps of a search: what the EnvelopeNets repository trained the network for that it had found
 
 
 def study_of(config: Config, network: str) -> tuple[Study, tuple[Note, ...]]:
-    """Return a study that trains the network in the file `network`, and notes on where its recipe is another."""
-    extent, shift = pixels(config), _shift(config)
-    epoch = max(1, round(EXAMPLES.get(config.dataset, EXAMPLES["cifar10"]) / config.batch))
-    said = config.training
-    recipe = Recipe(
-        batch=config.batch,
-        optimiser=Sgd(_highest(said), said.momentum, nesterov=said.momentum > 0),
-        schedule=_schedule(said, epoch),
-        weight_decay=2 * said.l2,  # the files' sum of squares has no half
-        label_smoothing=said.smoothing,
-        clip=said.clip,
-        clip_each=said.clip is not None,
-        ema=EMA,
-        augment=Augment(flip=True, shift=shift, cutout=config.cutout),
-    )
+    """Return a study of a configuration, and notes on where it is another.
+
+    A search is a study of NAC in paper mode, where that has its stem. Else the study trains the network in the file
+    `network`.
+    """
+    extent = pixels(config)
     size = None if extent == EXTENTS.get(config.dataset) else (extent, extent)
-    study = Study(
-        name=config.name,
-        data=Data(config.dataset, size=size),
-        recipe=recipe,
-        algorithm=FixedSettings((network,), STEPS),
-        final=Final(config.steps),
-    )
-    return study, _notes(config, epoch, extent, shift)
+    fixed, final = FixedSettings((network,), STEPS), Final(config.steps)
+    study = Study(config.name, Data(config.dataset, size=size), _recipe(config), algorithm=fixed, final=final)
+    if isinstance(config.body, Growth) and (stem := _stem(config)):
+        space, search = _space(config, config.body), _search(config, config.body, stem)
+        study = replace(study, space=space, algorithm=search, final=Final(LONG * config.steps))
+    return study, (*_about_training(config), *_about_images(config), *_about_search(config, study))
 
 
 def shape_of(config: Config) -> Size:
@@ -52,13 +47,20 @@ def pixels(config: Config) -> int:
     return min(config.image_size, EXTENTS.get(config.dataset, config.image_size))
 
 
-def _shift(config: Config) -> int:
-    """Return by how many pixels the program's random window moved from the middle."""
-    return abs(config.image_size - EXTENTS.get(config.dataset, config.image_size)) // 2
-
-
-def _highest(said: Training) -> float:
-    return said.rate.high if isinstance(said.rate, Cosines) else said.rate.initial
+def _recipe(config: Config) -> Recipe:
+    said = config.training
+    highest = said.rate.high if isinstance(said.rate, Cosines) else said.rate.initial
+    return Recipe(
+        batch=config.batch,
+        optimiser=Sgd(highest, said.momentum, nesterov=said.momentum > 0),
+        schedule=_schedule(said, _epoch(config)),
+        weight_decay=2 * said.l2,  # the files' sum of squares has no half
+        label_smoothing=said.smoothing,
+        clip=said.clip,
+        clip_each=said.clip is not None,
+        ema=EMA,
+        augment=Augment(flip=True, shift=_shift(config), cutout=config.cutout),
+    )
 
 
 def _schedule(said: Training, epoch: int) -> Schedule:
@@ -69,41 +71,87 @@ def _schedule(said: Training, epoch: int) -> Schedule:
             return Exponential(factor, epochs * epoch)
 
 
-def _notes(config: Config, epoch: int, extent: int, shift: int) -> tuple[Note, ...]:
-    said, data = config.training, config.dataset
-    found = [
-        Note(
-            "training lr",
-            f"an epoch is {epoch:,} steps: {EXAMPLES.get(data, 0):,} examples in batches of {config.batch}",
-        )
-    ]
+def _epoch(config: Config) -> int:
+    """Return the steps of an epoch."""
+    return max(1, EXAMPLES.get(config.dataset, EXAMPLES["cifar10"]) // config.batch)
+
+
+def _shift(config: Config) -> int:
+    """Return by how many pixels the program's random window moved from the middle."""
+    return abs(config.image_size - EXTENTS.get(config.dataset, config.image_size)) // 2
+
+
+def _stem(config: Config) -> Literal["response_norm", "conv"] | None:
+    """Return what paper mode calls the stem of a configuration; None if it has no such stem."""
+    if config.stem == ((StemConv(config.width, (1, 1)),), (Lrn(),)):
+        return "response_norm"
+    return "conv" if config.stem == ((StemConv(config.width, (3, 3)),),) else None
+
+
+def _space(config: Config, growth: Growth) -> EnvelopeSettings:
+    """Return the space of a search; branches are called by their ops, as far as these tell them apart."""
+    ops = [op for _, op in growth.cell]
+    return EnvelopeSettings(
+        width=config.width,
+        cells=growth.layers,
+        max_cells=growth.most,
+        branches=tuple(op if ops.count(op) == 1 else f"{op}-{name}" for name, op in growth.cell),
+        dropout=DROPOUT,
+        head_dropout=config.head_dropout,
+    )
+
+
+def _search(config: Config, growth: Growth, stem: Literal["response_norm", "conv"]) -> NacSettings:
+    paper = PaperSettings(
+        arm="worst" if growth.worst_case else "best",
+        dialect="env" if growth.skips == "all" else "amla",
+        skip=growth.skips is not None,
+        construction=growth.construction,
+        parameter_limits=growth.limits,
+        stem=stem,
+    )
+    return NacSettings(config.iterations, config.steps, quota=growth.quota, mode="paper", paper=paper)
+
+
+def _about_training(config: Config) -> Iterator[Note]:
+    said, data, epoch = config.training, config.dataset, _epoch(config)
     if said == ENVELOPENETS:
-        found.append(
-            Note("training", "not in the file: SGD, rate 0.1, as in the program of the EnvelopeNets repository")
-        )
-    if data not in EXAMPLES:
-        found[0] = Note(
-            "training lr", f"an epoch is taken as {epoch:,} steps; amla does not know how large {data!r} is"
-        )
+        yield Note("training", "not in the file: SGD, rate 0.1, as in the program of the EnvelopeNets repository")
+    if examples := EXAMPLES.get(data):
+        yield Note("training lr", f"an epoch is {epoch:,} steps: {examples:,} examples in batches of {config.batch}")
+    else:
+        yield Note("training lr", f"an epoch is taken as {epoch:,} steps; amla does not know how large {data!r} is")
     if said.l2:
         says = f"weight decay {2 * said.l2:g}: twice the factor, which has no half; it spares all but kernels"
-        found.append(Note("training regularization", says))
+        yield Note("training regularization", says)
+    yield Note("(program) evaluation", f"averaged weights, decay {EMA}; batch normalisation by running statistics")
+
+
+def _about_images(config: Config) -> Iterator[Note]:
+    data, extent, shift = config.dataset, pixels(config), _shift(config)
     if config.cutout:
-        found.append(Note("stem cutout", "in the recipe: a square for every image, not one for all of a batch"))
+        yield Note("stem cutout", "in the recipe: a square for every image, not one for all of a batch")
     if data not in EXTENTS:
-        found.append(Note("parameters.dataset", f"set data.source to a folder of {data}; amla has none by name"))
-        found.append(Note("parameters.image_size", f"images are resized to {extent}, and no part of them is cut out"))
+        yield Note("parameters.dataset", f"set data.source to a folder of {data}; amla has none by name")
+        yield Note("parameters.image_size", f"images are resized to {extent}, and no part of them is cut out")
     elif config.image_size > extent:
-        found.append(Note("parameters.image_size", f"images of {extent} pixels, shifted by up to {shift}"))
-    elif config.image_size < EXTENTS[data]:
+        yield Note("parameters.image_size", f"images of {extent} pixels, shifted by up to {shift}")
+    elif extent < EXTENTS[data]:
         says = f"images are resized to {extent} and shifted by up to {shift}; the program cut out windows of {extent}"
-        found.append(Note("parameters.image_size", says))
-    found += [
-        Note("(program) colours", "brightness and contrast stay; inputs are normalised by channel, not by image"),
-        Note("(program) evaluation", f"averaged weights, decay {EMA}; batch normalisation by running statistics"),
-    ]
-    if isinstance(config.body, Growth | Randoms):
-        found.append(
-            Note("parameters.iterations", f"the study trains one network, for the {config.steps:,} steps of one")
-        )
-    return tuple(found)
+        yield Note("parameters.image_size", says)
+    yield Note("(program) colours", "brightness and contrast stay; inputs are normalised by channel, not by image")
+
+
+def _about_search(config: Config, study: Study) -> Iterator[Note]:
+    match config.body:
+        case Growth() if isinstance(study.algorithm, NacSettings):
+            says = f"NAC in paper mode; the network that it finds is then trained for {LONG} times as many steps"
+        case Growth():
+            says = (
+                "the study trains the first network only: paper mode has no such stem; choose one of its own to search"
+            )
+        case Randoms():
+            says = "the study trains one network that was drawn; draw others by --seed"
+        case _:
+            return
+    yield Note("parameters.algorithm", says)

@@ -129,7 +129,7 @@ def _head(fields: Fields) -> tuple[int, float]:
                 case "flatten":
                     branch.forget("size")  # of what is already flat
                 case "dropout":
-                    dropout = 1 - branch.number("keep_prob", least=1e-9)
+                    dropout = round(1 - branch.number("keep_prob", least=1e-9), 9)
                 case "fc-final":
                     classes = branch.whole("outputs", least=2)
                 case _:
