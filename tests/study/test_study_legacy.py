@@ -97,6 +97,7 @@ def test_a_search_is_a_study_of_paper_mode_that_begins_with_the_network_imported
     assert isinstance(config.body, Growth)
     assert algorithm.rules.layers == config.body.layers
     assert initial(algorithm.rules).items[0].inputs == begun(config.body, config.width).items[0].inputs
+    assert algorithm.rules.dialect == ("amla" if name.startswith("config") else "env")
     assert algorithm.rules.worst_case == name.endswith("wc.json")
     assert from_yaml(to_yaml(study)) == study
 

@@ -104,8 +104,8 @@ def _space(config: Config, growth: Growth) -> EnvelopeSettings:
 def _search(config: Config, growth: Growth, stem: Literal["response_norm", "conv"]) -> NacSettings:
     paper = PaperSettings(
         arm="worst" if growth.worst_case else "best",
-        dialect="env" if growth.skips == "all" else "amla",
-        skip=growth.skips is not None,
+        dialect=growth.dialect,
+        skip=growth.skip,
         construction=growth.construction,
         parameter_limits=growth.limits,
         stem=stem,

@@ -159,7 +159,7 @@ def _body(fields: Fields, parameters: Fields, width: int) -> tuple[Body, tuple[t
         return _network(fields, width)
     if parameters.text("algorithm") == "random":
         return read_randoms(_section(fields, "random")), ()
-    return read_growth(_section(fields, "envelopenet"), from_stem="archname" in parameters), ()
+    return read_growth(_section(fields, "envelopenet"), "env" if "archname" in parameters else "amla"), ()
 
 
 def _network(fields: Fields, width: int) -> tuple[Macro | Micro, tuple[tuple[int, int], ...]]:

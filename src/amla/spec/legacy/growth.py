@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from amla.spec.legacy.fields import Fields
-from amla.spec.macro import Layer, Macro, Widener
+from amla.spec.macro import Dialect, Layer, Macro, Widener
 from amla.spec.values import SpecError, value
 
 
@@ -14,8 +14,8 @@ from amla.spec.values import SpecError, value
 class Growth:
     """An EnvelopeNet to be pruned and grown: stages of `layers`, each layer one `cell` of branches (name, op).
 
-    `skips` is how layers read earlier ones: "all" of them, as the EnvelopeNets repository does, or "later" than the
-    stem, as AMLA does. `limits` says in which stages all layers but the last are narrower.
+    With `skip` layers read earlier ones: all of them in the dialect of the EnvelopeNets repository, "env", those later
+    than the stem in AMLA's. `limits` says in which stages all layers but the last are narrower.
     """
 
     cell: tuple[tuple[str, str], ...]
@@ -24,7 +24,8 @@ class Growth:
     construction: tuple[bool, ...]
     limits: tuple[bool, ...]
     quota: int
-    skips: str | None = None
+    dialect: Dialect
+    skip: bool = False
     worst_case: bool = False
 
 
@@ -38,8 +39,8 @@ class Randoms:
     skips: bool = False
 
 
-def read_growth(fields: Fields, *, from_stem: bool) -> Growth:
-    """Read the section on the EnvelopeNet of a search; `from_stem` says whether skips begin at the stem.
+def read_growth(fields: Fields, dialect: Dialect) -> Growth:
+    """Read the section on the EnvelopeNet of a search.
 
     Configurations of the first release name layers and how many lie between wideners, instead of stages. Raises
     SpecError with address, rule and value.
@@ -55,7 +56,8 @@ def read_growth(fields: Fields, *, from_stem: bool) -> Growth:
         construction=_flags(fields, len(layers), "construction"),
         limits=_flags(fields, len(layers), "parameter_limits", "parameterlimits"),
         quota=fields.whole("max_filter_prune", "maxfilterprune", least=0),
-        skips=("all" if from_stem else "later") if fields.truth("skip", default=False) else None,
+        dialect=dialect,
+        skip=fields.truth("skip", default=False),
         worst_case=fields.truth("worst_case", "worstcase", default=False),
     )
 
@@ -111,13 +113,9 @@ def drawn(randoms: Randoms, width: int, seed: int) -> Macro:
 
 
 def _skips(growth: Growth, place: int) -> tuple[int, ...] | Literal["all"] | None:
-    match growth.skips:
-        case None:
-            return None
-        case "later":  # not the stem, and not the cell before
-            return tuple(range(place - 1, 0, -1))
-        case _:
-            return "all"
+    if not growth.skip:
+        return None
+    return "all" if growth.dialect == "env" else tuple(range(place - 1, 0, -1))  # neither the stem nor the cell before
 
 
 def _stages(fields: Fields) -> tuple[tuple[int, ...], tuple[int, ...]]:
