@@ -50,9 +50,10 @@ class SqliteFile:
 
     def is_ours(self, connection: Connection) -> bool:
         """Return whether the tables are there; False for an empty file. Raises StoreError for any other database."""
+        # In this order: another process makes tables and identity in one transaction, maybe between two of these.
+        tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
         application = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
         version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
         if application != APPLICATION and (application or tables):
             raise StoreError(f"'{self.path}' is a database of another program. Name another file for the records.")
         if application == APPLICATION and version > VERSION:
