@@ -160,6 +160,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: at("init_cell", "Layer1", value={}), "init_cell has no conv2d"),
     (lambda: at("classification_cell", "Layer2", value={}), "classification_cell has no fc-final"),
     (lambda: at("classification_cell", "Layer1", "Branch0", "keep_prob", value=0), r"Layer1\.Branch0\.keep_prob is 0"),
+    (lambda: at("arch", "network", value=7), r"arch\.network is '7'; it must be a list"),
     (lambda: at("arch", "network", value=[{"auxiliary": {}}]), r"arch\.network\[0\]\.outputs is missing"),
 ]  # fmt: skip
 
@@ -168,6 +169,30 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
 def test_what_is_wrong_is_told_with_its_address(config: Callable[[], Any], message: str):
     with pytest.raises(SpecError, match=message):
         read_config(config())
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "message"),
+    [
+        ("envelopenet", {"layers_per_stage": [10**9]}, r"envelopenet\.layers_per_stage makes 1,000,000,000 in all"),
+        ("envelopenet", {"layersperstage": [200, 57]}, r"envelopenet\.layersperstage makes 257 in all; .* 256"),
+        ("random", {"layersperstage": [1], "numblocksperstage": [10**9]}, r"random\.numblocksperstage makes"),
+        ("random", {"layers": 2, "minwidenerintval": 4, "maxwideners": 10**9, "numblocks": 10**9}, "numblocks makes"),
+        ("envelopenet", {"layers": 10**9, "minwidenerintval": 1, "maxwideners": 10**9}, r"envelopenet\.layers makes"),
+    ],
+)
+def test_networks_too_large_to_be_written_down_are_refused(section: str, changes: dict[str, Any], message: str):
+    plain = changed(arch=None, **{section: {"envelopecell": {"Branch1": "1x1"}, "blocks": ["3x3"], **changes}})
+    plain["parameters"]["algorithm"] = "random" if section == "random" else "envelopenet"
+    with pytest.raises(SpecError, match=message):
+        read_config(plain)
+
+
+@pytest.mark.parametrize(("gpus", "batch"), [([0, 1], 100), ([], 50), ("[0,1]", 50), ("[]", 50)])
+def test_devices_in_a_list_share_a_batch_and_are_noted(gpus: object, batch: int):
+    config, notes = read_config(at("parameters", "gpus", value=gpus))
+    assert config.batch == batch
+    assert any(note.field == "parameters.gpus" for note in notes) == (gpus not in ([], "[]"))
 
 
 def test_of_several_configurations_one_is_chosen(tmp_path: Path):

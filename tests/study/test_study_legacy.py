@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
-from amla.algorithms.construct import initial
-from amla.algorithms.paper import PaperNac
-from amla.spec.costs import costs
+from amla.algorithms.construct import constructed, initial
+from amla.algorithms.paper import PaperNac, trainings
+from amla.spec.digest import digest
 from amla.spec.legacy.config import Config, read_config
 from amla.spec.legacy.growth import Growth
 from amla.spec.legacy.growth import initial as begun
 from amla.spec.legacy.network import build
+from amla.spec.macro import Macro
 from amla.study.legacy import shape_of, study_of
 from amla.study.paper import paper_mode
+from amla.study.resolve import algorithm_of, envelope_of
 from amla.study.study import FixedSettings, NacSettings, from_yaml, to_yaml
 from amla.tasks.recipe import Augment, Exponential, Restarts, Sgd
 from amla.trials.history import History
@@ -93,7 +95,7 @@ def test_a_search_is_a_study_of_paper_mode_that_begins_with_the_network_imported
     assert isinstance(algorithm, PaperNac)
     first = algorithm.ask(History())
     assert first is not None
-    assert costs(first.architecture) == costs(build(config, shape_of(config)))
+    assert digest(first.architecture) == digest(build(config, shape_of(config)))
     assert isinstance(config.body, Growth)
     assert algorithm.rules.layers == config.body.layers
     assert initial(algorithm.rules).items[0].inputs == begun(config.body, config.width).items[0].inputs
@@ -102,8 +104,32 @@ def test_a_search_is_a_study_of_paper_mode_that_begins_with_the_network_imported
     assert from_yaml(to_yaml(study)) == study
 
 
-@pytest.mark.parametrize("name", ["network.construction-cifar10-topline.json", "network.6x4.json"])
-def test_a_search_whose_stem_paper_mode_has_not_trains_its_first_network(name: str):
-    study, notes = study_of(read_config(found(name))[0], "x.arch.json")
-    assert isinstance(study.algorithm, FixedSettings)
-    assert any("paper mode has no such stem" in note.says for note in notes)
+def test_the_search_of_figure_3_ends_with_a_network_as_large_as_the_published_one():
+    config, _ = read_config(found("network.cons-exp-3.bc.json"))
+    study, notes = study_of(config, "x")
+    algorithm = algorithm_of(study, envelope_of(study.space, shape_of(config), config.classes), steps=1)
+    assert isinstance(algorithm, PaperNac)
+    assert (algorithm.rules.dialect, trainings(algorithm.rules, algorithm.iterations)) == ("env", config.iterations)
+    published, _ = read_config(found("network.cons-exp-3-bc-longrun.json"))
+    assert isinstance(published.body, Macro)
+    sizes = tuple((len(stage), sum(len(layer.filters) for layer in stage)) for stage in published.body.stages)
+    assert constructed(algorithm.rules, config.iterations) == sizes
+    assert any(note.field == "parameters.iterations" and note.says.startswith("4:") for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "why"),
+    [
+        ("network.construction-cifar10-topline.json", {}, "paper mode has no such stem"),
+        ("network.6x4.json", {}, "no stage is to be constructed"),
+        ("network.cons-exp-3.bc.json", {"maxlayersperstage": [5, 5, 3, 3]}, "stage 0 starts with 10 cells"),
+        ("network.cons-exp-3.bc.json", {"envelopecell": {"Branch1": "2x2"}}, "names no odd kernel"),
+        ("network.cons-exp-3.bc.json", {"layersperstage": [2] * 4, "parameterlimits": [True] * 4}, "division by zero"),
+    ],
+)  # fmt: skip
+def test_a_search_that_paper_mode_cannot_make_trains_its_first_network(name: str, changes: dict[str, Any], why: str):
+    record = found(name)
+    record["envelopenet"] |= changes
+    study, notes = study_of(read_config(record)[0], "x.arch.json")
+    assert study.algorithm == FixedSettings(("x.arch.json",), 1)
+    assert any(note.field == "parameters.algorithm" and why in note.says for note in notes)

@@ -2,15 +2,26 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal
 
+from amla.spaces.macro import Stem
+from amla.spaces.space import SpaceError
 from amla.spec.legacy.config import Config, Lrn, StemConv
 from amla.spec.legacy.growth import Growth, Randoms
 from amla.spec.legacy.macro import DROPOUT
 from amla.spec.legacy.notes import Note
 from amla.spec.legacy.training import ENVELOPENETS, Cosines, Decay, Training
 from amla.spec.ops import Size
-from amla.study.study import Data, EnvelopeSettings, Final, FixedSettings, NacSettings, PaperSettings, Study
+from amla.study.resolve import algorithm_of, envelope_of
+from amla.study.study import (
+    Data,
+    EnvelopeSettings,
+    Final,
+    FixedSettings,
+    NacSettings,
+    PaperSettings,
+    Study,
+    StudyError,
+)
 from amla.tasks.recipe import Augment, Exponential, Recipe, Restarts, Schedule, Sgd
 
 EXAMPLES = {"cifar10": 50_000, "imagenet": 1_281_167}  # of training, by which epochs become steps
@@ -23,17 +34,20 @@ LONG = 10  # times the steps of a search: what the EnvelopeNets repository train
 def study_of(config: Config, network: str) -> tuple[Study, tuple[Note, ...]]:
     """Return a study of a configuration, and notes on where it is another.
 
-    A search is a study of NAC in paper mode, where that has its stem. Else the study trains the network in the file
+    A search is a study of NAC in paper mode, where that can search so. Else the study trains the network in the file
     `network`.
     """
     extent = pixels(config)
     size = None if extent == EXTENTS.get(config.dataset) else (extent, extent)
     fixed, final = FixedSettings((network,), STEPS), Final(config.steps)
     study = Study(config.name, Data(config.dataset, size=size), _recipe(config), algorithm=fixed, final=final)
-    if isinstance(config.body, Growth) and (stem := _stem(config)):
-        space, search = _space(config, config.body), _search(config, config.body, stem)
-        study = replace(study, space=space, algorithm=search, final=Final(LONG * config.steps))
-    return study, (*_about_training(config), *_about_images(config), *_about_search(config, study))
+    why = None
+    if isinstance(config.body, Growth):
+        try:
+            study = _searching(study, config, config.body)
+        except (StudyError, SpaceError) as error:
+            why = str(error)
+    return study, (*_about_training(config), *_about_images(config), *_about_search(config, why))
 
 
 def shape_of(config: Config) -> Size:
@@ -81,11 +95,23 @@ def _shift(config: Config) -> int:
     return abs(config.image_size - EXTENTS.get(config.dataset, config.image_size)) // 2
 
 
-def _stem(config: Config) -> Literal["response_norm", "conv"] | None:
-    """Return what paper mode calls the stem of a configuration; None if it has no such stem."""
+def _searching(study: Study, config: Config, growth: Growth) -> Study:
+    """Return a study of the search. Raises StudyError or SpaceError where paper mode cannot search so."""
+    if not any(growth.construction):
+        raise StudyError("no stage is to be constructed (envelopenet.construction)")
+    search = _search(config, growth, _stem(config))
+    found = replace(study, space=_space(config, growth), algorithm=search, final=Final(LONG * config.steps))
+    algorithm_of(found, envelope_of(found.space, shape_of(config), config.classes), config.steps)
+    return found
+
+
+def _stem(config: Config) -> Stem:
+    """Return what paper mode calls the stem of a configuration. Raises StudyError if it has no such stem."""
     if config.stem == ((StemConv(config.width, (1, 1)),), (Lrn(),)):
         return "response_norm"
-    return "conv" if config.stem == ((StemConv(config.width, (3, 3)),),) else None
+    if config.stem == ((StemConv(config.width, (3, 3)),),):
+        return "conv"
+    raise StudyError("paper mode has no such stem; choose one of its own to search")
 
 
 def _space(config: Config, growth: Growth) -> EnvelopeSettings:
@@ -101,7 +127,7 @@ def _space(config: Config, growth: Growth) -> EnvelopeSettings:
     )
 
 
-def _search(config: Config, growth: Growth, stem: Literal["response_norm", "conv"]) -> NacSettings:
+def _search(config: Config, growth: Growth, stem: Stem) -> NacSettings:
     paper = PaperSettings(
         arm="worst" if growth.worst_case else "best",
         dialect=growth.dialect,
@@ -110,7 +136,9 @@ def _search(config: Config, growth: Growth, stem: Literal["response_norm", "conv
         parameter_limits=growth.limits,
         stem=stem,
     )
-    return NacSettings(config.iterations, config.steps, quota=growth.quota, mode="paper", paper=paper)
+    # the last network that the EnvelopeNets program trains is the one it found: the final training is of that
+    iterations = config.iterations - (growth.dialect == "env")
+    return NacSettings(iterations, config.steps, quota=growth.quota, mode="paper", paper=paper)
 
 
 def _about_training(config: Config) -> Iterator[Note]:
@@ -142,16 +170,22 @@ def _about_images(config: Config) -> Iterator[Note]:
     yield Note("(program) colours", "brightness and contrast stay; inputs are normalised by channel, not by image")
 
 
-def _about_search(config: Config, study: Study) -> Iterator[Note]:
+def _about_search(config: Config, why: str | None) -> Iterator[Note]:
+    """Yield notes on what is searched; `why` says why nothing is, though the configuration is a search."""
     match config.body:
-        case Growth() if isinstance(study.algorithm, NacSettings):
+        case Growth(dialect=dialect) if why is None:
             says = f"NAC in paper mode; the network that it finds is then trained for {LONG} times as many steps"
+            yield Note("parameters.algorithm", says)
+            if dialect == "env":
+                says = (
+                    f"{config.iterations - 1}: the program trains once more, which is the final training of the study"
+                )
+                yield Note("parameters.iterations", says)
         case Growth():
-            says = (
-                "the study trains the first network only: paper mode has no such stem; choose one of its own to search"
-            )
+            yield Note("parameters.algorithm", f"the study trains the first network only: {why}")
+            yield Note("parameters.iterations", "nothing is constructed, so these, quota and stages have no effect")
         case Randoms():
-            says = "the study trains one network that was drawn; draw others by --seed"
+            yield Note("parameters.algorithm", "the study trains one network that was drawn; draw others by --seed")
+            yield Note("parameters.iterations", "the study trains one network")
         case _:
-            return
-    yield Note("parameters.algorithm", says)
+            yield Note("parameters.iterations", "the study trains the one network once")

@@ -7,7 +7,7 @@ from amla.spec.legacy.growth import Growth, Randoms, read_growth, read_randoms
 from amla.spec.legacy.micro import Micro, read_micro
 from amla.spec.legacy.notes import Note, about_body, unread
 from amla.spec.legacy.training import Training, read_training
-from amla.spec.macro import Macro, read_macro
+from amla.spec.macro import Dialect, Macro, read_macro
 from amla.spec.ops import Size
 from amla.spec.values import SpecError, value
 
@@ -73,7 +73,7 @@ def read_config(plain: object) -> tuple[Config, tuple[Note, ...]]:
     parameters = _section(fields, "parameters")
     stem, cutout = _stem(_section(fields, "stem", "init_cell"))
     classes, dropout = _head(_section(fields, "classification", "classification_cell"))
-    gpus = parameters.plain("gpus")
+    gpus = parameters.glimpse("gpus")
     body, heads = _body(fields, parameters, _width(stem))
     config = Config(
         name=parameters.text("arch_name", "archname"),
@@ -159,7 +159,8 @@ def _body(fields: Fields, parameters: Fields, width: int) -> tuple[Body, tuple[t
         return _network(fields, width)
     if parameters.text("algorithm") == "random":
         return read_randoms(_section(fields, "random")), ()
-    return read_growth(_section(fields, "envelopenet"), "env" if "archname" in parameters else "amla"), ()
+    dialect: Dialect = "env" if "archname" in parameters else "amla"
+    return read_growth(_section(fields, "envelopenet"), dialect), ()
 
 
 def _network(fields: Fields, width: int) -> tuple[Macro | Micro, tuple[tuple[int, int], ...]]:
@@ -172,7 +173,10 @@ def _network(fields: Fields, width: int) -> tuple[Macro | Micro, tuple[tuple[int
         return read_micro(arch), ()
     items: list[object] = []
     heads: list[tuple[int, int]] = []
-    for place, item in enumerate(arch.plain("network") or ()):
+    network = arch.plain("network")
+    if not isinstance(network, list):
+        return read_macro({"network": network}, width, "arch"), ()
+    for place, item in enumerate(network):
         if isinstance(item, dict) and "auxiliary" in item:
             heads.append((len(items) - 1, Fields(item, f"arch.network[{place}]").whole("outputs", least=2)))
         else:

@@ -31,9 +31,17 @@ class Fields:
         """Return the address of a field."""
         return f"{self.address}.{name}" if self.address else name
 
+    def called(self, *names: str) -> str:
+        """Return the address of a field by the name that it goes by here."""
+        return self.at(next((name for name in names if name in self._plain), names[0]))
+
     def plain(self, *names: str) -> Any:
         """Return the value of a field, whatever it is; None if it is not there."""
         return next((self._plain[name] for name in names if self._mark(name)), None)
+
+    def glimpse(self, name: str) -> Any:
+        """Return the value of a field, and leave it unread, so that a note tells of it; None if it is not there."""
+        return self._plain.get(name)
 
     def inside(self, *names: str) -> "Fields | None":
         """Return the fields of a field that is a mapping; None if it is not there."""
@@ -64,7 +72,7 @@ class Fields:
         rule = "a list of whole numbers, 1 or more"
         found = self._typed(names, (list, tuple), rule, default)
         if not found or not all(type(one) is int and one >= 1 for one in found):
-            raise SpecError(f"{self._called(names)} is {_shown(found)}; it must be {rule}.")
+            raise SpecError(f"{self.called(*names)} is {_shown(found)}; it must be {rule}.")
         return tuple(found)
 
     def texts(self, *names: str) -> tuple[str, ...]:
@@ -72,7 +80,7 @@ class Fields:
         rule = "a list of texts"
         found = self._typed(names, (list, tuple), rule, None)
         if not found or not all(isinstance(one, str) for one in found):
-            raise SpecError(f"{self._called(names)} is {_shown(found)}; it must be {rule}.")
+            raise SpecError(f"{self.called(*names)} is {_shown(found)}; it must be {rule}.")
         return tuple(found)
 
     def forget(self, *names: str) -> None:
@@ -93,20 +101,17 @@ class Fields:
     def _typed(self, names: tuple[str, ...], kind: Any, rule: str, default: Any) -> Any:
         found = self.plain(*names)
         if found is None and default is None:
-            raise SpecError(f"{self._called(names)} is missing; it must be {rule}.")
+            raise SpecError(f"{self.called(*names)} is missing; it must be {rule}.")
         found = default if found is None else found
         if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
-            raise SpecError(f"{self._called(names)} is {_shown(found)}; it must be {rule}.")
+            raise SpecError(f"{self.called(*names)} is {_shown(found)}; it must be {rule}.")
         return found
 
     def _at_least(self, names: tuple[str, ...], kind: Any, rule: str, default: Any, least: float) -> Any:
         found = self._typed(names, kind, rule, default)
         if not least <= found < float("inf"):
-            raise SpecError(f"{self._called(names)} is {_shown(found)}; it must be {rule}.")
+            raise SpecError(f"{self.called(*names)} is {_shown(found)}; it must be {rule}.")
         return found
-
-    def _called(self, names: tuple[str, ...]) -> str:
-        return self.at(next((name for name in names if name in self._plain), names[0]))
 
 
 def _shown(found: object) -> str:

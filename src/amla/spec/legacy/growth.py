@@ -9,13 +9,16 @@ from amla.spec.legacy.fields import Fields
 from amla.spec.macro import Dialect, Layer, Macro, Widener
 from amla.spec.values import SpecError, value
 
+MOST_LAYERS, MOST_BLOCKS = 256, 4096  # of a network, far more than any of 2018 has; more would only take for ever
+
 
 @value
 class Growth:
     """An EnvelopeNet to be pruned and grown: stages of `layers`, each layer one `cell` of branches (name, op).
 
-    With `skip` layers read earlier ones: all of them in the dialect of the EnvelopeNets repository, "env", those later
-    than the stem in AMLA's. `limits` says in which stages all layers but the last are narrower.
+    With `skip` layers read earlier ones: all of them in the dialect "env" of the EnvelopeNets repository, those after
+    the stem in AMLA's. Stages grow where `construction` says so, to `most` layers. `limits` says in which of them all
+    layers but the last are narrower.
     """
 
     cell: tuple[tuple[str, str], ...]
@@ -24,9 +27,9 @@ class Growth:
     construction: tuple[bool, ...]
     limits: tuple[bool, ...]
     quota: int
-    dialect: Dialect
     skip: bool = False
     worst_case: bool = False
+    dialect: Dialect = "amla"
 
 
 @value
@@ -56,9 +59,9 @@ def read_growth(fields: Fields, dialect: Dialect) -> Growth:
         construction=_flags(fields, len(layers), "construction"),
         limits=_flags(fields, len(layers), "parameter_limits", "parameterlimits"),
         quota=fields.whole("max_filter_prune", "maxfilterprune", least=0),
-        dialect=dialect,
         skip=fields.truth("skip", default=False),
         worst_case=fields.truth("worst_case", "worstcase", default=False),
+        dialect=dialect,
     )
 
 
@@ -67,10 +70,13 @@ def read_randoms(fields: Fields) -> Randoms:
     if "layers" in fields:
         layers = _between_wideners(fields)
         total = fields.whole("numblocks", least=sum(layers))
+        _bound(fields.at("numblocks"), (total,), MOST_BLOCKS)
         blocks = tuple(total * count // sum(layers) for count in layers)
     else:
-        layers = fields.wholes("layersperstage", "layers_per_stage")[: fields.whole("stages", default=10**6)]
+        layers = fields.wholes("layersperstage", "layers_per_stage")[: fields.whole("stages", default=MOST_LAYERS)]
         blocks = fields.wholes("numblocksperstage", "num_blocks_per_stage")[: len(layers)]
+        _bound(fields.called("numblocksperstage", "num_blocks_per_stage"), blocks, MOST_BLOCKS)
+        _bound(fields.called("layersperstage", "layers_per_stage"), layers, MOST_LAYERS)
     if len(blocks) != len(layers) or any(count < most for count, most in zip(blocks, layers, strict=True)):
         raise SpecError(
             f"{fields.address} has {list(layers)} layers and {list(blocks)} blocks; each stage needs a block a layer."
@@ -115,7 +121,7 @@ def drawn(randoms: Randoms, width: int, seed: int) -> Macro:
 def _skips(growth: Growth, place: int) -> tuple[int, ...] | Literal["all"] | None:
     if not growth.skip:
         return None
-    return "all" if growth.dialect == "env" else tuple(range(place - 1, 0, -1))  # neither the stem nor the cell before
+    return "all" if growth.dialect == "env" else tuple(range(place - 1, 0, -1))  # not the stem, nor the cell before
 
 
 def _stages(fields: Fields) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -123,23 +129,30 @@ def _stages(fields: Fields) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if "layers" in fields:
         layers = _between_wideners(fields)
         return layers, layers
-    count = fields.whole("stages", default=10**6)
+    count = fields.whole("stages", default=MOST_LAYERS)
     layers = fields.wholes("layers_per_stage", "layersperstage")[:count]
     most = fields.wholes("max_layers_per_stage", "maxlayersperstage", default=layers)[:count]
     if len(layers) != len(most):
         raise SpecError(f"{fields.address} has {list(layers)} layers in its stages, and at most {list(most)}.")
+    _bound(fields.called("layers_per_stage", "layersperstage"), layers, MOST_LAYERS)
     return layers, most
 
 
 def _between_wideners(fields: Fields) -> tuple[int, ...]:
     """Return the layers of stages that end after every so many layers, as in the first release's own results."""
     left, interval = fields.whole("layers"), fields.whole("minwidenerintval")
+    _bound(fields.at("layers"), (left,), MOST_LAYERS)
     stages = fields.whole("maxwideners") + 1
     found: list[int] = []
     while left and len(found) < stages - 1:
         found.append(min(left, interval))
         left -= found[-1]
     return (*found, left) if left else tuple(found)
+
+
+def _bound(address: str, numbers: tuple[int, ...], most: int) -> None:
+    if sum(numbers) > most:
+        raise SpecError(f"{address} makes {sum(numbers):,} in all; a network may have {most:,} of them at most.")
 
 
 def _flags(fields: Fields, stages: int, *names: str) -> tuple[bool, ...]:

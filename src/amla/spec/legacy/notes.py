@@ -20,7 +20,7 @@ class Note:
 _REASONS = {
     "envelopenet": "how the network was found; the network itself is imported",
     "random": "not used by the algorithm of this file",
-    "parameters.gpus": "amla trains on one device; several share a batch, which is imported as their sum",
+    "parameters.gpus": "amla trains on one device; those of a list share a batch, which is imported as their sum",
     "parameters.gpu_usage": "amla takes the memory that it needs",
     "parameters.mode": "what is done with a network is the study's algorithm",
     "parameters.exec": "where a study runs is its executor",
@@ -33,6 +33,7 @@ _REASONS = {
     "parameter_limits": "random networks have the full width in all layers",
     "inputs": "only the spread of the classifier's first weights; amla's follows from its real inputs",
 }
+_NOTHING: tuple[object, ...] = (None, [], {}, "[]")
 _OTHER = "not known to amla; it has no effect"
 
 
@@ -41,7 +42,7 @@ def unread(left: Iterable[tuple[str, Any]]) -> tuple[Note, ...]:
     return tuple(
         Note(address, _REASONS.get(address, _REASONS.get(address.rsplit(".", 1)[-1], _OTHER)))
         for address, said in left
-        if said is not None
+        if said not in _NOTHING
     )
 
 
@@ -59,7 +60,7 @@ def about_body(body: Macro | Micro | Growth | Randoms, heads: Sequence[tuple[int
                 found.append(Note("arch.network widener2", "a widener that reads its inputs as a layer does"))
             return tuple(found)
         case Growth():
-            return (Note("envelopenet", "the network that the search begins with"),)
+            return (Note("envelopenet", "the network in NAME.arch.json is the one that the search begins with"),)
         case Randoms():
             return (Note("random", "one network, drawn with the seed given; not those that were published"),)
 
