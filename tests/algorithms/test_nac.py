@@ -56,6 +56,31 @@ def test_the_first_network_is_the_envelope():
     assert (first.budget, first.seed, first.start, first.keep) == (7, 5, None, False)
 
 
+def test_an_heir_begins_where_the_last_network_was_and_all_share_one_schedule():
+    nac, history = Nac(space(), steps=7, iterations=2, inherit=True), History()
+    for _ in range(3):
+        history = told(nac, history)
+    proposals = [trial.proposal for trial in history.done]
+    assert [proposal.start for proposal in proposals] == [None, 0, 1]
+    assert {(proposal.budget, proposal.horizon, proposal.keep) for proposal in proposals} == {(7, 21, True)}
+
+
+def test_an_heir_is_tried_again_from_the_last_network_that_trained():
+    nac, history = Nac(space(), inherit=True), told(Nac(space(), inherit=True), History())
+    failed = nac.ask(history)
+    assert failed is not None
+    again = nac.ask(history.asked(failed).told(1, FAILURE))
+    assert again is not None
+    assert (failed.start, again.start) == (0, 0)
+
+
+def test_of_heirs_the_one_that_trained_longest_is_recommended():
+    nac, history = Nac(space(), iterations=2, inherit=True), History()
+    for accuracy in (0.5, 0.9, 0.7):
+        history = told(nac, history, accuracy)
+    assert nac.recommend(history) == history[2].proposal.architecture
+
+
 def test_living_branches_and_skips_are_watched():
     first = Nac(space(cells=(2,)), statistic="variance").ask(History())
     assert first is not None

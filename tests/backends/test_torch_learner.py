@@ -202,7 +202,7 @@ def test_decoupled_decay_shrinks_by_the_rate_alone() -> None:
         start = weight.detach().clone()
         for _ in range(3):
             weight.grad = torch.zeros_like(weight)
-            learner._mover.move(1.0)
+            learner._mover.move(1.0, 0)
         ratio = (weight / start).mean().item()
         if expected:
             assert ratio == pytest.approx(expected, rel=1e-6)
@@ -254,7 +254,7 @@ def test_the_gradient_is_clipped_as_a_whole_or_each_weight_by_itself() -> None:
         before = [weight.detach().clone() for weight in weights]
         for place, weight in enumerate(weights):
             weight.grad = torch.full_like(weight, 0.0 if place > 1 else 10.0)
-        learner._mover.move(1.0)
+        learner._mover.move(1.0, 0)
         norms = [(old - new).norm().item() for old, new in zip(before, weights, strict=True)]
         assert sum(norm**2 for norm in norms) ** 0.5 == pytest.approx(0.5 * 2**0.5 if each else 0.5, rel=1e-4)
         if each:

@@ -36,6 +36,7 @@ ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
     "random": lambda: RandomSearch(SPACE, steps=5, trials=10, seed=1),
     "random without end": lambda: RandomSearch(SPACE, steps=5),
     "nac": lambda: Nac(ENVELOPE, steps=5, iterations=3),
+    "nac, inheriting": lambda: Nac(ENVELOPE, steps=5, iterations=3, inherit=True),
     "fixed": lambda: Fixed(NETWORKS, steps=5, seeds=(0, 1)),
     "paced": lambda: Paced(NETWORKS[0], seconds=8.0, speed=20.0),
     "finish": lambda: Finish(Fixed(NETWORKS, steps=5)),

@@ -207,6 +207,19 @@ class TestFiles:
         assert (place.folder / BEST).is_file()
         assert (place.folder / WEIGHTS).is_file()
 
+    def test_weights_of_a_search_go_when_nothing_can_start_from_them_any_more(self, place: Place):
+        kept, save = [], place.files.save
+
+        def counted(self: Files, key: str, snapshot: Snapshot) -> None:
+            save(key, snapshot)
+            kept.append((key, len(place.snapshots())))
+
+        place.monkeypatch.setattr(Files, "save", counted)
+        place.run(replace(COUNTED, algorithm=NacSettings(3, steps=10, inherit=True)))
+        assert kept == [("search/0", 1), ("search/1", 2), ("search/2", 2), ("search/3", 2), ("final/0", 1)]
+        assert len(place.snapshots()) == 1
+        assert [trial.proposal.start for trial in place.history(SEARCH).done] == [None, 0, 1, 2]
+
     def test_the_best_network_is_written_when_it_is_another_one(self, place: Place):
         written, write = [], place.files.write_text
 

@@ -10,7 +10,7 @@ untrained one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isnan
 
 from amla.algorithms.protocol import best
@@ -30,6 +30,10 @@ class Nac:
 
     Branches are ranked by the probe `statistic`, skips by `skip_statistic`. With `growing_only` a stage that is as deep
     as it may be is no longer pruned, as in the released code.
+
+    With `inherit` each network begins with what the last one has learned, so that the search is one training of
+    `iterations` + 1 legs in which the network changes: its schedule spans them all, and suits if it is constant. A
+    later construction has then trained longer, so it is the last one that is recommended.
     """
 
     envelope: Envelope
@@ -41,6 +45,7 @@ class Nac:
     skip_share: float = 0.5
     skip_statistic: str = SKIP_SCALE
     growing_only: bool = True
+    inherit: bool = False
     seed: int = 0
     metric: str = "accuracy"
 
@@ -50,7 +55,7 @@ class Nac:
         if history.pending or len(history.done) > self.iterations or attempts >= PATIENCE:
             return None
         architecture = self._construct(history, grow=attempts < PATIENCE - 1)
-        return self._proposal(architecture, attempts) if architecture else None
+        return self._proposal(history, architecture, attempts) if architecture else None
 
     def recommend(self, history: History) -> Architecture | None:
         """Return the construction with the best validation metric."""
@@ -72,14 +77,18 @@ class Nac:
                 return child
         return None
 
-    def _proposal(self, architecture: Architecture, attempt: int) -> Proposal:
+    def _proposal(self, history: History, architecture: Architecture, attempt: int) -> Proposal:
         kept = self.envelope.space.read(architecture)
         branches = tuple(branch for cell in self._cells(kept) for branch in kept[cell.branches])
         skips = tuple(skip for cell in self._cells(kept) if cell.skips for skip in kept[cell.skips][1:])
         probes = {self.statistic: branches}
         if skips:
             probes[self.skip_statistic] = (*probes.get(self.skip_statistic, ()), *skips)
-        return Proposal(architecture, self.steps, probes=probes, seed=self.seed + attempt, keep=False)
+        fresh = Proposal(architecture, self.steps, probes=probes, seed=self.seed + attempt, keep=False)
+        if not self.inherit:
+            return fresh
+        start = history.done[-1].id if history.done else None
+        return replace(fresh, start=start, horizon=(self.iterations + 1) * self.steps, keep=True)
 
     def _pruned(self, kept: Decisions, statistics: Mapping[str, Table]) -> Decisions:
         """Return `kept` without the weakest branches and skips of every stage, or every one that may still grow."""

@@ -29,7 +29,10 @@ class Learner(Protocol):
     steps: int  # optimiser steps so far, over all legs
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go on exactly if the snapshot is of this architecture and method; else inherit weights of the same name."""
+        """Go on exactly if the snapshot is of this architecture and method; else inherit, from the same step on.
+
+        What a network has from another one is said by `amla.trials.inheritance`.
+        """
 
     def watch(self, probes: Mapping[str, tuple[NodeId, ...]]) -> None:
         """Begin a leg: watch what `probes` name, from nothing."""

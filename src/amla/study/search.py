@@ -86,6 +86,8 @@ class Search:
         algorithm = algorithm_of(self.study, space, steps)
         self.listener.expects(self._flops(plan.foreseen(algorithm), steps, speed))
         searched = self._phase(SEARCH, algorithm, self._search_limit())
+        for trial in searched.done:  # from which nothing can start any more
+            self.files.drop(f"{SEARCH}/{trial.id}")
         winner = algorithm.recommend(searched)
         if winner is None:
             raise StudyError(_why_nothing(searched))
@@ -290,7 +292,7 @@ class _Heard:
         if study == SEARCH and monotonic() >= self.next_look:
             self._look()
         start = trial.proposal.start
-        if study == FINAL and isinstance(outcome, Measurement) and trial.proposal.budget and start is not None:
+        if isinstance(outcome, Measurement) and trial.proposal.budget and start is not None:
             self.search.files.drop(f"{study}/{start}")
 
     def _look(self) -> None:

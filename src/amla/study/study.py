@@ -80,6 +80,7 @@ class NacSettings:
     skip_share: float = 0.5
     skip_statistic: str = "scale"
     growing_only: bool = True
+    inherit: bool = False
     mode: Literal["fixed", "paper"] = "fixed"
     paper: PaperSettings = PaperSettings()
 

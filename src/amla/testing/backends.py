@@ -3,16 +3,15 @@
 from __future__ import annotations  # learners and tasks are named for type checkers only, so that no library is loaded
 
 from collections.abc import Mapping
-from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from amla.spec import ops
-from amla.spec.architecture import Architecture, Node, NodeId
+from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import buffers, costs, shapes, weights
 from amla.spec.ops import Size
+from amla.testing.inheritance import check_inheritance
 from amla.trials.snapshot import Arrays, Snapshot, weight_name
 from amla.trials.trial import Fit
 
@@ -37,7 +36,8 @@ def check_backend(
 
     Two legs are bit for bit one, their `probes` too, through a snapshot that further training leaves alone; a snapshot
     has exactly the weights that the specification counts, in its shapes; a seed gives the same network each time,
-    another seed another one; scoring changes nothing; and another network inherits the weights that it shares.
+    another seed another one; scoring changes nothing; and a network that was made from this one inherits what it has
+    learned (`amla.testing.inheritance`).
     """
     start, same, other = (backend.build(architecture, Fit(), task, s).snapshot() for s in (seed, seed, seed + 1))
     _check_weights(start, architecture)
@@ -45,7 +45,7 @@ def check_backend(
     if _difference(other.weights, start.weights) is None:
         raise AssertionError(f"Seeds {seed} and {seed + 1} give the same weights.")
     _check_legs(backend, task, architecture, seed, probes)
-    _check_inheritance(backend, task, architecture, seed)
+    check_inheritance(backend, task, architecture, seed)
 
 
 def _check_legs(
@@ -70,17 +70,6 @@ def _check_legs(
         one, two = getattr(second, what)(), getattr(whole, what)()
         if one != two:
             raise AssertionError(f"{what}() of a learner restored in between is {one}; of one never cut off, {two}.")
-
-
-def _check_inheritance(backend: Backend, task: Task, architecture: Architecture, seed: int) -> None:
-    parent = backend.build(architecture, Fit(), task, seed)
-    _train(parent, LEGS[0])
-    child = backend.build(_longer(architecture), Fit(), task, seed + 1)
-    child.restore(parent.snapshot())
-    if name := _difference(child.snapshot().weights, parent.snapshot().weights):
-        raise AssertionError(f"Another network restored from a snapshot did not inherit {name!r}.")
-    if child.steps:
-        raise AssertionError(f"Another network that inherited weights should be at step 0, but is at {child.steps}.")
 
 
 def _train(learner: Learner, steps: int) -> None:
@@ -132,10 +121,3 @@ def _difference(one: Arrays, other: Arrays) -> str | None:
         if one[name].shape != other[name].shape or one[name].tobytes() != other[name].tobytes():
             return name
     return None
-
-
-def _longer(architecture: Architecture) -> Architecture:
-    """Return a network with the same weights and one node more, before its output."""
-    *body, output = architecture
-    more = Node("one-node-more", ops.Identity(), output.inputs[:1])
-    return Architecture((*body, more, replace(output, inputs=(more.id, *output.inputs[1:]))))

@@ -17,7 +17,8 @@ class Snapshot:
 
     `weights` are named "<node id>.<role>" ("stage0/cell1/3x3/conv.kernel"), in the layouts of `amla.spec.costs`
     (`weights` and `buffers`), so that libraries exchange them. `resume` (optimiser state and the like) only means
-    something to a learner of the same library, architecture and method.
+    something to a learner of the same library, and to go on exactly, of the same architecture and method. `steps` are
+    those of all legs before, those of other architectures among them.
     """
 
     architecture: Architecture

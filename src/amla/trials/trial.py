@@ -47,7 +47,8 @@ class Proposal:
 
     `budget` counts optimiser steps of this leg (0: only score); `horizon` is the length in steps, over all legs of the
     lineage, of the learning-rate schedule (None: the lineage ends with this leg). `probes` names the nodes that each
-    probe watches (an empty tuple: all it can). `start` is the trial whose weights this leg inherits. `keep` says
+    probe watches (an empty tuple: all it can). `start` is the trial whose weights this leg inherits: also those of
+    another architecture, whose steps count, so that the schedule and the order of the data go on. `keep` says
     whether a later leg may start from this one, so that its weights must be stored.
     """
 

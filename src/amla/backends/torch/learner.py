@@ -11,17 +11,20 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
 from amla.backends.initial import initial
-from amla.backends.protocol import Beat, Diverged, OutOfMemory
+from amla.backends.protocol import Beat, OutOfMemory
 from amla.backends.torch.ablation import losses_without
+from amla.backends.torch.curve import Lines
 from amla.backends.torch.data import DROP, Batches, mixed, reduced
+from amla.backends.torch.growing import inherit, remember, settle
 from amla.backends.torch.network import Network, read_arrays, write_arrays
 from amla.backends.torch.optimisers import Mover
 from amla.backends.torch.watching import Watch
 from amla.backends.whitening import whitened
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import at_scale, costs, training_flops
-from amla.tasks.recipe import rate
+from amla.tasks.recipe import Augment, rate
 from amla.tasks.task import Task
+from amla.trials.inheritance import Inheritance
 from amla.trials.snapshot import Arrays, Snapshot
 from amla.trials.trial import Cost, Table
 
@@ -59,7 +62,10 @@ class TorchLearner:
         self._watch = Watch(self._network, self.architecture, probes, self.seed)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go on exactly if the snapshot is of this architecture and method; else inherit weights of the same name."""
+        """Go on exactly if the snapshot is of this architecture and method; else inherit, as `Inheritance` says."""
+        if snapshot.architecture != self.architecture and not snapshot.architecture.is_open:
+            self._inherit(snapshot)
+            return
         write_arrays(self._tensors, snapshot.weights)
         if snapshot.architecture != self.architecture or snapshot.method != "fit" or not snapshot.resume:
             write_arrays(self._average, snapshot.weights)
@@ -70,6 +76,7 @@ class TorchLearner:
         write_arrays(self._tensors, groups.pop("raw", {}))
         if seen := groups.pop("seen", {}):
             self._watch.restore(seen)
+        self._mover.warm({name: int(since) for name, since in groups.pop("young", {}).items()})
         for name, arrays in groups.items():
             for weight, array in arrays.items():
                 self._mover.remember(self._weights[weight], name, array)
@@ -125,11 +132,28 @@ class TorchLearner:
             for name, weight in self._weights.items()
             for key, array in read_arrays(self._mover.state(weight)).items()
         }
+        resume |= {f"young/{name}": np.asarray(since) for name, since in self._mover.young.items()}
         resume |= {f"seen/{name}": array for name, array in self._watch.arrays().items()}
         if self._average:
             resume |= {f"raw/{name}": array for name, array in read_arrays(self._tensors).items()}
         weights = read_arrays(self._average or self._tensors)
         return Snapshot(self.architecture, "fit", self.steps, weights, resume)
+
+    def _inherit(self, snapshot: Snapshot) -> None:
+        """Take over what a learner of another architecture has learned; steps, of the whole lineage, go on."""
+        inheritance = Inheritance(snapshot.architecture, self.architecture)
+        resume, self.steps = _ungrouped(snapshot.resume), snapshot.steps
+        inherit(inheritance, snapshot.weights, resume, self._tensors, self._average)
+        remember(inheritance, resume, self._weights, self._mover, self.steps)
+        if not inheritance.settled:
+            return
+        inputs, _ = self._training_batches().training(self.seed, self.steps, Augment())
+        with _memory_faults(), self._precision():
+            settle(self._network, inheritance.settled, inputs)
+            if self._average:
+                with self._averaged():
+                    settle(self._network, inheritance.settled, inputs)
+                    _copy({name: self._tensors[name] for name in self._average}, self._average)
 
     def _losses_without(self, nodes: tuple[NodeId, ...]) -> Mapping[NodeId | None, float]:
         held_out = self.task.held_out
@@ -142,7 +166,7 @@ class TorchLearner:
         recipe, batches = self.task.recipe, self._training_batches()
         self._horizon = horizon
         self._network.train()
-        lines = _Lines(beat)
+        lines = Lines(beat)
         for step in range(self.steps, self.steps + steps):
             inputs, labels = batches.training(self.seed, step, recipe.augment)
             inputs = reduced(inputs, self._scale(step, horizon))
@@ -156,7 +180,7 @@ class TorchLearner:
             total.backward()  # type: ignore[no-untyped-call]
             self._watch.feel()
             factor = rate(recipe.schedule, step, horizon)
-            self._mover.move(factor)
+            self._mover.move(factor, step)
             self.steps = step + 1
             self._remember()
             lines.add(self.steps, loss, logits, labels, recipe.optimiser.rate * factor)
@@ -203,35 +227,6 @@ class TorchLearner:
     def _precision(self) -> AbstractContextManager[object]:
         faster = self.task.recipe.precision == "auto" and self.device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.autocast(self.device.type, torch.bfloat16) if faster else nullcontext()
-
-
-class _Lines:
-    """Sums losses and hits up between the lines of a learning curve; looks at their values only there."""
-
-    def __init__(self, beat: Beat, every: int = 10) -> None:
-        self._beat, self._every = beat, every
-        self._losses: list[Tensor] = []
-        self._hits: list[Tensor] = []
-        self._last = (0, 0.0)
-
-    def add(self, step: int, loss: Tensor, logits: Tensor, labels: Tensor, rate: float) -> None:
-        """Take a step in; every tenth, write a line."""
-        self._losses.append(loss.detach())
-        self._hits.append((logits.detach().argmax(1) == labels).float().mean())
-        self._last = (step, rate)
-        if step % self._every == 0:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write a line about the steps since the last one. Raises Diverged."""
-        if not self._losses:
-            return
-        loss, accuracy = torch.stack(self._losses).mean().item(), torch.stack(self._hits).mean().item()
-        self._losses, self._hits = [], []
-        step, rate = self._last
-        if not np.isfinite(loss):
-            raise Diverged(f"the training loss was {loss} at step {step}, with a learning rate of {rate:.3g}")
-        self._beat(step, loss, accuracy, rate)
 
 
 def _ungrouped(resume: Arrays) -> dict[str, dict[str, NDArray[np.generic]]]:

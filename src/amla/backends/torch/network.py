@@ -96,6 +96,10 @@ class Network(nn.Module):
             if isinstance(module, SeededDropout):
                 module.generator = generator
 
+    def modules_by_node(self) -> dict[NodeId, nn.Module]:
+        """Return the module of every node."""
+        return {node.id: module for node, module in zip(self._nodes, self.layers, strict=True)}
+
     def tensors(self) -> dict[str, Tensor]:
         """Return all weights and buffers by canonical name; changing them changes the network."""
         return {

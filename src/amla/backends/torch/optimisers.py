@@ -15,13 +15,19 @@ from amla.trials.snapshot import weight_name
 
 Group = dict[str, object]
 
+# Steps in which the learning rate of new weights rises to that of the others: until a momentum of 0.9 and statistics
+# that move by 0.1 a step, each a memory of about ten steps, hold nothing of what was before them any more.
+WARM_UP = 20
+REMEMBERED = frozenset({"momentum_buffer", "exp_avg", "exp_avg_sq", "step"})  # all that these optimisers do of a weight
+
 
 class Mover:
     """An optimiser with the groups of a recipe, of which each has its own highest rate."""
 
     def __init__(self, recipe: Recipe, architecture: Architecture, weights: Mapping[str, nn.Parameter]) -> None:
-        self._clip, self._weights = recipe.clip, list(weights.values())
-        self._clipped = [[weight] for weight in self._weights] if recipe.clip_each else [self._weights]
+        self._clip, self._weights, self._young = recipe.clip, weights, dict[str, int]()
+        every = list(weights.values())
+        self._clipped = [[weight] for weight in every] if recipe.clip_each else [every]
         orthogonal = _matrices(architecture) & weights.keys() if isinstance(recipe.optimiser, Muon) else set()
         kernels = {name for name in weights if name.endswith(".kernel")}
         self.optimiser = _optimiser(
@@ -31,17 +37,28 @@ class Mover:
             [weights[name] for name in weights if name not in kernels],
         )
 
-    def move(self, factor: float) -> None:
-        """Make a step at `factor` times the highest rates, and forget the gradients."""
+    @property
+    def young(self) -> Mapping[str, int]:
+        """The weights whose rate still rises, each with the step from which on it does."""
+        return self._young
+
+    def warm(self, young: Mapping[str, int]) -> None:
+        """Let the rates of these weights rise, linearly over `WARM_UP` steps, and those of no others."""
+        self._young = dict(young)
+
+    def move(self, factor: float, step: int) -> None:
+        """Make the step number `step` at `factor` times the highest rates, and forget the gradients."""
         if self._clip is not None:
             for together in self._clipped:
                 nn.utils.clip_grad_norm_(together, self._clip)
+        before = {name: self._weights[name].detach().clone() for name in self._young}
         for group in self.optimiser.param_groups:
             group["lr"] = group["highest"] * factor
             if shrink := group["lr"] * group["decoupled"]:
                 with torch.no_grad():
                     torch._foreach_mul_([w for w in group["params"] if w.grad is not None], 1 - shrink)
         self.optimiser.step()
+        self._hold_back(before, step)
         self.optimiser.zero_grad()
 
     def state(self, weight: nn.Parameter) -> dict[str, Tensor]:
@@ -52,6 +69,16 @@ class Mover:
     def remember(self, weight: nn.Parameter, key: str, array: NDArray[np.generic]) -> None:
         """Take what `state` returned back."""
         self.optimiser.state[weight][key] = _laid_out_as(weight, array)
+
+    @torch.no_grad()
+    def _hold_back(self, before: Mapping[str, Tensor], step: int) -> None:
+        """Let young weights make only a share of the step: it is as long as the rate is high."""
+        for name, weight in before.items():
+            share = (step - self._young[name] + 1) / WARM_UP
+            if share < 1:
+                self._weights[name].lerp_(weight, 1 - share)
+            else:
+                del self._young[name]
 
 
 def _optimiser(
