@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import STUDY, begun, made_up, measured, task_for
+from made_up_runs import STUDY, begun, made_up, measured, task_for
 
 from amla.algorithms.construct import Rules
 from amla.algorithms.nac import Nac

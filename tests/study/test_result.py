@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from runs import CLASSES, STUDY, algorithm, begun, finished, made_up, measured, task_for
+from made_up_runs import CLASSES, STUDY, algorithm, begun, finished, made_up, measured, task_for
 
 from amla.reports.page import render
 from amla.spec.costs import costs

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from runs import STUDY, begun, finished, made_up, task_for
+from made_up_runs import STUDY, begun, finished, made_up, task_for
 
 from amla.backends.processor import cores
 from amla.study.folder import BEST, EVENTS, REPORT, WEIGHTS, prepare, provenance, read, records

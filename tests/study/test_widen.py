@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from runs import made_up
+from made_up_runs import made_up
 
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
