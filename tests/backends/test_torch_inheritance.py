@@ -77,8 +77,11 @@ def test_a_network_without_a_branch_computes_what_its_parent_does_without_it():
 def test_new_normalisations_remember_what_they_were_given():
     found, task = space(), make_task(recipe=plain())
     child = built(deep(found, 2), task, seed=1)
-    child.restore(trained(deep(found, 1), task).snapshot())
+    parent = trained(deep(found, 1), task).snapshot()
+    child.restore(parent)
     weights = child.snapshot().weights
+    assert np.array_equal(weights["stem/norm.mean"], parent.weights["stem/norm.mean"])
+    assert not child._network.modules_by_node()["stem/norm"].training
     norm = "stage0/cell1/3x3/norm"
     assert np.allclose(weights[f"{norm}.scale"] ** 2, weights[f"{norm}.variance"] + 1e-5)
     assert np.array_equal(weights[f"{norm}.shift"], weights[f"{norm}.mean"])

@@ -61,8 +61,8 @@ class Inheritance:
     def weights(self, trained: Arrays, fresh: Arrays) -> Named:
         """Return the child's weights and buffers by canonical name: the parent's `trained` ones, as far as it has them.
 
-        Inputs that are new to a node get zeros. Outputs that are new, what is called normal in new nodes, and arrays
-        whose window has another size keep their `fresh` values.
+        Inputs that are new to a node get zeros. Outputs that are new, new nodes that are no copies, nodes that read
+        nothing known, and arrays whose window has another size keep their `fresh` values.
         """
         return {
             name: self._begun(node, role, array) if node.id in self.new else self._sliced(node, role, trained, array)
@@ -103,6 +103,8 @@ class Inheritance:
             result[known] = old[outputs[known]]
             return result
         read = np.flatnonzero(inputs != ABSENT)
+        if not len(read):
+            return fresh
         result[known] = 0
         result[np.ix_(known, read)] = old[np.ix_(outputs[known], inputs[read])]
         return result
