@@ -13,6 +13,7 @@ from amla.algorithms.nac import Nac
 from amla.cli.show import QUIET_SECONDS, table
 from amla.reports.growth import Construction, constructions
 from amla.spaces.envelope import envelope
+from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.storage.records import Records
 from amla.study.folder import BEST, EVENTS, STUDY
@@ -189,3 +190,18 @@ class TestTable:
             proposal = Proposal(SPACE.space.sample(rng), 10)
             history = history.asked(proposal).told(number, measured(proposal, 0.5))
         assert "pruned" not in printed(constructions(history, grows=False))[0]
+
+
+@pytest.mark.parametrize("width", [6, 24])
+def test_a_network_that_was_made_wider_is_said_to_be(run: Path, width: int, amla: Command) -> None:
+    wide = envelope((1, 8, 8), 3, width=width, cells=(1,), max_cells=(2,))
+    network = wide.space.close(wide.initial())
+    with Records(run / EVENTS) as records:
+        records.told("search", 1, Failure("crashed", "killed"))
+        for number, budget in enumerate((200, 0)):
+            records.asked("final", Proposal(network, budget, start=None if budget else 0))
+            counted = costs(network)
+            sizes = {"parameters": counted.parameters, "macs": counted.macs, "peak_memory": 1, "steps": 200}
+            records.told("final", number, measured(Proposal(network, budget), 0.9, **sizes, examples=10.0))
+    _, out, _ = amla("show", str(run))
+    assert ("construction 0, made wider from" in out) == (width == 24)

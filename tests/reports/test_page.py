@@ -12,7 +12,9 @@ from searches import ENVELOPE, curve, grown, random
 
 from amla.reports.numbers import count
 from amla.reports.page import render
+from amla.reports.plots import joined
 from amla.reports.report import Report, Verdict
+from amla.spaces.envelope import envelope
 from amla.spec.costs import costs
 from amla.trials.history import History
 from amla.trials.trial import Failure, Proposal
@@ -204,3 +206,21 @@ def test_open_networks_can_be_reported() -> None:
     page = Page(render(Report("open", history, winner=0)))
     assert "network" in page.anchors
     assert "cost" not in page.anchors
+
+
+def test_a_network_that_was_made_wider_is_said_to_be() -> None:
+    assert "made wider" not in render(whole())
+    space = envelope((3, 32, 32), 10, width=128, cells=(1,), max_cells=(2,)).space
+    wide = space.close(space.fullest())
+    after, before = (count(costs(network).macs) for network in (wide, whole().history[2].proposal.architecture))
+    said = f"made wider for the final training: {after} instead of {before} multiply-accumulates"
+    assert said in Page(render(replace(whole(), final=wide))).words
+
+
+def test_the_legs_of_the_final_training_are_one_curve() -> None:
+    first, failed, second = curve(0, 100), curve(1, 200)[:4], curve(2, 50)
+    line = joined([first, failed, second])
+    assert [told.step for told in line] == list(range(10, 151, 10))
+    assert [told.loss for told in line] == [told.loss for told in (*first, *second)]
+    assert joined([first, failed])[-1].step == 140
+    assert joined([]) == []

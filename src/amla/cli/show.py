@@ -11,6 +11,7 @@ from amla.cli.console import escape, opened, say
 from amla.cli.live import called, status
 from amla.reports.growth import Construction, constructions
 from amla.reports.numbers import count, duration, interval, percent
+from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study.folder import BEST, EVENTS, REPORT, STUDY, WEIGHTS, Run, read
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
@@ -81,7 +82,7 @@ def _print_result(console: Console, run: Run, found: Result) -> None:
         f"(95 % interval {interval(tested.low, tested.high)}; "
         f"{tested.right:,} of {tested.examples:,} test images right)",
     )
-    say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs an image")
+    say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs an image{_made_wider(run, found)}")
     say(
         console,
         f"search {duration(found.search_seconds)}, final training {duration(found.final_seconds)} "
@@ -89,6 +90,13 @@ def _print_result(console: Console, run: Run, found: Result) -> None:
     )
     for what, name in (("report", REPORT), ("network", BEST), ("weights", WEIGHTS)):
         say(console, f"{what:8} [bold]{escape(str(run.folder / name))}[/bold]")
+
+
+def _made_wider(run: Run, found: Result) -> str:
+    """Return which construction the final network is a wider one of; nothing if it is as wide."""
+    chosen = winner(run)
+    before = costs(chosen.proposal.architecture).macs if chosen else found.macs
+    return f": construction {chosen.id}, made wider from {count(before)} MACs" if chosen and before < found.macs else ""
 
 
 def _print_state(console: Console, run: Run) -> None:

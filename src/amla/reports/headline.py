@@ -57,6 +57,7 @@ def _told(report: Report) -> tuple[str, list[str]]:
         return f"{_sized(subject)} gets {percent(verdict.accuracy)} of the test {noun} right", [
             f"The 95{SPACE}% interval is {bounds}, from {whole(verdict.images)} {noun} kept apart from the search.",
             _search(report),
+            _made_wider(report),
             f"The final training took {duration(report.final_seconds)}." if report.final_seconds is not None else "",
         ]
     if report.final:
@@ -71,6 +72,18 @@ def _told(report: Report) -> tuple[str, list[str]]:
         tried = plural(len(report.history.failed), "construction")
         return f"Nothing could be measured: {tried} failed", [_search(report)]
     return ("The first construction is in training" if report.history.pending else "The search has not begun"), []
+
+
+def _made_wider(report: Report) -> str:
+    """Return by how much the final network was made wider than the one that the search chose."""
+    trial = chosen(report)
+    if not (report.chooses and report.final and trial) or report.final.is_open:
+        return ""
+    before, after = (costs(network).macs for network in (trial.proposal.architecture, report.final))
+    if after <= before:
+        return ""
+    grown = f"{count(after)} instead of {count(before)} multiply-accumulates"
+    return f"Its structure is that of construction {trial.id}, made wider for the final training: {grown}."
 
 
 def _sized(subject: Architecture) -> str:

@@ -1,6 +1,8 @@
 """The charts of a report in their places on the page: each with a caption, and its specification beside it."""
 
 import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from amla.reports.charts import against_parameters, against_time, learning
 from amla.reports.headline import chosen
@@ -16,7 +18,7 @@ def learning_curves(report: Report) -> Section | None:
     """Return how the constructions and the final network learned; None without curves."""
     trial = chosen(report)
     best = trial.id if trial else None
-    search, final = _curves(report, "search"), _curves(report, "final")
+    search, final = _curves(report, "search"), {0: joined(_curves(report, "final").values())}
     return _plots(
         "curves",
         "How they learned",
@@ -63,6 +65,18 @@ def canvas(spec: Chart, class_: str) -> Html:
     written = json.dumps(spec, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     place = element("div", element("noscript", "Charts need JavaScript; the tables hold the same numbers."))
     return element("div", place, element("script", Html(written), type="application/json"), class_=class_)
+
+
+def joined(legs: Iterable[Sequence[Progress]]) -> list[Progress]:
+    """Return the curves of a lineage as one; a leg that was not finished is replaced by the one that tried again."""
+    line: list[Progress] = []
+    before = 0
+    for leg in legs:
+        line = [told for told in line if told.step <= before]
+        line += [replace(told, step=before + told.step) for told in leg]
+        if leg and leg[-1].step >= leg[-1].budget:
+            before += leg[-1].budget
+    return line
 
 
 def _curves(report: Report, stage: str) -> dict[TrialId, list[Progress]]:
