@@ -17,7 +17,8 @@ from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.storage.records import Records
 from amla.study.folder import BEST, EVENTS, STUDY
-from amla.study.study import Data, Final, NacSettings, Study, to_yaml
+from amla.study.settings import NacSettings
+from amla.study.study import Data, Final, Study, to_yaml
 from amla.trials.history import History
 from amla.trials.progress import Progress
 from amla.trials.trial import Failure, Measurement, Outcome, Proposal

@@ -11,7 +11,8 @@ from amla.spec.text import to_json
 from amla.storage.files import Files
 from amla.study.folder import BEST, prepare, records
 from amla.study.resolve import FINAL, SEARCH, algorithm_of, space_of, task_of
-from amla.study.study import Data, EnvelopeSettings, Final, NacSettings, Study
+from amla.study.settings import EnvelopeSettings, NacSettings
+from amla.study.study import Data, Final, Study
 from amla.tasks.dataset import Dataset, Examples
 from amla.tasks.recipe import Recipe
 from amla.tasks.task import Task

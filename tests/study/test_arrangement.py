@@ -14,7 +14,8 @@ from amla.storage.files import Files
 from amla.study.arrangement import FILE, Arranged, arrange, candidates, record, recorded
 from amla.study.resolve import algorithm_of, envelope_of
 from amla.study.run import Limit
-from amla.study.study import Data, EnvelopeSettings, Final, Inline, Local, NacSettings, RandomSettings, Study
+from amla.study.settings import EnvelopeSettings, Inline, Local, NacSettings, RandomSettings
+from amla.study.study import Data, Final, Study
 from amla.study.timing import Arrangement, Timing
 
 SPACE = EnvelopeSettings(width=6, cells=(1,), max_cells=(3,))

@@ -10,7 +10,8 @@ from amla.backends.processor import cores
 from amla.study.folder import BEST, EVENTS, REPORT, WEIGHTS, prepare, provenance, read, records
 from amla.study.resolve import REHEARSAL, SEARCH
 from amla.study.result import is_finished
-from amla.study.study import Final, NacSettings, StudyError, load, to_yaml
+from amla.study.settings import NacSettings
+from amla.study.study import Final, StudyError, load, to_yaml
 
 
 class TestPrepare:

@@ -10,25 +10,8 @@ from hypothesis import strategies as st
 
 from amla.study.changes import changed
 from amla.study.run import Limit
-from amla.study.study import (
-    Data,
-    EnvelopeSettings,
-    Final,
-    FixedSettings,
-    Inline,
-    Local,
-    NacSettings,
-    Provenance,
-    RandomSettings,
-    Study,
-    StudyError,
-    Torch,
-    from_plain,
-    from_yaml,
-    load,
-    to_plain,
-    to_yaml,
-)
+from amla.study.settings import EnvelopeSettings, FixedSettings, Inline, Local, NacSettings, RandomSettings, Torch
+from amla.study.study import Data, Final, Provenance, Study, StudyError, from_plain, from_yaml, load, to_plain, to_yaml
 from amla.tasks.recipe import AdamW, Augment, Constant, Cosine, Muon, OneCycle, Recipe, Sgd, Small, Steps
 
 STUDY = Study("digits", Data("digits"), algorithm=NacSettings(2, 10), final=Final(20))

@@ -9,7 +9,8 @@ from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.study.resolve import envelope_of, task_of
 from amla.study.run import Limit
-from amla.study.study import Data, EnvelopeSettings, Final, FixedSettings, NacSettings, Study, StudyError
+from amla.study.settings import EnvelopeSettings, FixedSettings, NacSettings
+from amla.study.study import Data, Final, Study, StudyError
 from amla.study.widen import GOOD_FLOPS, GOOD_MACS, widened
 
 SPACE = EnvelopeSettings(width=40, cells=(1, 2), max_cells=(2, 2), macs=100_000)

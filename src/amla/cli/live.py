@@ -15,7 +15,8 @@ from amla.cli.pace import Pace
 from amla.reports.numbers import count, duration, percent, plural
 from amla.study.arrangement import Arranged
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
-from amla.study.study import FixedSettings, NacSettings, PaperSettings, RandomSettings, Study
+from amla.study.settings import FixedSettings, NacSettings, PaperSettings, RandomSettings
+from amla.study.study import Study
 from amla.study.timing import Arrangement
 from amla.trials.history import History
 from amla.trials.progress import Progress

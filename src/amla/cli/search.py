@@ -27,19 +27,8 @@ from amla.study.report import report
 from amla.study.resolve import algorithm_of, check, space_of, task_of, why_ended
 from amla.study.result import is_finished
 from amla.study.search import Search
-from amla.study.study import (
-    Data,
-    ExecutorSettings,
-    FixedSettings,
-    Inline,
-    Local,
-    NacSettings,
-    RandomSettings,
-    Study,
-    StudyError,
-    Torch,
-    load,
-)
+from amla.study.settings import ExecutorSettings, FixedSettings, Inline, Local, NacSettings, RandomSettings, Torch
+from amla.study.study import Data, Study, StudyError, load
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load as load_dataset
 from amla.tasks.recipe import Augment

@@ -23,7 +23,8 @@ from amla.spec.digest import digest
 from amla.spec.values import value
 from amla.storage.files import Files
 from amla.study import plan
-from amla.study.study import ExecutorSettings, Inline, Study
+from amla.study.settings import ExecutorSettings, Inline
+from amla.study.study import Study
 from amla.study.timing import Arrangement, Opened, Timing, timed
 from amla.tasks import cache
 from amla.tasks.recipe import Recipe

@@ -12,16 +12,8 @@ from amla.spec.legacy.notes import Note
 from amla.spec.legacy.training import ENVELOPENETS, Cosines, Decay, Training
 from amla.spec.ops import Size
 from amla.study.resolve import algorithm_of, envelope_of
-from amla.study.study import (
-    Data,
-    EnvelopeSettings,
-    Final,
-    FixedSettings,
-    NacSettings,
-    PaperSettings,
-    Study,
-    StudyError,
-)
+from amla.study.settings import EnvelopeSettings, FixedSettings, NacSettings, PaperSettings
+from amla.study.study import Data, Final, Study, StudyError
 from amla.tasks.recipe import Augment, Exponential, Recipe, Restarts, Schedule, Sgd
 
 EXAMPLES = {"cifar10": 50_000, "imagenet": 1_281_167}  # of training, by which epochs become steps

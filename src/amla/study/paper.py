@@ -8,7 +8,8 @@ from amla.algorithms.paper import PaperNac, PaperRandom, trainings
 from amla.spaces.macro import Frame
 from amla.spec.ops import Size
 from amla.spec.values import SpecError
-from amla.study.study import EnvelopeSettings, NacSettings, PaperSettings, Study, StudyError
+from amla.study.settings import EnvelopeSettings, NacSettings, PaperSettings
+from amla.study.study import Study, StudyError
 
 OF_SPACE = ("width", "stem_stride", "cells", "max_cells", "branches", "dropout", "head_dropout")  # what is read of it
 OF_NAC = ("iterations", "steps", "statistic", "quota", "mode", "paper")

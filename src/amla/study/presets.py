@@ -6,7 +6,8 @@ from math import ceil
 from amla.spec.costs import costs, training_flops
 from amla.study.resolve import envelope_of
 from amla.study.run import Limit
-from amla.study.study import Auto, Data, EnvelopeSettings, Final, NacSettings, Study
+from amla.study.settings import Auto, EnvelopeSettings, NacSettings
+from amla.study.study import Data, Final, Study
 from amla.tasks.dataset import Dataset
 from amla.tasks.recipe import Augment, Cosine, Muon, OneCycle, Recipe, Sgd, Small
 

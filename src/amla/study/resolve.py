@@ -26,17 +26,8 @@ from amla.spec.ops import Size
 from amla.spec.values import SpecError
 from amla.storage.files import Files
 from amla.study.paper import paper_mode, refuse_paper
-from amla.study.study import (
-    EnvelopeSettings,
-    FixedSettings,
-    Inline,
-    NacSettings,
-    RandomSettings,
-    Study,
-    StudyError,
-    from_plain,
-    to_plain,
-)
+from amla.study.settings import EnvelopeSettings, FixedSettings, Inline, NacSettings, RandomSettings
+from amla.study.study import Study, StudyError, from_plain, to_plain
 from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load

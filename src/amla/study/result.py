@@ -6,7 +6,8 @@ from amla.algorithms.protocol import best
 from amla.spec.architecture import Architecture
 from amla.spec.values import value
 from amla.study.folder import BEST, REPORT, WEIGHTS, Run
-from amla.study.study import NacSettings, Study
+from amla.study.settings import NacSettings
+from amla.study.study import Study
 from amla.trials.trial import Measurement, Trial
 
 Z = 1.959964  # of the standard normal distribution, for 95 %

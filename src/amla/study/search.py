@@ -5,13 +5,11 @@ on as if it had not been.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from time import monotonic
-from typing import Protocol
 
 from amla.algorithms.finish import Finish
 from amla.algorithms.fixed import Fixed
@@ -28,42 +26,17 @@ from amla.storage.files import Files
 from amla.study import plan
 from amla.study.arrangement import Arranged, arrange, record, recorded
 from amla.study.folder import BEST
+from amla.study.heard import Curves, Heard, Listener
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH, TIMING, algorithm_of, evaluation_of, space_of, work_config
 from amla.study.run import Executor, Limit, Store, run
-from amla.study.study import Inline, Local, Study, StudyError
+from amla.study.settings import Inline, Local
+from amla.study.study import Study, StudyError
 from amla.study.timing import Arrangement
 from amla.study.widen import widened
 from amla.tasks.task import Task
 from amla.trials.history import History
-from amla.trials.progress import Progress, Report
-from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Trial, TrialId
-
-LOOKING = 20  # times as long as asking for a recommendation took, until it is asked for again
-
-
-class Listener(Protocol):
-    """Who is told how a search goes."""
-
-    def times(self, arrangements: Sequence[Arrangement]) -> None:
-        """Hear that a training step is going to be timed in these arrangements, which takes a while."""
-
-    def arranged(self, found: Arranged) -> None:
-        """Hear in which arrangements the study trains, before it does."""
-
-    def expects(self, flops: Mapping[str, float]) -> None:
-        """Hear the floating-point operations of training that each phase is expected to take."""
-
-    def begins(self, phase: str, history: History) -> None:
-        """Hear that a phase begins, or goes on from `history`."""
-
-    def asked(self, phase: str, trial: Trial) -> None:
-        """Hear that a trial begins."""
-
-    def progress(self, phase: str, progress: Progress) -> None:
-        """Hear how far a trial is."""
-
-    def told(self, phase: str, trial: Trial) -> None:
-        """Hear that a trial is over."""
+from amla.trials.progress import Report
+from amla.trials.trial import Failure, Measurement
 
 
 @dataclass(frozen=True)
@@ -213,8 +186,8 @@ class Search:
     def _phase(self, name: str, algorithm: Algorithm, limit: Limit) -> History:
         self.listener.begins(name, self.store.history(name))
         arrangement = self.arranged.search if name == SEARCH else self.arranged.final
-        with executor(self, name, arrangement, _Curves(self, name)) as running:
-            return run(name, algorithm, running, _Heard(self, algorithm), limit)
+        with executor(self, name, arrangement, Curves(name, self.files, self.listener)) as running:
+            return run(name, algorithm, running, Heard(self.store, self.files, self.listener, algorithm), limit)
 
 
 @contextmanager
@@ -241,68 +214,6 @@ def executor(search: Search, phase: str, arrangement: Arrangement, report: Repor
 def _killing(seconds: float | None) -> float | None:
     """Return after how long a worker is killed whose trial has not stopped by itself after `seconds`."""
     return None if seconds is None else 1.2 * seconds + 10
-
-
-@dataclass
-class _Curves:
-    """Writes what trials report into their curves, and tells the listener."""
-
-    search: Search
-    phase: str
-    begun: set[TrialId] = field(default_factory=set)
-
-    def __call__(self, progress: Progress) -> None:
-        key, files = f"{self.phase}/{progress.trial}", self.search.files
-        if progress.trial not in self.begun:  # lines written after the checkpoint it goes on from
-            files.start_curve(key, step=progress.step - 1)
-            self.begun.add(progress.trial)
-        files.append_curve(key, progress)
-        self.search.listener.progress(self.phase, progress)
-
-
-@dataclass
-class _Heard:
-    """The search's store, which tells the listener what is written, and acts on it.
-
-    The best network's file follows what the algorithm recommends; the weights of a leg go once the next leg is done.
-    """
-
-    search: Search
-    algorithm: Algorithm
-    known: History = field(default_factory=History)
-    best: Architecture | None = None
-    next_look: float = 0.0  # by the clock: an algorithm may look through all trials to recommend one
-
-    def history(self, study: str) -> History:
-        self.known = self.search.store.history(study)
-        for trial in self.known.running:
-            self.search.listener.asked(study, trial)
-        return self.known
-
-    def asked(self, study: str, proposal: Proposal) -> None:
-        self.search.store.asked(study, proposal)
-        self.known = self.known.asked(proposal)
-        self.search.listener.asked(study, self.known.trials[-1])
-
-    def told(self, study: str, trial_id: TrialId, outcome: Outcome) -> None:
-        self.search.store.told(study, trial_id, outcome)
-        self.known = self.known.told(trial_id, outcome)
-        trial = self.known[trial_id]
-        self.search.listener.told(study, trial)
-        if study == SEARCH and monotonic() >= self.next_look:
-            self._look()
-        start = trial.proposal.start
-        if isinstance(outcome, Measurement) and trial.proposal.budget and start is not None:
-            self.search.files.drop(f"{study}/{start}")
-
-    def _look(self) -> None:
-        """Write what the algorithm recommends, if it is another network than before."""
-        began = monotonic()
-        best = self.algorithm.recommend(self.known)
-        self.next_look = monotonic() + LOOKING * (monotonic() - began)
-        if best and best != self.best:
-            self.search.files.write_text(BEST, to_json(best, indent=1) + "\n")
-            self.best = best
 
 
 def _why_nothing(history: History) -> str:

@@ -1,18 +1,27 @@
 """A study: what is searched, where, how, and for how long. One YAML file is one value, checked whole before it runs."""
 
 import json
-from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.run import Limit
+from amla.study.settings import (
+    AlgorithmSettings,
+    Auto,
+    BackendSettings,
+    EnvelopeSettings,
+    ExecutorSettings,
+    FixedSettings,
+    Inline,
+    NacSettings,
+    SpaceSettings,
+    Torch,
+)
 from amla.tasks.recipe import Recipe
-
-Auto = Literal["auto"]  # by measurement
 
 
 class StudyError(ValueError):
@@ -31,79 +40,6 @@ class Data:
 
 
 @value
-class EnvelopeSettings:
-    """The space of EnvelopeNets; see `amla.spaces.envelope.envelope`."""
-
-    kind: Literal["envelope"] = field(default="envelope", kw_only=True)
-    width: int = 32
-    growth: tuple[float, ...] = ()
-    skeleton: Literal["wideners", "pools"] = "wideners"
-    stem_stride: int = 1
-    cells: tuple[int, ...] = (2, 2)
-    max_cells: tuple[int, ...] = (6, 6)
-    branches: tuple[str, ...] = ("1x1", "3x3", "3x3sep", "5x5", "5x5sep", "7x7sep")
-    skips: Literal["add", "concat", "none"] = "add"
-    dropout: float = 0.0
-    head_dropout: float = 0.2
-    macs: int | None = None
-    parameters: int | None = None
-
-
-@value
-class PaperSettings:
-    """What NAC's paper mode is told besides; see `amla.algorithms.construct.Rules` and `amla.algorithms.paper`.
-
-    `construction` empty: every stage is constructed; `parameter_limits` empty: no stage has one.
-    """
-
-    arm: Literal["best", "worst", "random"] = "best"
-    dialect: Literal["amla", "env"] = "amla"
-    skip: bool = True
-    construction: tuple[bool, ...] = ()
-    parameter_limits: tuple[bool, ...] = ()
-    stem: Literal["response_norm", "conv"] = "response_norm"
-
-
-@value
-class NacSettings:
-    """NAC; see `amla.algorithms.nac.Nac`. `steps` None: as many as the study's limit of seconds allows.
-
-    The `mode` "paper" is the algorithm as it was in 2018, `paper` what that is told.
-    """
-
-    kind: Literal["nac"] = field(default="nac", kw_only=True)
-    iterations: int = 5
-    steps: int | None = None
-    statistic: str = "msss"
-    quota: int = 6
-    share: float = 1 / 3
-    skip_share: float = 0.5
-    skip_statistic: str = "scale"
-    growing_only: bool = True
-    inherit: bool = False
-    mode: Literal["fixed", "paper"] = "fixed"
-    paper: PaperSettings = PaperSettings()
-
-
-@value
-class RandomSettings:
-    """Random search over `trials` architectures. `steps` None: as many as the limit of seconds allows."""
-
-    kind: Literal["random"] = field(default="random", kw_only=True)
-    trials: int = 10
-    steps: int | None = None
-
-
-@value
-class FixedSettings:
-    """No search: the architectures in these files, each trained for `steps`."""
-
-    kind: Literal["fixed"] = field(default="fixed", kw_only=True)
-    architectures: tuple[str, ...]
-    steps: int | None = None
-
-
-@value
 class Final:
     """The final training, on all that is not test. `steps` None: as many as the limit of seconds allows.
 
@@ -116,35 +52,6 @@ class Final:
 
 
 @value
-class Inline:
-    """Trials run one after another in the process that runs the study, with so many threads."""
-
-    kind: Literal["inline"] = field(default="inline", kw_only=True)
-    threads: int | Auto = "auto"
-
-
-@value
-class Local:
-    """Trials run in worker processes on this machine; `memory` bounds the bytes of each.
-
-    See `amla.study.arrangement` for what is automatic; `threads` None: a worker's share of the cores.
-    """
-
-    kind: Literal["local"] = field(default="local", kw_only=True)
-    workers: int | Auto = "auto"
-    threads: int | Auto | None = "auto"
-    memory: int | None = None
-
-
-@value
-class Torch:
-    """PyTorch, on `device` (None: the best there is)."""
-
-    kind: Literal["torch"] = field(default="torch", kw_only=True)
-    device: str | None = None
-
-
-@value
 class Provenance:
     """What a study was run with: written into the run's study.yaml, and checked when that is run again."""
 
@@ -153,12 +60,6 @@ class Provenance:
     code: str
     versions: dict[str, str]
     machine: str
-
-
-SpaceSettings = EnvelopeSettings
-AlgorithmSettings = Annotated[NacSettings | RandomSettings | FixedSettings, Field(discriminator="kind")]
-ExecutorSettings = Annotated[Inline | Local, Field(discriminator="kind")]
-BackendSettings = Torch
 
 
 @value
