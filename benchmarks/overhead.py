@@ -24,14 +24,11 @@ Prints one JSON object on its last line; what is not installed (`pip install 'am
 
 import argparse
 import json
-import logging
 import os
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -39,6 +36,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
+from other_tools import Pace, Pacing, in_journal, in_memory, in_sqlite, installed, optuna_study, ray_tune
 
 from amla.execution.inline import InlineExecutor
 from amla.spaces.envelope import BRANCHES, envelope
@@ -153,26 +151,6 @@ def ratio(ones: Iterable[float], others: Iterable[float]) -> float:
     return round(median(one / other for one, other in zip(ones, others, strict=True)), 3)
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How many trials, in how many seconds by the clock and of this process's CPU time."""
-
-    trials: int
-    wall: float
-    cpu: float
-
-    @property
-    def wall_rate(self) -> float:
-        return self.trials / self.wall
-
-    @property
-    def cpu_rate(self) -> float:
-        return self.trials / self.cpu
-
-
-Pacing = Callable[[Path, float], Pace]  # some seconds of trials, files in the folder
-
-
 def amla(folder: Path, seconds: float, keep: bool = False) -> Pace:
     """Run 2,000 trials after 1,000 of warm-up, however long it takes; of those that are flushed, 200 after 100."""
     every = BLOCK // 10 if keep else BLOCK
@@ -183,76 +161,6 @@ def amla(folder: Path, seconds: float, keep: bool = False) -> Pace:
 
 def flushed(folder: Path, seconds: float) -> Pace:
     return amla(folder, seconds, keep=True)
-
-
-def optuna_study(storage: Callable[[Path], Any]) -> Pacing:
-    """Return what runs a study of Optuna, which goes on each time it is called."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study: Any = None
-
-    def pace(folder: Path, seconds: float) -> Pace:
-        nonlocal study
-        if study is None:
-            study = optuna.create_study(storage=storage(folder), sampler=optuna.samplers.RandomSampler(0))
-        before, wall, cpu = len(study.trials), perf_counter(), process_time()
-        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), timeout=seconds)
-        wall, cpu = perf_counter() - wall, process_time() - cpu
-        return Pace(len(study.trials) - before, wall, cpu)
-
-    return pace
-
-
-def in_memory(folder: Path) -> Any:
-    from optuna.storages import InMemoryStorage
-
-    return InMemoryStorage()
-
-
-def in_sqlite(folder: Path) -> Any:
-    from optuna.storages import RDBStorage
-
-    return RDBStorage(f"sqlite:///{folder / 'optuna.sqlite'}")
-
-
-def in_journal(folder: Path) -> Any:
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    return JournalStorage(JournalFileBackend(str(folder / "optuna.log")))
-
-
-def ray_tune(reuse: bool) -> Pacing:
-    """Return what runs Ray Tune on all cores: one or ten trials for each second given, after two of warm-up.
-
-    By default it starts a process for each trial; with `reuse`, it uses processes again.
-    """
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its tables
-    import ray
-    from ray import tune
-
-    ended: list[tuple[float, float]] = []
-
-    class Clock(tune.Callback):  # type: ignore[misc]
-        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-            ended.append((perf_counter(), process_time()))
-
-    def pace(folder: Path, seconds: float) -> Pace:
-        ended.clear()
-        if not ray.is_initialized():
-            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-        count = int(seconds * (10 if reuse else 1))
-        tune.Tuner(
-            lambda config: {"x": config["x"]},
-            param_space={"x": tune.uniform(0, 1)},
-            tune_config=tune.TuneConfig(num_samples=2 + count, reuse_actors=reuse),
-            run_config=tune.RunConfig(storage_path=str(folder / "ray"), verbose=0, callbacks=[Clock()]),
-        ).fit()
-        first, last = ended[1], ended[-1]
-        return Pace(count, last[WALL] - first[WALL], last[CPU] - first[CPU])
-
-    return pace
 
 
 def compared(folder: Path, seconds: float, rounds: int, others: dict[str, Pacing]) -> dict[str, Any]:
@@ -290,13 +198,6 @@ def main() -> None:
         if installed("ray"):
             figures |= compared(folder, ray_seconds, ray_rounds, {"ray": ray_tune(False), "ray_reused": ray_tune(True)})
     print(json.dumps(figures))
-
-
-def installed(library: str) -> bool:
-    found = find_spec(library) is not None
-    if not found:
-        print(f"{library} is not installed, so its figures are null; pip install 'amla[bench]'.", file=sys.stderr)
-    return found
 
 
 if __name__ == "__main__":
