@@ -8,16 +8,14 @@ Where the programs divided by zero or exited, a ConstructionError says why.
 
 from collections.abc import Mapping, Sequence
 from math import sqrt
-from typing import Literal
 
 from numpy.random import Generator
 
-from amla.spec.macro import Dialect, Item, Layer, Macro, Stage, Widener
+from amla.spec.macro import Dialect, Inputs, Item, Layer, Macro, Stage, first_inputs, joined
 from amla.spec.values import value
 
 Statistics = Mapping[tuple[int, str], float]  # by item and branch; ties are settled by the order
 Scales = Mapping[tuple[int, int], float]  # of skips, by the cells they lead from and to; ties as above
-Inputs = tuple[int, ...] | Literal["all"] | None
 
 PRUNED = 3  # one of so many branches of a stage may leave at once
 
@@ -64,7 +62,7 @@ class Rules:
 def initial(rules: Rules) -> Macro:
     """Return the EnvelopeNet that a search begins with. Raises ConstructionError where widths divide by zero."""
     envelope = Layer(rules.cell, rules.width)
-    return _with_first_skips(_joined([_widths((envelope,) * n, s, rules) for s, n in enumerate(rules.layers)]), rules)
+    return _with_first_skips(joined([_widths((envelope,) * n, s, rules) for s, n in enumerate(rules.layers)]), rules)
 
 
 def construct(macro: Macro, statistics: Statistics, scales: Scales, rules: Rules) -> Macro:
@@ -83,7 +81,7 @@ def construct(macro: Macro, statistics: Statistics, scales: Scales, rules: Rules
         else:
             stages.append(_widths(stage, number, rules))
         begins += len(stage) + 1
-    return _with_skips(_joined(stages), macro, came, scales, rules)
+    return _with_skips(joined(stages), macro, came, scales, rules)
 
 
 def constructed(rules: Rules, times: int) -> tuple[tuple[int, int], ...]:
@@ -110,7 +108,7 @@ def drawn(rules: Rules, sizes: Sequence[tuple[int, int]], rng: Generator) -> Mac
         for _ in range(blocks - layers):
             stage[rng.integers(layers)].append(ops[rng.integers(len(ops))])
     found = [tuple(Layer(_numbered(layer), rules.width) for layer in stage) for stage in stages]
-    return _with_first_skips(_joined([_widths(stage, number, rules) for number, stage in enumerate(found)]), rules)
+    return _with_first_skips(joined([_widths(stage, number, rules) for number, stage in enumerate(found)]), rules)
 
 
 def _pruned(stage: Stage, number: int, worth: Statistics, rules: Rules) -> Stage:
@@ -162,7 +160,7 @@ def _widths(stage: Stage, number: int, rules: Rules) -> Stage:
 
 
 def _with_first_skips(macro: Macro, rules: Rules) -> Macro:
-    return _with_inputs(macro, [_first_inputs(place, rules) for place in range(len(macro.items))])
+    return _with_inputs(macro, [first_inputs(place, rules.skip, rules.dialect) for place in range(len(macro.items))])
 
 
 def _with_skips(macro: Macro, before: Macro, came: set[int], scales: Scales, rules: Rules) -> Macro:
@@ -175,7 +173,7 @@ def _with_skips(macro: Macro, before: Macro, came: set[int], scales: Scales, rul
         return _with_first_skips(macro, rules)
     old = [place for place in range(len(macro.items)) if place not in came]  # where each item of before is now
     cells = (0, *(place + 1 for place in old))  # the same of cells
-    inputs: dict[int, Inputs] = {place: _first_inputs(place, rules) for place in came}
+    inputs: dict[int, Inputs] = {place: first_inputs(place, rules.skip, rules.dialect) for place in came}
     for number, place in enumerate(old):
         kept = _stronger(number + 1, scales) if place else ()
         arrived = (fresh + 1 for fresh in sorted(came) if fresh < place)
@@ -190,13 +188,6 @@ def _stronger(cell: int, scales: Scales) -> tuple[int, ...]:
     return tuple(source for _, source in reversed(ranked[len(ranked) // 2 :]))
 
 
-def _first_inputs(place: int, rules: Rules) -> Inputs:
-    """Return what a new layer reads besides the cell before."""
-    if not rules.skip:
-        return None
-    return "all" if rules.dialect == "env" else tuple(range(place - 1, 0, -1))
-
-
 def _with_inputs(macro: Macro, inputs: Sequence[Inputs]) -> Macro:
     return Macro(
         tuple(
@@ -204,14 +195,6 @@ def _with_inputs(macro: Macro, inputs: Sequence[Inputs]) -> Macro:
             for item, read in zip(macro.items, inputs, strict=True)
         )
     )
-
-
-def _joined(stages: Sequence[Stage]) -> Macro:
-    """Return stages with a widener between each two."""
-    items: list[Item] = []
-    for number, stage in enumerate(stages):
-        items += [Widener(), *stage] if number else stage
-    return Macro(tuple(items))
 
 
 def _of_stage(statistics: Statistics, begins: int, stage: Stage) -> Statistics:

@@ -5,12 +5,14 @@ come in two dialects: AMLA's {"type": "macro", "network": [items]}, and the Enve
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from amla.spec.architecture import NodeId
 from amla.spec.values import SpecError, value
 
 Dialect = Literal["amla", "env"]
+Inputs = tuple[int, ...] | Literal["all"] | None  # of a layer
 OP = re.compile(r"[1-9]x[1-9](|sep)")  # one digit an axis: the released programs read characters 0 and 2
 NAME = re.compile(r"[A-Za-z0-9_+-]+")  # of a branch: it becomes a part of an address
 
@@ -25,7 +27,7 @@ class Layer:
 
     filters: tuple[tuple[str, str], ...]
     outputs: int
-    inputs: tuple[int, ...] | Literal["all"] | None = None
+    inputs: Inputs = None
 
     def __post_init__(self) -> None:
         names = [name for name, _ in self.filters]
@@ -100,6 +102,21 @@ class Macro:
                 found.append(f"stage{stage}/cell{place}")
                 place += 1
         return tuple(found)
+
+
+def joined(stages: Sequence[Sequence[Layer]]) -> Macro:
+    """Return stages with a widener between each two."""
+    items: list[Item] = []
+    for number, stage in enumerate(stages):
+        items += [Widener(), *stage] if number else stage
+    return Macro(tuple(items))
+
+
+def first_inputs(place: int, skip: bool, dialect: Dialect) -> Inputs:
+    """Return what a new layer reads besides the cell before: nothing, everything, or in AMLA all but the stem."""
+    if not skip:
+        return None
+    return "all" if dialect == "env" else tuple(range(place - 1, 0, -1))
 
 
 def read_macro(plain: object, width: int, address: str = "network") -> Macro:

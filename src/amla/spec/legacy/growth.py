@@ -1,12 +1,11 @@
 """What the searches of 2018 begin with: the initial EnvelopeNet, and networks drawn at random."""
 
 from math import sqrt
-from typing import Literal
 
 import numpy as np
 
 from amla.spec.legacy.fields import Fields
-from amla.spec.macro import Dialect, Layer, Macro, Widener
+from amla.spec.macro import Dialect, Layer, Macro, first_inputs, joined
 from amla.spec.values import SpecError, value
 
 MOST_LAYERS, MOST_BLOCKS = 256, 4096  # of a network, far more than any of 2018 has; more would only take for ever
@@ -86,16 +85,17 @@ def read_randoms(fields: Fields) -> Randoms:
 
 def initial(growth: Growth, width: int) -> Macro:
     """Return the network that a search begins with: every layer is the whole envelope."""
-    items: list[Layer | Widener] = []
+    stages: list[list[Layer]] = []
+    items = 0
     for stage, count in enumerate(growth.layers):
-        if stage:
-            items.append(Widener())
+        items += bool(stage)  # the widener before it
         outputs = width << stage
         narrow = int(outputs / (1 + sqrt(count - 1))) if growth.limits[stage] else outputs
-        for place in range(count):
-            inputs = _skips(growth, len(items))
-            items.append(Layer(growth.cell, outputs if place == count - 1 else narrow, inputs))
-    return Macro(tuple(items))
+        wide = (*(narrow for _ in range(count - 1)), outputs)
+        reads = (first_inputs(items + place, growth.skip, growth.dialect) for place in range(count))
+        stages.append([Layer(growth.cell, w, inputs) for w, inputs in zip(wide, reads, strict=True)])
+        items += count
+    return joined(stages)
 
 
 def drawn(randoms: Randoms, width: int, seed: int) -> Macro:
@@ -104,24 +104,15 @@ def drawn(randoms: Randoms, width: int, seed: int) -> Macro:
     The same op can come to a layer more than once.
     """
     rng = np.random.default_rng(seed)
-    items: list[Layer | Widener] = []
+    stages: list[list[Layer]] = []
     for stage, (count, blocks) in enumerate(zip(randoms.layers, randoms.blocks, strict=True)):
-        if stage:
-            items.append(Widener())
         found = [[str(rng.choice(randoms.ops))] for _ in range(count)]
         for _ in range(blocks - count):
             layer = int(rng.integers(count))
             found[layer].append(str(rng.choice(randoms.ops)))
-        for ops in found:
-            branches = tuple((f"Branch{number}", op) for number, op in enumerate(ops))
-            items.append(Layer(branches, width << stage, "all" if randoms.skips else None))
-    return Macro(tuple(items))
-
-
-def _skips(growth: Growth, place: int) -> tuple[int, ...] | Literal["all"] | None:
-    if not growth.skip:
-        return None
-    return "all" if growth.dialect == "env" else tuple(range(place - 1, 0, -1))  # not the stem, nor the cell before
+        named = [tuple((f"Branch{number}", op) for number, op in enumerate(ops)) for ops in found]
+        stages.append([Layer(filters, width << stage, "all" if randoms.skips else None) for filters in named])
+    return joined(stages)
 
 
 def _stages(fields: Fields) -> tuple[tuple[int, ...], tuple[int, ...]]:
