@@ -121,7 +121,7 @@ class History:
 
     @property
     def seconds(self) -> float:
-        """The wall seconds of all finished trials together, failed ones too."""
+        """The seconds of all finished trials together, failed ones too."""
         return self._record.seconds[self._told - 1] if self._told else 0.0
 
     def lineage(self, trial: Trial) -> tuple[Trial, ...]:

@@ -10,8 +10,8 @@ from amla.trials.trial import TrialId
 class Progress:
     """How far a leg has come: `step` of `budget` steps, and the means since the line before.
 
-    `loss` and `accuracy` are those of the training batches, `rate` the learning rate, `seconds` wall time since the
-    leg began.
+    `loss` and `accuracy` are those of the training batches, `rate` the learning rate, `seconds` the time since the leg
+    began, by the study's clock.
     """
 
     trial: TrialId

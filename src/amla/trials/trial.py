@@ -85,7 +85,7 @@ class Cost:
 class Measurement:
     """What came back: numbers about the whole, numbers about its parts, and what it took.
 
-    `statistics[probe][node id]` are the readings of the probes; `seconds` is wall time.
+    `statistics[probe][node id]` are the readings of the probes; `seconds` go by the study's clock, usually the wall.
     """
 
     kind: Literal["measurement"] = field(default="measurement", kw_only=True)
