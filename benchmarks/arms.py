@@ -1,23 +1,28 @@
 """Does NAC find better networks than chance? Searches that differ only in what branches are pruned by, at equal cost.
 
 Every arm is a search of the same space, in which all networks have as many multiply-accumulates as --macs allows, with
-as many networks of as many training steps: NAC with each of several scores, NAC that prunes at random, and random
-networks. What each arm recommends by validation is trained anew, twice as long and with a seed that all arms share.
+as many networks of as many training steps: NAC with each of several scores, NAC that prunes at random or the strongest,
+and random networks. What each arm recommends by validation is trained anew, with a seed that all arms share. Besides,
+there are networks that nobody searched for: `matched`, a random one from the same space with as many
+multiply-accumulates and about as many parameters as what the first arm found, and `plain`, one 3x3 convolution a cell.
 
 Prints one JSON object on its last line: for each arm the mean over seeds of that accuracy (`..._final`), of the best
-seen in the search (`..._search`) and of the last construction (`..._last`); `..._gain` is the mean difference in
-`final` to NAC that prunes at random, and `..._p` how often a difference as large or larger comes about if signs are
-drawn by coins (one-sided).
+seen in the search (`..._search`) and of the last construction (`..._last`); `..._over_random` is the mean difference in
+`final` to NAC that prunes at random, `..._over_matched` to the random networks of equal size, and `..._p` how often a
+difference as large or larger comes about if signs are drawn by coins (one-sided).
 
 Each search is kept in --folder as it goes, and another call goes on from there.
 
-    python benchmarks/arms.py [--quick] [--data cifar10] [--seeds 5] [--macs 2000000] [--steps 150] [--folder F]
-                              [--arms taylor fisher msss ...]
+    python benchmarks/arms.py [--quick] [--data cifar10] [--seeds 5] [--macs 2000000] [--steps 150] [--stride 2]
+                              [--final-macs M] [--final-stride S] [--final-steps N]
+                              [--arms taylor fisher msss ...] [--folder F]
 """
 
 import argparse
 import json
 import os
+from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from statistics import mean
@@ -28,11 +33,15 @@ import numpy as np
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.nac import Nac
 from amla.algorithms.protocol import Algorithm
+from amla.algorithms.pruning import Pruning
 from amla.algorithms.random import RandomSearch
 from amla.backends.torch.backend import TorchBackend
 from amla.evaluation.train import Training
 from amla.execution.inline import InlineExecutor
-from amla.spaces.envelope import Envelope, envelope
+from amla.spaces.envelope import Cell, Envelope, envelope
+from amla.spec.architecture import Architecture, NodeId
+from amla.spec.costs import costs
+from amla.spec.decisions import Decisions
 from amla.storage.files import Files
 from amla.storage.records import Records
 from amla.study.presets import PHOTO_BRANCHES, preset
@@ -42,42 +51,101 @@ from amla.tasks.dataset import Dataset, split
 from amla.tasks.load import load
 from amla.tasks.task import Task
 from amla.trials.history import History
+from amla.trials.trial import Table
 
 NULL, NETWORKS = "random", "networks"  # prunes at random; random networks
-ARMS = ("taylor", "taylor_per_mac", "fisher", "msss", "scale", "drop_one", NULL, NETWORKS)
+MATCHED, PLAIN = "matched", "plain"
+DRAWS, APART = 300, 0.05  # of random networks until one has as many parameters, to this share
+WORST = "-worst"  # after a score: prunes the strongest
+ARMS = ("taylor", "taylor-worst", "taylor_per_mac", "fisher", "msss", "scale", "drop_one", NULL, NETWORKS)
 ITERATIONS, LONGER = 4, 2
 FRESH = 1000  # seed of the training of what is recommended, besides the arm's
 
 
-def space_of(dataset: Dataset, macs: int) -> Envelope:
+def space_of(dataset: Dataset, macs: int, stride: int = 1) -> Envelope:
     """Return the space of photographs of presets, or for small images one like it with two stages."""
     large = min(dataset.shape[1:]) >= 24
     cells = (2, 2, 2) if large else (2, 2)
     return envelope(
         dataset.shape, len(dataset.classes), width=128, growth=(1, 4, 4)[: len(cells)], skeleton="pools",
-        cells=cells, max_cells=cells, branches=PHOTO_BRANCHES, skips="none", head_dropout=0.0, macs=macs,
+        stem_stride=stride, cells=cells, max_cells=cells, branches=PHOTO_BRANCHES, skips="none", head_dropout=0.0,
+        macs=macs,
     )  # fmt: skip
 
 
 def algorithm_of(arm: str, space: Envelope, steps: int, seed: int) -> Algorithm:
     if arm == NETWORKS:
         return RandomSearch(space.space, steps, 1 + ITERATIONS, seed)
-    return Nac(space, steps, ITERATIONS, arm, growing_only=False, seed=seed)
+    kind = Worst if arm.endswith(WORST) else Nac
+    return kind(space, steps, ITERATIONS, arm.removesuffix(WORST), growing_only=False, seed=seed)
 
 
-def searched(arm: str, seed: int, task: Task, space: Envelope, steps: int, folder: Path) -> tuple[History, History]:
-    """Return the search of an arm, and the training of what it recommends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    algorithm = algorithm_of(arm, space, steps, seed)
-    with Records(folder / "events.sqlite") as records:
-        histories = []
-        for phase in ("search", "final"):
-            evaluate = Training(phase, TorchBackend("cpu", 1), task, Files(folder))
-            histories.append(run(phase, algorithm, InlineExecutor(evaluate), records, Limit()))
-            found = algorithm.recommend(histories[0])
-            assert found is not None
-            algorithm = Fixed((found,), LONGER * steps, (FRESH + seed,), keep=False)
-    return histories[0], histories[1]
+class Worst(Nac):
+    """NAC that prunes the strongest branches, the paper's worst case."""
+
+    @cached_property
+    def pruning(self) -> Pruning:
+        usual = super().pruning
+        return Strongest(*(getattr(usual, field.name) for field in fields(Pruning)))
+
+
+class Strongest(Pruning):
+    """The rules of NAC upside down."""
+
+    def ranked(self, cells: list[Cell], kept: Decisions, worth: Table) -> list[tuple[float, NodeId, NodeId]]:
+        return super().ranked(cells, kept, worth)[::-1]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all searches have in common: the task, where it is kept, and how what is found is trained."""
+
+    task: Task
+    folder: Path
+    final: Envelope
+    final_steps: int
+    phase: str  # name of the final trainings
+
+    def search(self, arm: str, seed: int, space: Envelope, steps: int) -> tuple[list[float], Architecture]:
+        """Return the accuracies of the networks that an arm has tried, and the one it recommends."""
+        algorithm = algorithm_of(arm, space, steps, seed)
+        history = self._run("search", f"{arm}-{seed}", algorithm)
+        found = algorithm.recommend(history)
+        assert found is not None, f"{arm} found nothing with seed {seed}"
+        return accuracies(history), self.final.space.close(space.space.read(found))
+
+    def train(self, name: str, network: Architecture, seed: int) -> float:
+        """Return the accuracy of a network that is trained anew."""
+        fixed = Fixed((network,), self.final_steps, (FRESH + seed,), keep=False)
+        return accuracies(self._run(self.phase, f"{name}-{seed}", fixed))[-1]
+
+    def _run(self, phase: str, name: str, algorithm: Algorithm) -> History:
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        with Records(folder / "events.sqlite") as records:
+            evaluate = Training(phase, TorchBackend("cpu", 1), self.task, Files(folder))
+            return run(phase, algorithm, InlineExecutor(evaluate), records, Limit())
+
+
+def matched(space: Envelope, like: Architecture, seed: int) -> Architecture:
+    """Return a random network of a space that has about as many parameters as another one; all have the same MACs."""
+    rng, wanted = np.random.default_rng((seed, FRESH)), costs(like).parameters
+    best: tuple[float, Architecture] | None = None
+    for _ in range(DRAWS):
+        network = space.space.sample(rng)
+        apart = abs(costs(network).parameters / wanted - 1)
+        if network != like and (best is None or apart < best[0]):
+            best = apart, network
+        if best and best[0] <= APART:
+            break
+    assert best is not None
+    return best[1]
+
+
+def plain(space: Envelope) -> Architecture:
+    """Return the network of which every cell is one 3x3 convolution."""
+    only = {cell.branches: (f"{cell.branches}/3x3-a",) for stage in space.stages for cell in stage.cells}
+    return space.space.close({**space.initial(), **only})
 
 
 def accuracies(history: History) -> list[float]:
@@ -98,33 +166,51 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--macs", type=int, default=2_000_000)
     parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--stride", type=int, default=2, help="of the stem, at which a cheap search looks at images")
+    parser.add_argument("--final-macs", type=int, help="of what is trained anew; by default as in the search")
+    parser.add_argument("--final-stride", type=int, help="by default as in the search")
+    parser.add_argument("--final-steps", type=int, help="by default twice as many as in the search")
     parser.add_argument("--arms", nargs="+", default=ARMS)
     parser.add_argument("--folder", type=Path, help="where searches are kept")
     options = parser.parse_args()
     if options.quick:
         options.data, options.seeds, options.macs, options.steps = "digits", 2, 200_000, 20
+        options.stride = 1
         options.arms = ("taylor", NULL, NETWORKS)
     where = Path(os.environ["AMLA_DATA"]) if "AMLA_DATA" in os.environ else None
     dataset = load(options.data, data_dir=where)
     task = Task(dataset, split(dataset), preset(dataset, Data(options.data)).recipe)
-    space = space_of(dataset, options.macs)
-    found: dict[str, list[tuple[float, float, float]]] = {arm: [] for arm in options.arms}
+    space = space_of(dataset, options.macs, options.stride)
+    macs, stride = options.final_macs or options.macs, options.final_stride or options.stride
+    steps = options.final_steps or LONGER * options.steps
+    usual = (macs, stride, steps) == (options.macs, options.stride, LONGER * options.steps)
+    final = space_of(dataset, macs, stride)
+    found: dict[str, list[tuple[float, float, float]]] = {arm: [] for arm in (*options.arms, MATCHED, PLAIN)}
     with TemporaryDirectory() as passing:
-        folder = (options.folder or Path(passing)) / f"{options.data}-{options.macs}-{options.steps}"
-        for seed, arm in product(range(options.seeds), options.arms):
-            history, final = searched(arm, seed, task, space, options.steps, folder / f"{arm}-{seed}")
-            *_, last = scores = accuracies(history)
-            found[arm].append((accuracies(final)[-1], max(scores), last))
-            print(
-                f"seed {seed} {arm:16s}", " ".join(f"{score:.4f}" for score in (*scores, found[arm][-1][0])), flush=True
-            )
+        folder = (options.folder or Path(passing)) / f"{options.data}-{options.macs}-{options.steps}-{options.stride}"
+        bench = Bench(task, folder, final, steps, "final" if usual else f"final-{macs}-{stride}-{steps}")
+        for seed in range(options.seeds):
+            networks: dict[str, Architecture] = {}
+            for arm in options.arms:
+                scores, networks[arm] = bench.search(arm, seed, space, options.steps)
+                found[arm].append((bench.train(arm, networks[arm], seed), max(scores), scores[-1]))
+                print(f"seed {seed} {arm:16s}", *(f"{score:.4f}" for score in (*scores, found[arm][-1][0])), flush=True)
+            for arm, network in (
+                (MATCHED, matched(final, networks[options.arms[0]], seed)),
+                (PLAIN, plain(final)),
+            ):
+                found[arm].append((bench.train(arm, network, seed), 0.0, 0.0))
+                print(f"seed {seed} {arm:16s} {found[arm][-1][0]:.4f}", flush=True)
     figures: dict[str, float] = {"seeds": options.seeds}
     for arm, rows in found.items():
         finals, best, last_ones = (list(column) for column in zip(*rows, strict=True))
-        figures |= {f"{arm}_final": mean(finals), f"{arm}_search": mean(best), f"{arm}_last": mean(last_ones)}
-        if NULL in found and arm != NULL:
-            gains = [ours - theirs[0] for ours, theirs in zip(finals, found[NULL], strict=True)]
-            figures |= {f"{arm}_gain": mean(gains), f"{arm}_p": sign_flip(gains)}
+        figures[f"{arm}_final"] = mean(finals)
+        if arm in options.arms:
+            figures |= {f"{arm}_search": mean(best), f"{arm}_last": mean(last_ones)}
+        for rival in (NULL, MATCHED):
+            if rival in found and arm in options.arms and arm != rival:
+                gains = [ours - theirs[0] for ours, theirs in zip(finals, found[rival], strict=True)]
+                figures |= {f"{arm}_over_{rival}": mean(gains), f"{arm}_over_{rival}_p": sign_flip(gains)}
     print(json.dumps({name: round(figure, 5) for name, figure in figures.items()}))
 
 

@@ -10,16 +10,21 @@ Prints one JSON object on its last line: for every score at the last reading, me
     ..._overlap   the share of the lowest third that both seeds have; `chance_overlap` is what chance would give
     ..._spread    the standard deviation of the overlap's mean between seeds, by leaving out one seed at a time
     ..._drop      Spearman's correlation with `drop_one` of the same seed: the loss without a branch, not retrained
+    ..._at_N      the share of the lowest third that a seed has in common with itself after N steps
 
-and before it a table of all readings and stages. Readings are kept in --folder, from where another call goes on.
+and before it a table of all readings and stages. Readings are kept in --folder, from where another call goes on. The
+network is the paper's, of --width channels, trained plainly; with --preset that of `amla search` for photographs, of
+--macs multiply-accumulates, with the same recipe.
 
     python benchmarks/scores.py [--quick] [--data cifar10] [--seeds 4] [--steps 100 200 400] [--width 24] [--folder F]
+                                [--preset [--macs 2000000] [--stride 2]]
 """
 
 import argparse
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from statistics import mean
@@ -27,10 +32,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from arms import space_of
 
 from amla.backends.torch.backend import TorchBackend
-from amla.spaces.envelope import envelope
-from amla.tasks.dataset import split
+from amla.spaces.envelope import Envelope, envelope
+from amla.study.presets import preset
+from amla.study.study import Data
+from amla.tasks.dataset import Dataset, split
 from amla.tasks.load import load
 from amla.tasks.recipe import Augment, Constant, Recipe, Sgd
 from amla.tasks.task import Task
@@ -43,27 +51,39 @@ SHARE = 1 / 3  # that is pruned of a stage
 Readings = dict[str, dict[str, float]]  # of a score, or of a score of skips: "skip/..."
 
 
-def read(data: str, width: int, batch: int, seed: int, steps: Sequence[int]) -> Iterator[tuple[int, Readings]]:
-    """Yield the readings of one seed at each of `steps`."""
-    dataset = load(data, data_dir=Path(where) if (where := os.environ.get("AMLA_DATA")) else None)
-    parts = split(dataset, validation=0.1, seed=0)
+def usual(options: argparse.Namespace, dataset: Dataset) -> tuple[Envelope, Recipe]:
+    """Return the space and the recipe that are looked at."""
+    if options.preset:
+        return space_of(dataset, options.macs, options.stride), preset(dataset, Data(options.data)).recipe
     photos = dataset.shape[0] == 3
-    recipe = Recipe(batch, Sgd(0.05), Constant(warm_up=0.01), augment=Augment(flip=photos, shift=dataset.shape[1] // 8))
+    augment = Augment(flip=photos, shift=dataset.shape[1] // 8)
+    recipe = Recipe(options.batch, Sgd(0.05), Constant(warm_up=0.01), augment=augment)
+    cells = (3, 3, 3)
     space = envelope(
-        dataset.shape, len(dataset.classes), width=width, cells=(3, 3, 3), max_cells=(3, 3, 3), skips="add", dropout=0.0
+        dataset.shape, len(dataset.classes), width=options.width, cells=cells, max_cells=cells, skips="add", dropout=0.0
     )
+    return space, recipe
+
+
+def read(options: argparse.Namespace, seed: int) -> Iterator[tuple[int, Readings]]:
+    """Yield the readings of one seed at each of the steps."""
+    steps = options.steps
+    dataset = load(options.data, data_dir=Path(where) if (where := os.environ.get("AMLA_DATA")) else None)
+    parts = split(dataset, validation=0.1, seed=0)
+    space, recipe = usual(options, dataset)
     network = space.space.close(space.initial())
     cells = [cell for stage in space.stages for cell in stage.cells]
     branches = tuple(branch for cell in cells for branch in network[cell.branches].inputs)
     skips = tuple(skip for cell in cells if cell.skips for skip in network[cell.skips].inputs[1:])
     learner = TorchBackend("cpu").build(network, Fit(), Task(dataset, parts, recipe), seed)
     for step in steps:
-        watched = {name: branches + (skips if name in OF_SKIPS else ()) for name in OF_BRANCHES} | {"norm": skips}
+        watched = {name: branches + (skips if name in OF_SKIPS else ()) for name in OF_BRANCHES}
+        watched |= {"norm": skips} if skips else {}
         learner.watch(watched)
         learner.fit(step - learner.steps, max(steps), ignored)
         found = {name: dict(table) for name, table in learner.statistics().items()}
         readings = {name: {b: found[name][b] for b in branches} for name in OF_BRANCHES}
-        yield step, readings | {f"skip/{name}": {s: found[name][s] for s in skips} for name in OF_SKIPS}
+        yield step, readings | {f"skip/{name}": {s: found[name][s] for s in skips} for name in OF_SKIPS if skips}
 
 
 def ignored(step: int, loss: float, accuracy: float, rate: float) -> None:
@@ -90,6 +110,12 @@ def stages(readings: Mapping[str, float]) -> list[dict[str, float]]:
     for node, reading in readings.items():
         found.setdefault(node.split("/")[0], {})[node] = reading
     return [of for of in found.values() if len(of) > 2]
+
+
+def own(score: str, earlier: Readings, later: Readings) -> float:
+    """Return how much of the lowest third of each stage a seed has in common with itself at another time."""
+    pairs = zip(stages(earlier[score]), stages(later[score]), strict=True)
+    return mean([overlap(one, other) for one, other in pairs] or [overlap(earlier[score], later[score])])
 
 
 def agreement(score: str, seeds: Sequence[Readings]) -> dict[str, float]:
@@ -138,6 +164,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[100, 200, 400])
     parser.add_argument("--width", type=int, default=24)
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--preset", action="store_true", help="the network and recipe of amla search for photographs")
+    parser.add_argument("--macs", type=int, default=2_000_000)
+    parser.add_argument("--stride", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where readings are kept")
     options = parser.parse_args()
     if options.quick:
@@ -148,23 +177,23 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         readings: dict[int, list[Readings]] = {}
         for seed in range(options.seeds):
-            kept = (
-                folder
-                / f"{options.data}-{options.width}-{options.batch}-{'-'.join(map(str, options.steps))}-{seed}.json"
-            )
+            kind = (options.macs, options.stride) if options.preset else (options.width, options.batch)
+            kept = folder / f"{'-'.join(map(str, (options.data, *kind, *options.steps, seed)))}.json"
             if not kept.is_file():
-                found = dict(read(options.data, options.width, options.batch, seed, options.steps))
-                kept.write_text(json.dumps(found))
+                kept.write_text(json.dumps(dict(read(options, seed))))
             for step, of in json.loads(kept.read_text()).items():
                 readings.setdefault(int(step), []).append(of)
             print(f"seed {seed} done", flush=True)
     figures: dict[str, float] = {}
-    names = [*OF_BRANCHES, *(f"skip/{name}" for name in OF_SKIPS)]
+    last = readings[options.steps[-1]]
+    names = [name for name in (*OF_BRANCHES, *(f"skip/{name}" for name in OF_SKIPS)) if name in last[0]]
     for step, seeds in readings.items():
         for name in names:
             found_here = agreement(name, seeds)
             print(f"step {step:5d}  {name:16s}", "  ".join(f"{k} {v:6.3f}" for k, v in found_here.items()))
             figures |= {f"{name}_{key}": number for key, number in found_here.items()}
+            if seeds is not last:
+                figures[f"{name}_at_{step}"] = round(mean(map(partial(own, name), seeds, last)), 3)
     first = stages(readings[options.steps[-1]][0]["random"])
     figures["chance_overlap"] = round(mean(max(1, int(len(of) * SHARE)) / len(of) for of in first), 3)
     figures |= {"seeds": options.seeds, "step": options.steps[-1]}

@@ -31,7 +31,8 @@ def searches(draw: st.DrawFn) -> tuple[Nac, History]:
         skips=draw(st.sampled_from(["add", "concat", "none"])),
         dropout=draw(st.sampled_from([0.0, 0.2])),
     )
-    nac = Nac(found, 1, 3, quota=draw(st.integers(0, 4)), share=draw(st.sampled_from([0.0, 1 / 3, 0.5, 1.0])))
+    quota, share = draw(st.integers(0, 4)), draw(st.sampled_from([0.0, 1 / 3, 0.5, 1.0]))
+    nac = Nac(found, 1, 3, quota=quota, share=share, growing_only=draw(st.booleans()))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     worth = draw(st.sampled_from([(1.0,), (0.0, 1.0, 2.0), (-1.0, 0.3, 0.5, nan), tuple(np.linspace(-9, 9, 99))]))
     history = History()
@@ -100,7 +101,8 @@ def test_a_stage_grows_by_one_whole_cell_until_it_is_as_deep_as_it_may_be(search
         assert now[: len(cells)] == cells
         if len(cells) == len(stage.cells):
             assert now == cells
-            assert kept(after, cells) == kept(trial.proposal.architecture, cells)
+            if nac.growing_only:
+                assert kept(after, cells) == kept(trial.proposal.architecture, cells)
         else:
             (new,) = now[len(cells) :]
             template = nac.envelope.space.template
@@ -110,7 +112,8 @@ def test_a_stage_grows_by_one_whole_cell_until_it_is_as_deep_as_it_may_be(search
 
 @settings(deadline=None)
 @given(search=searches())
-def test_half_of_the_skips_of_a_growing_stage_stay_those_of_the_largest_scale(search: tuple[Nac, History]):
+def test_half_of_the_skips_of_a_pruned_stage_stay_those_of_the_largest_scale(search: tuple[Nac, History]):
+    nac, _ = search
     for stage, cells, trial, after in steps(*search):
         for cell in cells:
             if cell.skips is None:
@@ -119,7 +122,8 @@ def test_half_of_the_skips_of_a_growing_stage_stay_those_of_the_largest_scale(se
             same, *stay = after[cell.skips].inputs
             assert same == before
             assert set(stay) <= set(were)
-            assert len(stay) == (ceil(len(were) / 2) if len(cells) < len(stage.cells) else len(were))
+            is_pruned = len(cells) < len(stage.cells) or not nac.growing_only
+            assert len(stay) == (ceil(len(were) / 2) if is_pruned else len(were))
             sizes = {skip: rank(abs(w)) for skip, w in trial.measurement.statistics.get("scale", {}).items()}
             assert all(sizes[stays] >= sizes[left] for stays in stay for left in set(were) - set(stay))
 

@@ -37,6 +37,8 @@ ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
     "random without end": lambda: RandomSearch(SPACE, steps=5),
     "nac": lambda: Nac(ENVELOPE, steps=5, iterations=3),
     "nac, inheriting": lambda: Nac(ENVELOPE, steps=5, iterations=3, inherit=True),
+    "nac, in windows": lambda: Nac(ENVELOPE, steps=30, iterations=1, windows=9, stable=0.7, candidates=3),
+    "nac, inheriting in windows": lambda: Nac(ENVELOPE, 14, 2, windows=7, stable=0.5, candidates=2, inherit=True),
     "fixed": lambda: Fixed(NETWORKS, steps=5, seeds=(0, 1)),
     "paced": lambda: Paced(NETWORKS[0], seconds=8.0, speed=20.0),
     "finish": lambda: Finish(Fixed(NETWORKS, steps=5)),

@@ -7,6 +7,7 @@ from made_up_runs import made_up
 
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
+from amla.spec.ops import Conv
 from amla.study.resolve import envelope_of, task_of
 from amla.study.run import Limit
 from amla.study.settings import EnvelopeSettings, FixedSettings, NacSettings
@@ -49,8 +50,35 @@ def test_four_times_the_operations_pay_for_a_network_twice_as_large():
     assert final("auto", 0.0) == found()
 
 
+def at_half(macs: int) -> Architecture:
+    """Return the final network, of a search at half the resolution."""
+    space = replace(SPACE, stem_stride=2, macs=30_000)
+    study = replace(STUDY, space=space, final=Final(10, macs=macs, stem_stride=1))
+    half = envelope_of(space, TASK.shape, TASK.classes)
+    return widened(study, TASK, half.space.close(ENVELOPE.space.read(found())), 0.0)
+
+
+def stride(network: Architecture) -> tuple[int, ...]:
+    return next(node.op.stride for node in network if isinstance(node.op, Conv))
+
+
+def test_the_final_network_may_see_its_images_at_a_higher_resolution():
+    network = at_half(300_000)
+    assert stride(network) == (1, 1)
+    assert 0.8 * 300_000 < costs(network).macs <= 300_000
+    assert ENVELOPE.space.read(network) == ENVELOPE.space.read(found())
+
+
+def test_unless_it_were_narrower_for_that():
+    network = at_half(60_000)
+    assert stride(network) == (2, 2)
+    assert 0.7 * 60_000 < costs(network).macs <= 60_000
+
+
 def test_what_cannot_be_meant_is_said():
     with pytest.raises(StudyError, match=r"final.macs is auto, which needs limit.seconds"):
         replace(STUDY, final=Final(10, macs="auto"), limit=Limit())
+    with pytest.raises(StudyError, match=r"final.stem_stride is given, which needs final.macs"):
+        replace(STUDY, final=Final(10, stem_stride=1))
     with pytest.raises(StudyError, match=r"final.macs is given, but given networks keep their width"):
         replace(STUDY, final=Final(10, macs=10), algorithm=FixedSettings(("a.json",), 10))

@@ -1,27 +1,29 @@
 """NAC on EnvelopeNets (Kamath et al. 2018, Algorithm 1): train briefly, prune the weakest branches, grow, repeat.
 
-Stage by stage: the branches of all its cells compete, and the lowest third (at most `quota`) by a statistic of their
-feature maps leave, but never the last one of a cell; half of each cell's skip connections leave, those with the
-smallest learned scale; one more cell with all branches is put at the tail. A stage that is as deep as the space allows
-is left as it is, unless pruning shall go on. Pruned branches leave their channels to the others of their cell.
-Differences from the released code: all branches are protected and compared, a quota of zero prunes nothing, skips are
-ranked by the size of their scale, and the recommendation is the best construction by validation rather than the last,
-untrained one.
+Stage by stage, the branches of all its cells compete by a statistic of their feature maps, and so on as in
+`amla.algorithms.pruning`. Pruned branches leave their channels to the others of their cell. Differences from the
+released code: all branches are protected and compared, a quota of zero prunes nothing, skips are ranked by the size of
+their scale, and the recommendation is the best construction by validation rather than the last, untrained one.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from math import inf, isnan
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+from numpy.random import default_rng
 
 from amla.algorithms.protocol import best
-from amla.spaces.envelope import Cell, Envelope, Stage
-from amla.spec.architecture import Architecture, NodeId
-from amla.spec.decisions import Decisions
+from amla.algorithms.pruning import Pruning, averaged, stability
+from amla.algorithms.rounds import Construction, Round, fairest, rounds
+from amla.spaces.envelope import Envelope
+from amla.spec.architecture import Architecture
 from amla.trials.history import History
-from amla.trials.trial import Proposal, Table, Trial
+from amla.trials.trial import Proposal, TrialId
 
 SKIP_SCALE = "scale"  # the probe that reads the learned scale of a skip connection
 PATIENCE = 3  # attempts at a construction whose training fails
+DRAWS = 4  # prunings drawn for each candidate, as several may be the same
+FEWEST = 6  # windows before it is asked whether they agree
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,18 @@ class Nac:
     Branches are ranked by the probe `statistic`, skips by `skip_statistic`. With `growing_only` a stage that is as deep
     as it may be is no longer pruned, as in the released code.
 
+    A network is trained for `steps`, in as many legs of equal length as there are `windows`; what is pruned follows
+    from the mean reading of the later half of them. With `stable` training ends early, once a share so large of what
+    the windows prune is the same whichever of them are looked at (`amla.algorithms.pruning.stability`).
+
+    With `candidates` each construction begins with several prunings, the first by the statistic and the others drawn
+    from among twice as many of the weakest. All train for one window; the one with the best metric goes on.
+
     With `inherit` each network begins with what the last one has learned, so that the search is one training of
-    `iterations` + 1 legs in which the network changes: its schedule spans them all, and suits if it is constant. A
+    `iterations` + 1 networks in which the network changes: its schedule spans them all, and suits if it is constant. A
     later construction has then trained longer, so it is the last one that is recommended.
+
+    Raises ValueError for a number out of range.
     """
 
     envelope: Envelope
@@ -45,103 +56,119 @@ class Nac:
     skip_share: float = 0.5
     skip_statistic: str = SKIP_SCALE
     growing_only: bool = True
+    windows: int = 1
+    stable: float | None = None
+    candidates: int = 1
     inherit: bool = False
     seed: int = 0
     metric: str = "accuracy"
 
+    def __post_init__(self) -> None:
+        if self.windows < 1 or self.candidates < 1:
+            raise ValueError(f"windows is {self.windows} and candidates {self.candidates}; say 1 or more.")
+        if self.candidates > 1 and self.windows < 2:
+            raise ValueError("Candidates train for one of several windows; say windows 2 or more.")
+        if self.stable is not None and not (0 < self.stable <= 1 and self.windows > FEWEST):
+            raise ValueError(
+                f"stable is {self.stable} and windows {self.windows}; it is a share, from 0 to 1, of what is pruned, "
+                f"and is looked at from {FEWEST} windows on: say more than {FEWEST}."
+            )
+
     def ask(self, history: History) -> Proposal | None:
-        """Return the next construction, or None while one trains and once the search is over."""
+        """Return the next leg, or None while one trains and once the search is over."""
         attempts = failures_since_done(history)
-        if history.pending or len(history.done) > self.iterations or attempts >= PATIENCE:
+        if history.pending or attempts >= PATIENCE:
             return None
-        architecture = self._construct(history, grow=attempts < PATIENCE - 1)
-        return self._proposal(history, architecture, attempts) if architecture else None
+        done = rounds(history, self._is_settled)
+        begun = done.pop() if done and not done[-1].settled else None
+        if len(done) > self.iterations:
+            return None
+        tried = [construction.architecture for construction in begun.constructions] if begun else []
+        for architecture in self._candidates(done, grow=attempts < PATIENCE - 1):
+            if architecture not in tried:
+                start = done[-1].chosen.legs[-1].id if done and self.inherit else None
+                return self._leg(architecture, 0, start, attempts)
+        if begun is None:
+            return None
+        chosen = max(begun.constructions, key=lambda found: (found.metric(self.metric, 1), -found.legs[0].id))
+        return self._leg(chosen.architecture, len(chosen.legs), chosen.legs[-1].id, attempts)
 
     def recommend(self, history: History) -> Architecture | None:
-        """Return the construction with the best validation metric."""
+        """Return the construction with the best validation metric, after as many steps as all have trained."""
+        if self.stable is not None and not self.inherit and (found := fairest(history, self.metric, FEWEST)):
+            return found.architecture
         winner = best(history, self.metric)
         return winner.proposal.architecture if winner else None
 
-    def _construct(self, history: History, grow: bool) -> Architecture | None:
-        """Return the next network (the last attempt at one that fails does without growth), or None if none is left."""
-        space = self.envelope.space
-        if not history.done:
+    def _candidates(self, done: Sequence[Round], grow: bool) -> Iterator[Architecture]:
+        """Yield the networks that may come next; the last attempt at one that fails does without growth."""
+        space, pruning = self.envelope.space, self.pruning
+        if not done:
             first = space.close(self.envelope.initial())
-            return first if space.accepts(first) else None
-        last: Trial = history.done[-1]
-        kept = space.read(last.proposal.architecture)
-        pruned = self._pruned(kept, last.measurement.statistics)
-        for decisions in (self._grown(kept, pruned), pruned) if grow else (pruned,):
-            child = space.close(decisions)
-            if child != last.proposal.architecture and space.accepts(child):
-                return child
-        return None
+            yield from (first,) if space.accepts(first) else ()
+            return
+        last = done[-1].chosen
+        kept, worth = space.read(last.architecture), averaged(last.windows(self.statistic))
+        scales = averaged(last.windows(self.skip_statistic))
+        rng, found = default_rng((self.seed, len(done))), list[Architecture]()
+        for draw in range(1 if self.candidates == 1 else DRAWS * self.candidates):
+            readings = pruning.nearby(kept, worth, rng) if draw else worth
+            pruned = pruning.pruned(kept, readings, scales)
+            for decisions in (pruning.grown(kept, pruned), pruned) if grow else (pruned,):
+                child = space.close(decisions)
+                if child != last.architecture and space.accepts(child):
+                    break
+            else:
+                continue
+            if child not in found:
+                found.append(child)
+                yield child
+            if len(found) == self.candidates:
+                return
 
-    def _proposal(self, history: History, architecture: Architecture, attempt: int) -> Proposal:
+    def _leg(self, architecture: Architecture, number: int, start: TrialId | None, attempts: int) -> Proposal:
+        """Return a leg of a construction: the first, from the weights of another one or none, or a later one."""
         kept = self.envelope.space.read(architecture)
-        branches = tuple(branch for cell in self._cells(kept) for branch in kept[cell.branches])
-        skips = tuple(skip for cell in self._cells(kept) if cell.skips for skip in kept[cell.skips][1:])
-        probes = {self.statistic: branches}
+        cells = self.pruning.cells(kept)
+        skips = tuple(skip for cell in cells if cell.skips for skip in kept[cell.skips][1:])
+        probes = {self.statistic: tuple(branch for cell in cells for branch in kept[cell.branches])}
         if skips:
             probes[self.skip_statistic] = (*probes.get(self.skip_statistic, ()), *skips)
-        fresh = Proposal(architecture, self.steps, probes=probes, seed=self.seed + attempt, keep=False)
-        if not self.inherit:
-            return fresh
-        start = history.done[-1].id if history.done else None
-        return replace(fresh, start=start, horizon=(self.iterations + 1) * self.steps, keep=True)
+        ends = [self.steps * count // self._windows for count in (number, number + 1)]
+        horizon = self.steps * (self.iterations + 1 if self.inherit else 1)
+        return Proposal(
+            architecture,
+            ends[1] - ends[0],
+            start=start,
+            probes=probes,
+            horizon=horizon if self.inherit or self.windows > 1 else None,
+            seed=self.seed + attempts,
+            keep=self.inherit or self.windows > 1,
+        )
 
-    def _pruned(self, kept: Decisions, statistics: Mapping[str, Table]) -> Decisions:
-        """Return `kept` without the weakest branches and skips of every stage, or every one that may still grow."""
-        pruned = dict(kept)
-        for stage in self._growing(kept) if self.growing_only else self.envelope.stages:
-            cells = self._cells_of(stage, kept)
-            pruned |= self._without_weakest(cells, kept, statistics[self.statistic])
-            pruned |= self._without_half(cells, kept, statistics.get(self.skip_statistic, {}))
-        return pruned
+    def _is_settled(self, construction: Construction) -> bool:
+        """Whether a construction has trained enough: to the end, or until its windows agree on what they prune."""
+        legs = len(construction.legs)
+        if legs >= self._windows:
+            return True
+        if self.stable is None or legs < FEWEST:
+            return False
+        kept = self.envelope.space.read(construction.architecture)
+        leaving = partial(self.pruning.leaving, kept)
+        windows = construction.windows(self.statistic)
+        return stability(windows, leaving, default_rng((self.seed, construction.legs[-1].id))) >= self.stable
 
-    def _without_weakest(self, cells: list[Cell], kept: Decisions, worth: Table) -> dict[NodeId, tuple[NodeId, ...]]:
-        left = {cell.branches: list(kept[cell.branches]) for cell in cells}
-        ranked = sorted((_rank(worth[branch]), cell, branch) for cell in left for branch in left[cell])
-        quota = min(self.quota, int(len(ranked) * self.share + 1e-9))
-        for _, cell, branch in ranked:
-            if quota and len(left[cell]) > 1:
-                left[cell].remove(branch)
-                quota -= 1
-        return {cell: tuple(branches) for cell, branches in left.items()}
+    @property
+    def _windows(self) -> int:
+        return min(self.windows, self.steps)
 
-    def _without_half(self, cells: list[Cell], kept: Decisions, scales: Table) -> dict[NodeId, tuple[NodeId, ...]]:
-        left: dict[NodeId, tuple[NodeId, ...]] = {}
-        for skips in (cell.skips for cell in cells if cell.skips):
-            before, *scaled = kept[skips]
-            strongest = sorted(scaled, key=lambda skip: -_rank(abs(scales[skip])))
-            staying = set(strongest[: len(scaled) - int(len(scaled) * self.skip_share)])
-            left[skips] = (before, *(skip for skip in scaled if skip in staying))
-        return left
-
-    def _grown(self, kept: Decisions, pruned: Decisions) -> Decisions:
-        """Return `pruned` with one more cell, all its branches and skips, at the tail of every stage that may grow."""
-        template = self.envelope.space.template
-        deeper = {
-            stage.depth: template[stage.depth].inputs[len(self._cells_of(stage, kept)) :][:1]
-            for stage in self._growing(kept)
-        }
-        return {**self.envelope.space.fullest(), **pruned, **deeper}
-
-    def _growing(self, kept: Decisions) -> list[Stage]:
-        return [stage for stage in self.envelope.stages if len(self._cells_of(stage, kept)) < len(stage.cells)]
-
-    def _cells(self, kept: Decisions) -> list[Cell]:
-        return [cell for stage in self.envelope.stages for cell in self._cells_of(stage, kept)]
-
-    def _cells_of(self, stage: Stage, kept: Decisions) -> list[Cell]:
-        return [cell for cell in stage.cells if cell.branches in kept]
+    @cached_property
+    def pruning(self) -> Pruning:
+        """The rules by which it prunes and grows."""
+        return Pruning(self.envelope, self.quota, self.share, self.skip_share, self.growing_only)
 
 
 def failures_since_done(history: History) -> int:
     """Return how many trials failed after the last one that was done."""
     last = history.done[-1].id if history.done else -1
     return sum(trial.id > last for trial in history.failed)
-
-
-def _rank(worth: float) -> float:
-    return -inf if isnan(worth) else worth

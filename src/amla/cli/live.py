@@ -209,6 +209,9 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
     match study.algorithm:
         case NacSettings(mode="paper", paper=PaperSettings(arm="random", dialect=dialect), iterations=iterations):
             return f"random network {trial_id - failed + 1} of {iterations + (dialect == 'env')}"
+        case NacSettings(windows=windows, iterations=iterations, candidates=candidates) if windows > 1:
+            most = windows + iterations * (windows + candidates - 1)
+            return f"leg {trial_id - failed + 1} of {most} at most"
         case NacSettings(iterations=iterations):
             return f"construction {trial_id - failed} of {iterations}"
         case RandomSettings(trials=trials):

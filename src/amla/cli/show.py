@@ -9,6 +9,7 @@ from rich.table import Table
 
 from amla.cli.console import escape, opened, say
 from amla.cli.live import called, status
+from amla.reports.condensed import condensed
 from amla.reports.growth import Construction, constructions
 from amla.reports.numbers import count, duration, interval, percent
 from amla.spec.costs import costs
@@ -29,10 +30,11 @@ def show_run(folder: Path) -> None:
 
 def print_run(console: Console, run: Run) -> None:
     """Print every construction of a run, then its result, or how far it is."""
-    rows = constructions(run.search)
+    shown = condensed(run.search)
+    rows = constructions(shown.history)
     if rows:
         best = winner(run)
-        console.print(table(rows, best.id if best else None, console.width))
+        console.print(table(rows, shown.trial(best.id) if best else None, console.width))
     for row in rows:
         if row.failure:
             say(console, f"[red]trial {row.trial} failed ({row.failure.reason})[/red]: {escape(row.failure.message)}")
@@ -96,7 +98,9 @@ def _made_wider(run: Run, found: Result) -> str:
     """Return which construction the final network is a wider one of; nothing if it is as wide."""
     chosen = winner(run)
     before = costs(chosen.proposal.architecture).macs if chosen else found.macs
-    return f": construction {chosen.id}, made wider from {count(before)} MACs" if chosen and before < found.macs else ""
+    if not chosen or before >= found.macs:
+        return ""
+    return f": construction {condensed(run.search).trial(chosen.id)}, made wider from {count(before)} MACs"
 
 
 def _print_state(console: Console, run: Run) -> None:

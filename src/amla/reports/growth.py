@@ -6,10 +6,19 @@ from dataclasses import dataclass
 
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node, NodeId
-from amla.spec.costs import Costs, costs
+from amla.spec.costs import Costs, costs, shapes
 from amla.spec.values import SpecError
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement, Trial, TrialId
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a branch or skip was worth: its reading, and its rank `of` so many that it competed with, 1 the weakest."""
+
+    reading: float
+    rank: int
+    of: int
 
 
 @dataclass(frozen=True)
@@ -17,12 +26,15 @@ class Construction:
     """One trial of a search, set against the construction it grew from: trial `parent`, or None where there is none.
 
     A branch is an input of a cell, a cell a concatenation of what lies under its own address ("stage0/cell1" of
-    "stage0/cell1/3x3"), and a cell's stage the address above it. `cells` counts cells by stage. Numbers that are not
-    known (of an open network, of a trial that runs or failed) are None.
+    "stage0/cell1/3x3"), and a cell's stage the address above it. `cells` counts cells by stage, and `widths` are the
+    channels of each stage. `standings` says how the branches and skips that left had stood in the parent. `inherits`
+    is the trial whose weights it began with. Numbers that are not known (of an open network, of a trial that runs or
+    failed) are None.
     """
 
     trial: TrialId
     parent: TrialId | None
+    inherits: TrialId | None
     failure: Failure | None
     is_running: bool
     branches: int
@@ -30,7 +42,9 @@ class Construction:
     added: tuple[NodeId, ...]
     skips: int
     skips_pruned: tuple[NodeId, ...]
+    standings: Mapping[NodeId, Standing]
     cells: Mapping[NodeId, int]
+    widths: tuple[int, ...]
     parameters: int | None
     macs: int | None
     metric: float | None
@@ -49,20 +63,22 @@ def constructions(history: History, metric: str = "accuracy", grows: bool | None
 
     Without `grows`, it is read off the history whether each network grew from the one before: see `is_growth`.
     """
-    growing = is_growth(history) if grows is None else grows
-    return tuple(_construction(trial, _parent(trial, history, growing), metric) for trial in history.trials)
+    found = parents(history, is_growth(history) if grows is None else grows)
+    statistic = ranking(history)
+    return tuple(_construction(trial, found[trial.id], metric, statistic) for trial in history.trials)
 
 
 def is_growth(history: History) -> bool:
-    """Return whether each network of `history` was made from the last one measured before it.
+    """Return whether each network of `history` was made from the last one measured before it, or its parent.
 
     True if cells only ever lose branches or are new as a whole, which unrelated networks of one space hardly ever
     do in a row, and if something changed at all.
     """
+    found = parents(history, growing=True)
     pairs = [
         (parent.proposal.architecture, trial.proposal.architecture)
         for trial in history.trials
-        if (parent := _parent(trial, history, growing=True)) is not None
+        if (parent := found[trial.id]) is not None
     ]
     return any(before != now for before, now in pairs) and all(_grew(before, now) for before, now in pairs)
 
@@ -90,12 +106,29 @@ def ranking(history: History) -> str | None:
     return best[0][0] if best and best[0][1] else None
 
 
-def _parent(trial: Trial, history: History, growing: bool) -> Trial | None:
-    """Return the trial whose weights this one inherits, or in a growth the last one before it that was measured."""
-    if trial.proposal.start is not None:
-        return history[trial.proposal.start]
-    earlier = (history[i] for i in range(trial.id - 1, -1, -1))
-    return next((other for other in earlier if isinstance(other.outcome, Measurement)), None) if growing else None
+def parents(history: History, growing: bool) -> dict[TrialId, Trial | None]:
+    """Return for every trial the one whose weights it inherits; in a growth, the one whose network it grew from.
+
+    That is the last one before it that was measured. If it could not have grown from that, as several prunings of a
+    network were tried, it is another one of those, or the network that they grew from.
+    """
+    found: dict[TrialId, Trial | None] = {}
+    measured: list[Trial] = []
+    for trial in history.trials:
+        found[trial.id] = _grown_from(trial, measured, found) if growing and measured else None
+        if trial.proposal.start is not None:
+            found[trial.id] = history[trial.proposal.start]
+        if isinstance(trial.outcome, Measurement):
+            measured.append(trial)
+    return found
+
+
+def _grown_from(trial: Trial, measured: list[Trial], parents: Mapping[TrialId, Trial | None]) -> Trial:
+    last = measured[-1]
+    root = parents[last.id] or last
+    recent = [other for other in reversed(measured) if other.id >= root.id]
+    now = trial.proposal.architecture
+    return next((other for other in recent if _grew(other.proposal.architecture, now)), last)
 
 
 def _grew(before: Architecture, now: Architecture) -> bool:
@@ -104,23 +137,57 @@ def _grew(before: Architecture, now: Architecture) -> bool:
     return bool(shared) and all(set(new[cell]) <= set(old[cell]) for cell in shared)
 
 
-def _construction(trial: Trial, parent: Trial | None, metric: str) -> Construction:
+def _standings(parent: Trial | None, statistic: str | None) -> dict[NodeId, Standing]:
+    """Return how the branches of each stage stood, by the statistic, and the skips of each cell, by their scales."""
+    if parent is None or not isinstance(parent.outcome, Measurement):
+        return {}
+    network, found = parent.proposal.architecture, dict[NodeId, Standing]()
+    rivals: dict[NodeId, dict[NodeId, float]] = {}
+    read = parent.outcome.statistics.get(statistic or "", {})
+    for cell, branches in cells(network).items():
+        rivals.setdefault(cell.rpartition("/")[0], {}).update({b: read[b] for b in branches if b in read})
+    others = [table for name, table in parent.outcome.statistics.items() if name != statistic] or [read]
+    for skip in skips(network):
+        if readings := [abs(table[skip]) for table in others if skip in table]:
+            rivals.setdefault(skip.rpartition("/")[0], {})[skip] = readings[0]
+    for among in rivals.values():
+        ranked = sorted(among, key=lambda node: (among[node], node))
+        found |= {node: Standing(among[node], rank, len(ranked)) for rank, node in enumerate(ranked, 1)}
+    return found
+
+
+def _widths(architecture: Architecture) -> tuple[int, ...]:
+    """Return the channels of each stage: of its last cell."""
+    try:
+        found = shapes(architecture)
+    except SpecError:
+        return ()
+    return tuple({cell.rpartition("/")[0]: found[cell][0] for cell in cells(architecture)}.values())
+
+
+def _construction(trial: Trial, parent: Trial | None, metric: str, statistic: str | None) -> Construction:
     now, outcome = trial.proposal.architecture, trial.outcome
     before = parent.proposal.architecture if parent else now
     measured = outcome if isinstance(outcome, Measurement) else None
     counted = _costs(now)
     branches, skipping = _branches(now), skips(now)
+    pruned = tuple(branch for branch in _branches(before) if branch not in now)
+    skips_pruned = tuple(skip for skip in skips(before) if skip not in now)
+    stood = _standings(parent, statistic)
     return Construction(
         trial=trial.id,
         parent=parent.id if parent else None,
+        inherits=trial.proposal.start,
         failure=outcome if isinstance(outcome, Failure) else None,
         is_running=trial.is_running,
         branches=len(branches),
-        pruned=tuple(branch for branch in _branches(before) if branch not in now),
+        pruned=pruned,
         added=tuple(branch for branch in branches if branch not in before),
         skips=len(skipping),
-        skips_pruned=tuple(skip for skip in skips(before) if skip not in now),
+        skips_pruned=skips_pruned,
+        standings={node: stood[node] for node in (*pruned, *skips_pruned) if node in stood},
         cells=Counter(cell.rpartition("/")[0] for cell in cells(now)),
+        widths=_widths(now),
         parameters=counted.parameters if counted else None,
         macs=counted.macs if counted else None,
         metric=measured.metrics.get(metric) if measured else None,

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from amla.reports.growth import cells, ranking
+from amla.reports.growth import cells, is_growth, parents, ranking
 from amla.reports.numbers import reading
 from amla.reports.palette import STEPS, Theme
 from amla.reports.vega import Chart, colour, config
@@ -50,8 +50,10 @@ def branch_worth(history: History, statistic: str | None = None, theme: Theme = 
 
 def _rows(history: History, probe: str) -> Iterator[Chart]:
     """Yield a row for each branch of each measured construction, and one without step where a branch is gone."""
-    before: dict[str, tuple[str, ...]] = {}
+    grown_from = parents(history, is_growth(history))
     for trial in history.done:
+        parent = grown_from[trial.id]
+        before = cells(parent.proposal.architecture) if parent else {}
         now, readings = cells(trial.proposal.architecture), trial.measurement.statistics.get(probe, {})
         for cell, branches in now.items():
             for branch in (*branches, *(gone for gone in before.get(cell, ()) if gone not in branches)):
@@ -64,7 +66,6 @@ def _rows(history: History, probe: str) -> Iterator[Chart]:
                     "reading": reading(value),
                     "gone": branch not in branches,
                 }
-        before = now
 
 
 def _in_order(history: History) -> list[NodeId]:

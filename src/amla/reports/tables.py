@@ -22,7 +22,7 @@ def constructions_table(report: Report, steps: Sequence[Construction]) -> Sectio
     shown = steps if len(steps) <= LONGEST else sorted(steps, key=lambda step: -(step.metric or 0))[:LONGEST]
     head = {"Construction": False, report.metric.capitalize(): True, "Loss": True, "Parameters": True, "MACs": True}
     head |= (
-        {"Cells": True, "Branches": True}
+        {"Cells": True, "Width": True, "Branches": True}
         | ({"Pruned, added": False} if grown else {})
         | {"Skips": True, "Steps": True, "Time": True}
     )
@@ -32,7 +32,12 @@ def constructions_table(report: Report, steps: Sequence[Construction]) -> Sectio
         if len(shown) < len(steps)
         else "Each construction in turn"
     )
-    return section("constructions", "The constructions", table(caption, head, rows))
+    key = (
+        element("p", "A click unfolds what left: its reading, and its rank among its rivals, 1 being the weakest.")
+        if grown
+        else None
+    )
+    return section("constructions", "The constructions", key, table(caption, head, rows))
 
 
 def failures(report: Report) -> Section | None:
@@ -86,19 +91,20 @@ def circumstances(report: Report) -> Section | None:
 
 def _construction(report: Report, step: Construction, grown: bool, is_best: bool) -> Html:
     badge = element("span", standing(report), class_="badge") if is_best else None
-    name = element("span", str(step.trial), badge)
+    heir = element("small", f" weights of {step.inherits}") if step.inherits is not None else None
+    name = element("span", str(step.trial), heir, badge)
     cells: list[Content] = [
         _outcome(report, step),
         _or_blank(step.loss, reading),
         _or_blank(step.parameters, count),
         _or_blank(step.macs, count),
         " + ".join(map(str, step.cells.values())),
+        " · ".join(map(str, step.widths)),
         str(step.branches or ""),
     ]
     cells += [_changes(step)] if grown else []
-    dropped = f" ({MINUS}{len(step.skips_pruned)})" if step.skips_pruned else ""
-    cells += [f"{step.skips or ''}{dropped}", whole(step.steps), _or_blank(step.seconds, duration)]
-    numbers = {0, 1, 2, 3, 4, 5, *range(6 + grown, 9 + grown)}
+    cells += [_skips(step), whole(step.steps), _or_blank(step.seconds, duration)]
+    numbers = {0, 1, 2, 3, 4, 5, 6, *range(7 + grown, 10 + grown)}
     look = "chosen" if is_best else "failed" if step.failure else None
     return row(name, *cells, numbers=numbers, class_=look)
 
@@ -118,20 +124,27 @@ def _changes(step: Construction) -> Html | None:
     counts = " ".join(
         f"{sign}{len(branches)}" for sign, branches in ((MINUS, step.pruned), ("+", step.added)) if branches
     )
-    lines = [
-        element("li", f"{sign} ", element("code", cell), f" {', '.join(branches)}")
-        for sign, found in ((MINUS, step.pruned), ("+", step.added))
-        for cell, branches in _by_cell(found).items()
-    ]
+    lines = [*_lines(MINUS, step, step.pruned), *_lines("+", step, step.added)]
     return element("details", element("summary", counts), element("ul", *lines))
 
 
-def _by_cell(branches: Sequence[NodeId]) -> dict[NodeId, list[str]]:
-    found: dict[NodeId, list[str]] = defaultdict(list)
-    for branch in branches:
-        cell, _, name = branch.rpartition("/")
-        found[cell].append(name)
-    return found
+def _skips(step: Construction) -> Content:
+    """Return how many skips there are; those that left are folded away behind their number."""
+    if not step.skips_pruned:
+        return str(step.skips or "")
+    summary = element("summary", f"{step.skips or 0} ({MINUS}{len(step.skips_pruned)})")
+    return element("details", summary, element("ul", *_lines(MINUS, step, step.skips_pruned)))
+
+
+def _lines(sign: str, step: Construction, nodes: Sequence[NodeId]) -> list[Html]:
+    """Return a line for each cell: what left or came there, and for what left its reading and its rank."""
+    by_cell: dict[NodeId, list[str]] = defaultdict(list)
+    for node in nodes:
+        cell, _, name = node.rpartition("/")
+        stood = step.standings.get(node)
+        why = f" ({reading(stood.reading)}, {stood.rank} of {stood.of})" if stood else ""
+        by_cell[cell].append(f"{name}{why}")
+    return [element("li", f"{sign} ", element("code", cell), f" {', '.join(of)}") for cell, of in by_cell.items()]
 
 
 def _or_blank(value: float | None, form: Callable[[float], str]) -> str:

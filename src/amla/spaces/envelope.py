@@ -93,7 +93,10 @@ def envelope(
 
 @dataclass(frozen=True)
 class _Widest:
-    """Finds the largest width, from `least` to `most`, at which decisions make a network within bounds."""
+    """Finds the largest width, from `least` to `most`, at which decisions make a network within bounds.
+
+    Widths are tried in such steps that the widest stage gains a channel at a time: networks then differ little in cost.
+    """
 
     options: Options
     least: int
@@ -103,14 +106,15 @@ class _Widest:
 
     def template(self, decisions: Decisions) -> Architecture:
         """Return the template at that width; at the least one where none is within the bounds."""
-        low, high = self.least, self.most
+        finer = max(1, round(max(self.options.times)))
+        low, high = self.least * finer, self.most * finer
         while low < high:
             middle = (low + high + 1) // 2
-            if self.fits(close(_of_width(self.options, middle), decisions)):
+            if self.fits(close(_of_width(self.options, middle / finer), decisions)):
                 low = middle
             else:
                 high = middle - 1
-        return _of_width(self.options, low)
+        return _of_width(self.options, low / finer)
 
     def fits(self, architecture: Architecture) -> bool:
         """Whether a network is within the bounds."""
@@ -119,7 +123,7 @@ class _Widest:
 
 
 @lru_cache(maxsize=256)
-def _of_width(options: Options, width: int) -> Architecture:
+def _of_width(options: Options, width: float) -> Architecture:
     return template(options, width)[0]
 
 

@@ -47,17 +47,20 @@ class Options:
     dropout: float
     head_dropout: float
 
-    def widths(self, width: int) -> Size:
-        """Return the channels of every stage whose first is `width` wide."""
-        if not self.growth:
-            return tuple(width << number for number in range(len(self.cells)))
-        return tuple(max(len(self.branches), round(width * times)) for times in self.growth)
+    @property
+    def times(self) -> tuple[float, ...]:
+        """How many times as wide as the first each stage is."""
+        return self.growth or tuple(2.0**number for number in range(len(self.cells)))
+
+    def widths(self, width: float) -> Size:
+        """Return the channels of every stage whose first has `width`, to the nearest number."""
+        return tuple(max(len(self.branches), round(width * times)) for times in self.times)
 
 
-def template(options: Options, width: int) -> tuple[Architecture, tuple[Stage, ...]]:
+def template(options: Options, width: float) -> tuple[Architecture, tuple[Stage, ...]]:
     """Return the open architecture whose first stage is `width` wide, and where its decisions are taken."""
     widths, builder = options.widths(width), _Builder(options, len(options.shape) - 1)
-    source, before, stages = builder.stem(width), width, list[Stage]()
+    source, before, stages = builder.stem(widths[0]), widths[0], list[Stage]()
     for number, wide in enumerate(widths):
         if number and options.skeleton == "wideners":
             source = builder.widener(number - 1, source, wide - before)

@@ -94,7 +94,8 @@ def arrange(
     Figures come from AMLA_CACHE if the same network was timed there on such a machine, and else are left there. Nothing
     is timed where there is no choice, nor a leg to plan whose workers slow each other down.
     """
-    network, macs = plan.first(algorithm), plan.foreseen(algorithm)[: study.limit.trials]
+    network = plan.first(algorithm)
+    macs = [leg.macs for leg in plan.foreseen(algorithm, plan.LEAST_STEPS)[: study.limit.trials]]
     searching = candidates(study.executor, processor.cores(), min(_at_once(algorithm), max(1, len(macs))))
     finishing = candidates(study.executor, processor.cores(), 1)
     planned = study.limit.seconds is not None and searching != finishing

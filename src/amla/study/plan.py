@@ -20,7 +20,7 @@ LEAST_FINAL_SHARE = 0.3  # for the final training, also where it then ends late:
 REHEARSAL_STEPS = 30
 WIDE_STEPS = 10  # of a second rehearsal, where the network found is made wider
 LEAST_STEPS = 10
-FORESEEN = 64  # trials at most that are asked for ahead
+FORESEEN = 128  # trials at most that are asked for ahead
 OVERHEAD_SECONDS = 1.0  # of a trial besides training and scoring: building, saving
 SCORING = 1 / 3  # of what training on an example takes
 
@@ -40,6 +40,19 @@ class Speed:
         return Speed(self.flops * factor)
 
 
+@dataclass(frozen=True)
+class Leg:
+    """A trial that is foreseen: the MACs of its network, and its steps as a share of those of a whole leg."""
+
+    macs: int
+    share: float = 1.0
+
+    @property
+    def work(self) -> float:
+        """The multiply-accumulates of its training, on one image a step of a whole leg."""
+        return self.macs * self.share
+
+
 def first(algorithm: Algorithm) -> Architecture | None:
     """Return the first network that an algorithm asks for: what a rehearsal trains."""
     proposal = algorithm.ask(History())
@@ -52,11 +65,11 @@ def speed(rehearsed: Measurement, batch: int) -> Speed:
     return Speed(training_flops(int(metrics["macs"]), batch) / max(metrics["step_seconds"], 1e-9))
 
 
-def foreseen(algorithm: Algorithm) -> list[int]:
-    """Return the MACs of the networks an algorithm asks for if it is told that the dearest branches are the best."""
+def foreseen(algorithm: Algorithm, steps: int) -> list[Leg]:
+    """Return what an algorithm of so many `steps` asks for if it is told that the dearest branches are the best."""
     history, found = History(), []
     while len(history) < FORESEEN and (proposal := algorithm.ask(history)):
-        found.append(costs(proposal.architecture).macs)
+        found.append(Leg(costs(proposal.architecture).macs, proposal.budget / steps))
         dear = _branch_macs(proposal.architecture)
         statistics = {name: {i: float(dear.get(i, 0)) for i in nodes} for name, nodes in proposal.probes.items()}
         history = history.asked(proposal)
@@ -64,16 +77,15 @@ def foreseen(algorithm: Algorithm) -> list[int]:
     return found
 
 
-def search_steps(
-    seconds: float, measured: Speed, networks: list[int], batch: int, scored: int, workers: int = 1
-) -> int:
-    """Return the steps of each leg with which networks of so many MACs take `seconds`, `scored` examples included.
+def search_steps(seconds: float, measured: Speed, legs: list[Leg], batch: int, scored: int, workers: int = 1) -> int:
+    """Return the steps of a whole leg with which these legs take `seconds`, `scored` examples after each included.
 
     `measured` is the speed of each of the `workers`.
     """
-    left = seconds - makespan([OVERHEAD_SECONDS] * len(networks), workers)
-    examples = left * measured.flops / training_flops(int(makespan(networks, workers)), 1) - SCORING * scored
-    return max(LEAST_STEPS, int(examples / batch))
+    left = seconds - makespan([OVERHEAD_SECONDS] * len(legs), workers)
+    scoring = training_flops(1, 1) * SCORING * scored * makespan([leg.macs for leg in legs], workers)
+    step = training_flops(1, batch) * makespan([leg.work for leg in legs], workers)
+    return max(LEAST_STEPS, int((left * measured.flops - scoring) / step))
 
 
 def makespan(lengths: Iterable[float], workers: int) -> float:

@@ -1,16 +1,21 @@
 """From a run to what its report shows."""
 
+from collections.abc import Sequence
+
+from amla.reports.condensed import Condensed, condensed
+from amla.reports.plots import joined
 from amla.reports.report import Report, Verdict
 from amla.study.folder import BEST, WEIGHTS, Run
-from amla.study.resolve import space_of, task_of, why_ended
+from amla.study.resolve import SEARCH, space_of, task_of, why_ended
 from amla.study.result import Result, by_class, chooses, result, winner
 from amla.study.study import to_yaml
 from amla.tasks.dataset import Dataset
+from amla.trials.progress import Progress
 
 
 def report(run: Run, dataset: Dataset) -> Report:
     """Return what can be reported of a run so far, on the data that it was run on."""
-    found, best = result(run), winner(run)
+    found, best, shown = result(run), winner(run), condensed(run.search)
     task = task_of(run.study, dataset)
     ended = why_ended(run.study, task, run.search)
     provenance = run.study.provenance
@@ -19,15 +24,15 @@ def report(run: Run, dataset: Dataset) -> Report:
     machine = {"machine": provenance.machine, "code": provenance.code} | provenance.versions if provenance else {}
     return Report(
         name=run.study.name,
-        history=run.search,
+        history=shown.history,
         study=to_yaml(run.study),
         verdict=_verdict(found) if found else None,
-        winner=best.id if best else None,
+        winner=shown.trial(best.id) if best else None,
         chooses=chooses(run.study),
         ended=ended,
         final=trained,
         final_seconds=found.final_seconds if found else None,
-        curves=run.curves(),
+        curves=_curves(run, shown),
         notices=dataset.notices,
         environment=machine | {"seed": str(run.study.seed), "device": _device(run)},
         classes=by_class(tested, dataset.classes) if tested else {},
@@ -36,6 +41,18 @@ def report(run: Run, dataset: Dataset) -> Report:
         run=str(run.folder),
         files={"The network": f"{run.folder}/{BEST}", "Its weights": f"{run.folder}/{WEIGHTS}"} if found else {},
     )
+
+
+def _curves(run: Run, shown: Condensed) -> dict[str, Sequence[Progress]]:
+    """Return the curves of a run, those of the legs of one network joined."""
+    curves = run.curves()
+    found: dict[str, Sequence[Progress]] = {
+        name: curve for name, curve in curves.items() if not name.startswith(f"{SEARCH}/")
+    }
+    for trial, legs in shown.legs.items():
+        if line := joined(curves.get(f"{SEARCH}/{leg}", ()) for leg in legs):
+            found[f"{SEARCH}/{trial}"] = line
+    return found
 
 
 def _verdict(found: Result) -> Verdict:

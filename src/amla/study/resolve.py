@@ -78,8 +78,8 @@ def check(study: Study, task: Task) -> None:
         backend_of(study)
 
 
-def algorithm_of(study: Study, space: Envelope, steps: int) -> Algorithm:
-    """Return the algorithm of a study, whose legs have `steps`. Raises StudyError."""
+def algorithm_of(study: Study, space: Envelope, steps: int, early: bool = True) -> Algorithm:
+    """Return the algorithm of a study, whose legs have `steps`, or may end `early` if it says so. Raises StudyError."""
     match study.algorithm:
         case NacSettings(mode="paper") as nac:
             (shape,), (classes,) = _ends(*_first(space))
@@ -88,7 +88,11 @@ def algorithm_of(study: Study, space: Envelope, steps: int) -> Algorithm:
             refuse_paper(nac)
             of_mode = ("kind", "steps", "mode", "paper")
             settings = {name: number for name, number in asdict(nac).items() if name not in of_mode}
-            return Nac(space, steps, seed=study.seed, **settings)
+            settings |= {} if early else {"stable": None}
+            try:
+                return Nac(space, steps, seed=study.seed, **settings)
+            except ValueError as error:
+                raise StudyError(f"algorithm: {error}") from None
         case RandomSettings(trials=trials):
             return RandomSearch(space.space, steps, trials, study.seed)
         case FixedSettings(architectures=()):

@@ -2,7 +2,9 @@
 
 from math import sqrt
 
+from amla.algorithms.nac import FEWEST
 from amla.algorithms.protocol import best
+from amla.algorithms.rounds import fairest
 from amla.spec.architecture import Architecture
 from amla.spec.values import value
 from amla.study.folder import BEST, REPORT, WEIGHTS, Run
@@ -44,9 +46,19 @@ def winner(run: Run) -> Trial | None:
     In NAC's paper mode, which chooses none: the one whose network was trained to the end, or None if it was new.
     """
     if chooses(run.study):
-        return best(run.search)
+        return _fairest(run) or best(run.search)
     final = run.final[0].proposal.architecture if len(run.final) else None
     return next((trial for trial in run.search.done if trial.proposal.architecture == final), None)
+
+
+def _fairest(run: Run) -> Trial | None:
+    """Return the last leg of NAC's choice, where networks may have trained for different times."""
+    match run.study.algorithm:
+        case NacSettings(stable=float(), inherit=False):
+            found = fairest(run.search, "accuracy", FEWEST)
+            return found.legs[-1] if found else None
+        case _:
+            return None
 
 
 def chooses(study: Study) -> bool:

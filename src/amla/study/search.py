@@ -57,7 +57,7 @@ class Search:
         self.listener.arranged(self.arranged)
         steps, speed = self._steps(space)
         algorithm = algorithm_of(self.study, space, steps)
-        self.listener.expects(self._flops(plan.foreseen(algorithm), steps, speed))
+        self.listener.expects(self._flops(self._foreseen(space, steps), steps, speed))
         searched = self._phase(SEARCH, algorithm, self._search_limit())
         for trial in searched.done:  # from which nothing can start any more
             self.files.drop(f"{SEARCH}/{trial.id}")
@@ -66,7 +66,7 @@ class Search:
             raise StudyError(_why_nothing(searched))
         winner, speed = self._widened(winner, searched, speed)
         self.files.write_text(BEST, to_json(winner, indent=1) + "\n")  # also if cut off after the last one was told
-        self.listener.expects({FINAL: self._flops([costs(winner).macs], steps, speed)[FINAL]})
+        self.listener.expects({FINAL: self._flops([plan.Leg(costs(winner).macs)], steps, speed)[FINAL]})
         trained = self._phase(FINAL, self._final(winner, self._left(searched), speed), Limit())
         if not trained.done or trained.done[-1].proposal.budget:
             raise StudyError(_why_nothing(trained))
@@ -95,10 +95,10 @@ class Search:
         algorithm = algorithm_of(study, space, plan.LEAST_STEPS)
         rehearsed = self._rehearse(algorithm)
         speed = plan.speed(rehearsed, self._batch)
-        networks = plan.foreseen(algorithm)
+        legs = self._foreseen(space, plan.LEAST_STEPS)
         seconds = plan.SEARCH_SHARE * study.limit.seconds - rehearsed.seconds - self._preparing
         scored, each = len(self.task.parts.validation.labels), speed.times(self.arranged.pace)
-        steps = plan.search_steps(seconds, each, networks, self._batch, scored, self.arranged.search.workers)
+        steps = plan.search_steps(seconds, each, legs, self._batch, scored, self.arranged.search.workers)
         return given or steps, speed
 
     def _notes(self) -> dict[str, str]:
@@ -159,16 +159,23 @@ class Search:
         spent += plan.makespan(lengths, self.arranged.search.workers)
         return plan.final_seconds(study.limit.seconds or 0.0, spent)
 
-    def _flops(self, macs: list[int], steps: int, speed: plan.Speed | None) -> dict[str, float]:
-        searching = training_flops(sum(macs), steps * self._batch)
+    def _foreseen(self, space: Envelope, steps: int) -> list[plan.Leg]:
+        """Return the legs of the search if none of them ends early."""
+        return plan.foreseen(algorithm_of(self.study, space, steps, early=False), steps)
+
+    def _flops(self, legs: list[plan.Leg], steps: int, speed: plan.Speed | None) -> dict[str, float]:
+        work = [leg.work for leg in legs]
+        searching = training_flops(int(sum(work)), steps * self._batch)
         if self.study.final.steps is None and speed is not None:
-            longest = training_flops(int(plan.makespan(macs, self.arranged.search.workers)), steps * self._batch)
+            longest = training_flops(int(plan.makespan(work, self.arranged.search.workers)), steps * self._batch)
             spent = longest / (speed.flops * self.arranged.pace)
             left = plan.final_seconds(self.study.limit.seconds or 0.0, spent)
             return {SEARCH: searching, FINAL: left * speed.flops}
         return {
             SEARCH: searching,
-            FINAL: training_flops(max(macs, default=0), (self.study.final.steps or 0) * self._batch),
+            FINAL: training_flops(
+                max((leg.macs for leg in legs), default=0), (self.study.final.steps or 0) * self._batch
+            ),
         }
 
     @property

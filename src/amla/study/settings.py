@@ -60,6 +60,9 @@ class NacSettings:
     skip_share: float = 0.5
     skip_statistic: str = "scale"
     growing_only: bool = True
+    windows: int = 1
+    stable: float | None = None
+    candidates: int = 1
     inherit: bool = False
     mode: Literal["fixed", "paper"] = "fixed"
     paper: PaperSettings = PaperSettings()

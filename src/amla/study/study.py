@@ -43,12 +43,14 @@ class Data:
 class Final:
     """The final training, on all that is not test. `steps` None: as many as the limit of seconds allows.
 
-    With `macs` the network found is made wider first, as far as that allows; "auto": as the time pays for.
+    With `macs` the network found is made wider first, as far as that allows; "auto": as the time pays for. Then
+    `stem_stride` may be another one than that of the space.
     """
 
     steps: int | None = None
     recipe: Recipe | None = None  # None: the recipe of the search
     macs: int | Auto | None = None
+    stem_stride: int | None = None
 
 
 @value
@@ -87,6 +89,8 @@ class Study:
                     raise StudyError(f"{place} is not given, and neither is limit.seconds; one of them must be.")
             if self.final.macs == "auto":
                 raise StudyError("final.macs is auto, which needs limit.seconds; give one of them as a number.")
+        if self.final.stem_stride is not None and self.final.macs is None:
+            raise StudyError("final.stem_stride is given, which needs final.macs, the size of the final network.")
         if self.final.macs is not None and isinstance(self.algorithm, FixedSettings):
             raise StudyError("final.macs is given, but given networks keep their width; leave it out.")
 
@@ -128,6 +132,7 @@ _NUMBERS = {
     "algorithm.skip_share": (0, 1, "from 0 to 1"),
     "algorithm.trials": (1, _MOST, "1 or more"),
     "final.macs": (1, _MOST, "1 or more"),
+    "final.stem_stride": (1, _MOST, "1 or more"),
     "final.steps": (1, _MOST, "1 or more"),
     "space.macs": (1, _MOST, "1 or more"),
     "space.parameters": (1, _MOST, "1 or more"),

@@ -1,5 +1,7 @@
 """Makes the network that a search has found wider, for the final training: the same decisions at another width.
 
+A search may also look at its images at a lower resolution than the final network, which costs a fraction.
+
 How wide pays depends on how much training there is. The rule for `auto` is that a network's multiply-accumulates grow
 with the square root of the operations that train it, as loss-optimal sizes do (Hoffmann et al. 2022, there of language
 models), from a point that is known to be good: the plain baseline on CIFAR-10 (docs/log.md).
@@ -20,14 +22,19 @@ MOST_WIDTH = 1024  # channels of a first stage
 
 
 def widened(study: Study, task: Task, found: Architecture, flops: float) -> Architecture:
-    """Return the network to train to the end, if so many operations are left for that; never a narrower one."""
-    wanted = study.final.macs
+    """Return the network to train to the end, if so many operations are left for that; never a narrower one.
+
+    With `final.stem_stride` it sees its images at another resolution than in the search, unless it would have to be
+    narrower for that.
+    """
+    wanted, stride = study.final.macs, study.final.stem_stride or study.space.stem_stride
     if wanted is None:
         return found
-    macs = int(GOOD_MACS * sqrt(max(flops, 0.0) / GOOD_FLOPS)) if wanted == "auto" else wanted
-    if costs(found).macs >= macs:
-        return found
-    space = envelope_of(
-        replace(study.space, macs=macs, parameters=None, width=MOST_WIDTH), task.shape, task.classes
-    ).space
-    return space.close(space.read(found))
+    macs = max(1, int(GOOD_MACS * sqrt(max(flops, 0.0) / GOOD_FLOPS))) if wanted == "auto" else wanted
+    for stem_stride in dict.fromkeys((stride, study.space.stem_stride)):
+        settings = replace(study.space, macs=macs, parameters=None, width=MOST_WIDTH, stem_stride=stem_stride)
+        space = envelope_of(settings, task.shape, task.classes).space
+        network = space.close(space.read(found))
+        if space.accepts(network) and costs(network).parameters >= costs(found).parameters:
+            return network
+    return found

@@ -1,0 +1,135 @@
+"""NAC's rules as functions of readings: which branches and skips leave an EnvelopeNet, and where it grows.
+
+The branches of all cells of a stage compete; the lowest third, at most `quota`, leave, but never the last one of a
+cell. Half of each cell's skip connections leave. A stage that is not as deep as the space allows gets one more cell.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf, isnan
+from statistics import mean
+
+from numpy.random import Generator
+
+from amla.spaces.envelope import Cell, Envelope, Stage
+from amla.spec.architecture import NodeId
+from amla.spec.decisions import Decisions
+from amla.trials.trial import Table
+
+RESAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """The rules over one space. See `amla.algorithms.nac.Nac`."""
+
+    envelope: Envelope
+    quota: int
+    share: float
+    skip_share: float
+    growing_only: bool
+
+    def pruned(self, kept: Decisions, worth: Table, scales: Table) -> Decisions:
+        """Return `kept` without the weakest branches and skips of every stage, or of every one that may still grow."""
+        pruned = dict(kept)
+        for stage in self._pruned_stages(kept):
+            cells = self._cells_of(stage, kept)
+            pruned |= self._without_weakest(cells, kept, worth)
+            pruned |= self._without_half(cells, kept, scales)
+        return pruned
+
+    def leaving(self, kept: Decisions, worth: Table) -> frozenset[NodeId]:
+        """Return the branches that `pruned` takes away."""
+        found = set[NodeId]()
+        for stage in self._pruned_stages(kept):
+            for cell, branches in self._without_weakest(self._cells_of(stage, kept), kept, worth).items():
+                found |= set(kept[cell]) - set(branches)
+        return frozenset(found)
+
+    def grown(self, kept: Decisions, pruned: Decisions) -> Decisions:
+        """Return `pruned` with one more cell, all its branches and skips, at the tail of every stage that may grow."""
+        template = self.envelope.space.template
+        deeper = {
+            stage.depth: template[stage.depth].inputs[len(self._cells_of(stage, kept)) :][:1]
+            for stage in self._growing(kept)
+        }
+        return {**self.envelope.space.fullest(), **pruned, **deeper}
+
+    def nearby(self, kept: Decisions, worth: Table, rng: Generator) -> Table:
+        """Return `worth` with other numbers, so that what leaves a stage is drawn from twice as many of its weakest."""
+        found = dict(worth)
+        for stage in self._pruned_stages(kept):
+            ranked = self.ranked(self._cells_of(stage, kept), kept, worth)
+            rivals = [branch for _, _, branch in ranked[: 2 * self._quota(len(ranked))]]
+            readings = [worth[branch] for branch in rivals]
+            found |= {
+                branch: readings[place] for branch, place in zip(rivals, rng.permutation(len(rivals)), strict=True)
+            }
+        return found
+
+    def cells(self, kept: Decisions) -> list[Cell]:
+        """Return the cells of a network, in order."""
+        return [cell for stage in self.envelope.stages for cell in self._cells_of(stage, kept)]
+
+    def _without_weakest(self, cells: list[Cell], kept: Decisions, worth: Table) -> dict[NodeId, tuple[NodeId, ...]]:
+        left = {cell.branches: list(kept[cell.branches]) for cell in cells}
+        ranked = self.ranked(cells, kept, worth)
+        quota = self._quota(len(ranked))
+        for _, cell, branch in ranked:
+            if quota and len(left[cell]) > 1:
+                left[cell].remove(branch)
+                quota -= 1
+        return {cell: tuple(branches) for cell, branches in left.items()}
+
+    def _without_half(self, cells: list[Cell], kept: Decisions, scales: Table) -> dict[NodeId, tuple[NodeId, ...]]:
+        left: dict[NodeId, tuple[NodeId, ...]] = {}
+        for skips in (cell.skips for cell in cells if cell.skips):
+            before, *scaled = kept[skips]
+            strongest = sorted(scaled, key=lambda skip: -_rank(abs(scales[skip])))
+            staying = set(strongest[: len(scaled) - int(len(scaled) * self.skip_share)])
+            left[skips] = (before, *(skip for skip in scaled if skip in staying))
+        return left
+
+    def ranked(self, cells: list[Cell], kept: Decisions, worth: Table) -> list[tuple[float, NodeId, NodeId]]:
+        """Return the branches of some cells, the weakest first: reading, cell and branch."""
+        return sorted((_rank(worth[branch]), cell.branches, branch) for cell in cells for branch in kept[cell.branches])
+
+    def _quota(self, branches: int) -> int:
+        return min(self.quota, int(branches * self.share + 1e-9))
+
+    def _pruned_stages(self, kept: Decisions) -> Sequence[Stage]:
+        return self._growing(kept) if self.growing_only else self.envelope.stages
+
+    def _growing(self, kept: Decisions) -> list[Stage]:
+        return [stage for stage in self.envelope.stages if len(self._cells_of(stage, kept)) < len(stage.cells)]
+
+    def _cells_of(self, stage: Stage, kept: Decisions) -> list[Cell]:
+        return [cell for cell in stage.cells if cell.branches in kept]
+
+
+def averaged(windows: Sequence[Table]) -> Table:
+    """Return the mean reading of every node that all of some windows have read."""
+    if not windows:
+        return {}
+    nodes = (node for node in windows[0] if all(node in window for window in windows))
+    return {node: mean(window[node] for window in windows) for node in nodes}
+
+
+def stability(windows: Sequence[Table], leaving: Callable[[Table], frozenset[NodeId]], rng: Generator) -> float:
+    """Return how firmly some windows say what leaves: 1 if it is the same whichever windows are looked at.
+
+    The bootstrap (Efron 1979): as many windows are drawn with repetition, and what their means would take away is
+    compared with what the mean of all does. The share in common, averaged over draws.
+    """
+    chosen = leaving(averaged(windows))
+    if not chosen:
+        return 1.0
+    shares = []
+    for _ in range(RESAMPLES):
+        drawn = [windows[place] for place in rng.integers(len(windows), size=len(windows))]
+        shares.append(len(chosen & leaving(averaged(drawn))) / len(chosen))
+    return mean(shares)
+
+
+def _rank(worth: float) -> float:
+    return -inf if isnan(worth) else worth
