@@ -15,7 +15,7 @@ Each search is kept in --folder as it goes, and another call goes on from there.
 
     python benchmarks/arms.py [--quick] [--data cifar10] [--seeds 5] [--macs 2000000] [--steps 150] [--stride 2]
                               [--final-macs M] [--final-stride S] [--final-steps N]
-                              [--arms taylor fisher msss ...] [--folder F]
+                              [--arms taylor fisher msss ...] [--no-controls] [--folder F]
 """
 
 import argparse
@@ -56,7 +56,7 @@ from amla.trials.trial import Table
 NULL, NETWORKS = "random", "networks"  # prunes at random; random networks
 MATCHED, PLAIN = "matched", "plain"
 DRAWS, APART = 300, 0.05  # of random networks until one has as many parameters, to this share
-WORST = "-worst"  # after a score: prunes the strongest
+WORST, HALF = "-worst", "-half"  # after a score: prunes the strongest; prunes half of a stage at once
 ARMS = ("taylor", "taylor-worst", "taylor_per_mac", "fisher", "msss", "scale", "drop_one", NULL, NETWORKS)
 ITERATIONS, LONGER = 4, 2
 FRESH = 1000  # seed of the training of what is recommended, besides the arm's
@@ -77,7 +77,8 @@ def algorithm_of(arm: str, space: Envelope, steps: int, seed: int) -> Algorithm:
     if arm == NETWORKS:
         return RandomSearch(space.space, steps, 1 + ITERATIONS, seed)
     kind = Worst if arm.endswith(WORST) else Nac
-    return kind(space, steps, ITERATIONS, arm.removesuffix(WORST), growing_only=False, seed=seed)
+    score, share = arm.removesuffix(WORST).removesuffix(HALF), 1 / 2 if arm.endswith(HALF) else 1 / 3
+    return kind(space, steps, ITERATIONS, score, share=share, growing_only=False, seed=seed)
 
 
 class Worst(Nac):
@@ -171,6 +172,7 @@ def main() -> None:
     parser.add_argument("--final-stride", type=int, help="by default as in the search")
     parser.add_argument("--final-steps", type=int, help="by default twice as many as in the search")
     parser.add_argument("--arms", nargs="+", default=ARMS)
+    parser.add_argument("--no-controls", action="store_true", help="do without matched and plain")
     parser.add_argument("--folder", type=Path, help="where searches are kept")
     options = parser.parse_args()
     if options.quick:
@@ -185,7 +187,8 @@ def main() -> None:
     steps = options.final_steps or LONGER * options.steps
     usual = (macs, stride, steps) == (options.macs, options.stride, LONGER * options.steps)
     final = space_of(dataset, macs, stride)
-    found: dict[str, list[tuple[float, float, float]]] = {arm: [] for arm in (*options.arms, MATCHED, PLAIN)}
+    controls = () if options.no_controls else (MATCHED, PLAIN)
+    found: dict[str, list[tuple[float, float, float]]] = {arm: [] for arm in (*options.arms, *controls)}
     with TemporaryDirectory() as passing:
         folder = (options.folder or Path(passing)) / f"{options.data}-{options.macs}-{options.steps}-{options.stride}"
         bench = Bench(task, folder, final, steps, "final" if usual else f"final-{macs}-{stride}-{steps}")
@@ -195,11 +198,11 @@ def main() -> None:
                 scores, networks[arm] = bench.search(arm, seed, space, options.steps)
                 found[arm].append((bench.train(arm, networks[arm], seed), max(scores), scores[-1]))
                 print(f"seed {seed} {arm:16s}", *(f"{score:.4f}" for score in (*scores, found[arm][-1][0])), flush=True)
-            for arm, network in (
-                (MATCHED, matched(final, networks[options.arms[0]], seed)),
-                (PLAIN, plain(final)),
-            ):
-                found[arm].append((bench.train(arm, network, seed), 0.0, 0.0))
+            like = options.arms[0]
+            for arm in controls:
+                network = plain(final) if arm == PLAIN else matched(final, networks[like], seed)
+                name = PLAIN if arm == PLAIN else f"{MATCHED}-{like}"
+                found[arm].append((bench.train(name, network, seed), 0.0, 0.0))
                 print(f"seed {seed} {arm:16s} {found[arm][-1][0]:.4f}", flush=True)
     figures: dict[str, float] = {"seeds": options.seeds}
     for arm, rows in found.items():

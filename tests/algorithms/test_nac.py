@@ -94,7 +94,7 @@ def test_living_branches_and_skips_are_watched():
 def test_without_skips_no_scale_is_watched():
     first = Nac(space(cells=(1,))).ask(History())
     assert first is not None
-    assert list(first.probes) == ["msss"]
+    assert list(first.probes) == ["taylor"]
 
 
 def test_the_lowest_third_of_a_stage_leaves():

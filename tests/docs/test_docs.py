@@ -151,7 +151,8 @@ def test_the_numbers_of_a_plan_are_those_in_the_code():
     for phrase in (
         f"for {plan.REHEARSAL_STEPS} steps",
         f"rehearsal of {plan.WIDE_STEPS} steps",
-        f"gets {plan.SEARCH_SHARE * 100:.0f} % of the time",
+        f"no more than {plan.ENOUGH_STEPS} steps or an epoch",
+        f"gets up to {plan.SEARCH_SHARE * 100:.0f} % of the time",
         f"less {plan.RESERVE_SHARE * 100:.0f} %",
         f"at least {plan.LEAST_STEPS} steps",
         f"fewer than {presets.LEAST_EPOCHS} epochs",
@@ -162,8 +163,9 @@ def test_the_numbers_of_a_plan_are_those_in_the_code():
 def test_the_numbers_of_a_preset_are_those_in_the_code():
     rows = tables(ROOT / "docs/reference/cli.md")["amla search"]
     leg, final = ((f"{low:,}", f"{high:,}") for low, high in (presets.LEG_STEPS, presets.FINAL_STEPS))
-    assert set(rows["algorithm.iterations"]) == {str(presets.ITERATIONS)}
+    assert rows["algorithm.iterations"] == [str(presets.PHOTO_ITERATIONS), str(presets.ITERATIONS)]
     assert f"{presets.SEARCH_MACS // 10**6} M multiply-accumulates" in rows["space.width`, `space.macs"][0]
+    assert f"{presets.FINAL_MACS // 10**6} M;" in rows["final.macs"][0]
     assert f"{presets.LEG_EPOCHS} epochs, at least {leg[0]} and at most {leg[1]} steps" in rows["algorithm.steps"][0]
     assert f"{presets.FINAL_EPOCHS} epochs, at least {final[0]} and at most {final[1]} steps" in rows["final.steps"][0]
 

@@ -17,7 +17,7 @@ ENVELOPE = envelope((3, 32, 32), 10, width=32)
 def grown(iterations: int = 3, fails: tuple[int, ...] = (), space: Envelope = ENVELOPE) -> History:
     """Return a growth by NAC, in which the trials `fails` run out of memory."""
     history, rng = History(), np.random.default_rng(0)
-    algorithm = Nac(space, iterations=iterations)
+    algorithm = Nac(space, iterations=iterations, statistic="msss")
     while proposal := algorithm.ask(history):
         trial = len(history)
         outcome = Failure("out_of_memory", "no room for 2 GiB", 12.0) if trial in fails else measured(proposal, rng)

@@ -69,7 +69,7 @@ def test_the_speed_is_what_a_step_took():
 def test_legs_take_the_seconds_they_may_unless_they_are_the_shortest(
     seconds: float, flops: float, legs: list[plan.Leg], scored: int
 ):
-    steps = plan.search_steps(seconds, plan.Speed(flops), legs, 64, scored)
+    steps = plan.search_steps(seconds, plan.Speed(flops), legs, 64, 10**15, scored)
     assert steps >= plan.LEAST_STEPS
     scoring = training_flops(1, 1) * sum(leg.macs for leg in legs) * plan.SCORING * scored
     step = training_flops(1, 64) * sum(leg.work for leg in legs)
@@ -77,6 +77,11 @@ def test_legs_take_the_seconds_they_may_unless_they_are_the_shortest(
     if steps > plan.LEAST_STEPS:
         assert taken <= seconds * (1 + 1e-6)
         assert taken + step / flops >= seconds * (1 - 1e-6)
+
+
+@pytest.mark.parametrize(("examples", "steps"), [(500, plan.ENOUGH_STEPS), (64_000, 1000 * plan.ENOUGH_EPOCHS)])
+def test_no_leg_is_longer_than_is_enough(examples: int, steps: int):
+    assert plan.search_steps(1e9, plan.Speed(1e9), [plan.Leg(10**6)], 64, examples, 100) == steps
 
 
 def test_the_final_training_gets_what_is_left_less_a_reserve():
@@ -92,6 +97,6 @@ def test_trials_in_parallel_are_done_when_the_last_one_is(lengths: list[float], 
 
 
 def test_the_legs_of_a_search_in_parallel_are_as_long_as_its_slower_workers_allow():
-    alone = plan.search_steps(1000.0, plan.Speed(1e9), [plan.Leg(10**6)] * 8, 64, 100)
-    together = plan.search_steps(1000.0, plan.Speed(1e9).times(0.75), [plan.Leg(10**6)] * 8, 64, 100, workers=2)
+    alone = plan.search_steps(1000.0, plan.Speed(1e9), [plan.Leg(10**6)] * 8, 64, 10**9, 100)
+    together = plan.search_steps(1000.0, plan.Speed(1e9).times(0.75), [plan.Leg(10**6)] * 8, 64, 10**9, 100, workers=2)
     assert together == pytest.approx(1.5 * alone, rel=0.05)

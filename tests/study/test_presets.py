@@ -32,6 +32,7 @@ def test_its_space_is_feasible(size: int, channels: int, seconds: float | None):
     study = preset(dataset(size, channels), Data("mine"), seconds=seconds)
     found = space(study, size, channels)
     first = found.space.close(found.initial())
+    assert found.space.accepts(first)
     for network in (first, found.space.close(found.deepest())):
         counted = costs(network)
         assert counted.parameters < 20e6

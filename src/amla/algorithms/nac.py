@@ -50,7 +50,7 @@ class Nac:
     envelope: Envelope
     steps: int = 300
     iterations: int = 5
-    statistic: str = "msss"
+    statistic: str = "taylor"
     quota: int = 6
     share: float = 1 / 3
     skip_share: float = 0.5

@@ -37,7 +37,7 @@ def paper_mode(study: Study, nac: NacSettings, shape: Size, classes: int, steps:
             return PaperRandom(frame, rules, steps, nac.iterations, study.seed)
     except (ConstructionError, SpecError) as error:
         raise StudyError(f"The networks of 2018 cannot be constructed with these settings: {error}") from None
-    return PaperNac(frame, rules, steps, nac.iterations, nac.statistic, study.seed)
+    return PaperNac(frame, rules, steps, nac.iterations, nac.statistic or "msss", study.seed)
 
 
 def refuse_paper(nac: NacSettings) -> None:

@@ -14,12 +14,13 @@ from amla.spec.costs import costs, macs, shapes, training_flops
 from amla.trials.history import History
 from amla.trials.trial import Measurement
 
-SEARCH_SHARE = 0.35  # of the seconds, for the search; the final training has the rest, less the reserve
+SEARCH_SHARE = 0.25  # of the seconds, for the search; the final training has the rest, less the reserve
 RESERVE_SHARE = 0.03  # for the final evaluation, and what was not foreseen
 LEAST_FINAL_SHARE = 0.3  # for the final training, also where it then ends late: without it the search was for nothing
 REHEARSAL_STEPS = 30
 WIDE_STEPS = 10  # of a second rehearsal, where the network found is made wider
 LEAST_STEPS = 10
+ENOUGH_STEPS, ENOUGH_EPOCHS = 300, 1  # of a leg, whichever are more: what a longer one would take is better spent later
 FORESEEN = 128  # trials at most that are asked for ahead
 OVERHEAD_SECONDS = 1.0  # of a trial besides training and scoring: building, saving
 SCORING = 1 / 3  # of what training on an example takes
@@ -77,15 +78,18 @@ def foreseen(algorithm: Algorithm, steps: int) -> list[Leg]:
     return found
 
 
-def search_steps(seconds: float, measured: Speed, legs: list[Leg], batch: int, scored: int, workers: int = 1) -> int:
+def search_steps(
+    seconds: float, measured: Speed, legs: list[Leg], batch: int, examples: int, scored: int, workers: int = 1
+) -> int:
     """Return the steps of a whole leg with which these legs take `seconds`, `scored` examples after each included.
 
-    `measured` is the speed of each of the `workers`.
+    `measured` is the speed of each of the `workers`. No leg is longer than is enough, by the `examples` of an epoch.
     """
     left = seconds - makespan([OVERHEAD_SECONDS] * len(legs), workers)
     scoring = training_flops(1, 1) * SCORING * scored * makespan([leg.macs for leg in legs], workers)
     step = training_flops(1, batch) * makespan([leg.work for leg in legs], workers)
-    return max(LEAST_STEPS, int((left * measured.flops - scoring) / step))
+    enough = max(ENOUGH_STEPS, ENOUGH_EPOCHS * examples // batch)
+    return min(max(LEAST_STEPS, int((left * measured.flops - scoring) / step)), enough)
 
 
 def makespan(lengths: Iterable[float], workers: int) -> float:

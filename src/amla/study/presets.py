@@ -6,18 +6,19 @@ from math import ceil
 from amla.spec.costs import costs, training_flops
 from amla.study.resolve import envelope_of
 from amla.study.run import Limit
-from amla.study.settings import Auto, EnvelopeSettings, NacSettings
+from amla.study.settings import EnvelopeSettings, NacSettings
 from amla.study.study import Data, Final, Study
 from amla.tasks.dataset import Dataset
 from amla.tasks.recipe import Augment, Cosine, Muon, OneCycle, Recipe, Sgd, Small
 
 PHOTO = 24  # pixels of the shorter side, from which an image is treated as a photograph
 PHOTO_BRANCHES = ("3x3-a", "3x3-b", "1x1", "5x5", "3x3sep", "5x5sep")
-LEAST_MACS, SEARCH_MACS = 1_000_000, 12_000_000  # of every network that is compared
-FINAL_WIDER = 4  # times as many has the final network, if there is no limit of time to tell
+SEARCH_MACS = 12_000_000  # of every network that is compared, at most
+FINAL_MACS = 48_000_000  # of the final network, if there is no limit of time to tell
 LARGE_BATCH = 128
 SMALL = 10_000  # training examples: below, batches are smaller, so that an epoch has enough steps
-ITERATIONS = 4
+ITERATIONS, PHOTO_ITERATIONS = 4, 3
+MANY = 99  # branches: half of a stage leaves, however many it has
 LEG_EPOCHS, FINAL_EPOCHS = 5, 40
 LEG_STEPS, FINAL_STEPS = (100, 300), (800, 20_000)  # at least and at most
 LEAST_EPOCHS = 6  # of the first network that a time limit should allow in the final training
@@ -39,7 +40,7 @@ def preset(
     timed = seconds is not None
     affordable = None if seconds is None else FINAL_SHARE * seconds * flops / (LEAST_EPOCHS * examples)
     usual = _for_photos if min(dataset.shape[1:]) >= PHOTO else _for_small_images
-    recipe, final_recipe, space, algorithm, macs = usual(dataset, batch, affordable, timed)
+    recipe, final, space, algorithm = usual(dataset, batch, affordable, timed)
     epoch = max(1, examples // recipe.batch)
     return Study(
         name=dataset.name,
@@ -47,28 +48,28 @@ def preset(
         recipe=recipe,
         space=space,
         algorithm=replace(algorithm, steps=None if timed else _within(LEG_STEPS, LEG_EPOCHS * epoch)),
-        final=Final(None if timed else _within(FINAL_STEPS, FINAL_EPOCHS * epoch), final_recipe, macs),
+        final=replace(final, steps=None if timed else _within(FINAL_STEPS, FINAL_EPOCHS * epoch)),
         limit=Limit(seconds=seconds),
         seed=seed,
     )
 
 
-Choice = tuple[Recipe, Recipe | None, EnvelopeSettings, NacSettings, int | Auto | None]
+Choice = tuple[Recipe, Final, EnvelopeSettings, NacSettings]
 
 
 def _for_small_images(dataset: Dataset, batch: int, affordable: float | None, timed: bool) -> Choice:
     """Return the paper's networks, with a recipe as plain as theirs."""
     recipe = Recipe(batch, Sgd(0.1), Cosine(), augment=_augment(dataset))
-    return recipe, None, _space(dataset, affordable), NacSettings(ITERATIONS), None
+    return recipe, Final(), _space(dataset, affordable), NacSettings(ITERATIONS)
 
 
 def _for_photos(dataset: Dataset, batch: int, affordable: float | None, timed: bool) -> Choice:
     """Return what fast CIFAR-10 trainers use (Page 2018, Jordan 2024), around cells that a search may choose.
 
-    Networks of one and the same cost are compared while they are narrow; the one that is found is trained wider.
+    Networks of one and the same cost are compared while they are narrow and see half the resolution; the one that is
+    found is trained wider, and sees all of it.
     """
     mirrored = _augment(dataset).flip
-    macs = SEARCH_MACS if affordable is None else int(min(max(affordable / 6, LEAST_MACS), SEARCH_MACS))
     extent = max(dataset.shape[1:])
     recipe = Recipe(
         batch=250 if batch == LARGE_BATCH else batch,
@@ -88,17 +89,19 @@ def _for_photos(dataset: Dataset, batch: int, affordable: float | None, timed: b
         width=128,
         growth=(1, 4, 4),
         skeleton="pools",
-        stem_stride=stride,
+        stem_stride=2 * stride,
         cells=(2, 2, 2),
         max_cells=(2, 2, 2),
         branches=PHOTO_BRANCHES,
         skips="none",
         head_dropout=0.0,
-        macs=macs,
     )
-    algorithm = NacSettings(ITERATIONS, statistic="taylor", growing_only=False)
+    least = _first_macs(dataset, replace(space, width=len(PHOTO_BRANCHES)))
+    macs = max(least, SEARCH_MACS if affordable is None else min(int(affordable / 6), SEARCH_MACS))
+    algorithm = NacSettings(PHOTO_ITERATIONS, statistic="msss", share=1 / 2, quota=MANY, growing_only=False)
     final = replace(recipe, small=Small(0.75, 0.5))
-    return recipe, final, space, algorithm, "auto" if timed else FINAL_WIDER * macs
+    wider = Final(recipe=final, macs="auto" if timed else FINAL_MACS, stem_stride=stride)
+    return recipe, wider, replace(space, macs=macs), algorithm
 
 
 def _space(dataset: Dataset, affordable: float | None) -> EnvelopeSettings:
@@ -108,7 +111,7 @@ def _space(dataset: Dataset, affordable: float | None) -> EnvelopeSettings:
     while ceil(extent / stride) > 64:
         stride *= 2
     settings = _stages(extent, stride)
-    while affordable and ceil(extent / stride) >= 16 and _example_flops(dataset, settings) > affordable:
+    while affordable and ceil(extent / stride) >= 16 and training_flops(_first_macs(dataset, settings), 1) > affordable:
         stride *= 2
         settings = _stages(extent, stride)
     return settings
@@ -127,10 +130,10 @@ def _stages(extent: int, stride: int) -> EnvelopeSettings:
     )
 
 
-def _example_flops(dataset: Dataset, settings: EnvelopeSettings) -> float:
-    """Return what training the first network of a space on one example takes."""
+def _first_macs(dataset: Dataset, settings: EnvelopeSettings) -> int:
+    """Return the multiply-accumulates of the first network of a space."""
     space = envelope_of(settings, dataset.shape, len(dataset.classes))
-    return training_flops(costs(space.space.close(space.initial())).macs, 1)
+    return costs(space.space.close(space.initial())).macs
 
 
 def _augment(dataset: Dataset) -> Augment:

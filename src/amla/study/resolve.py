@@ -71,7 +71,8 @@ def check(study: Study, task: Task) -> None:
     if isinstance(study.algorithm, NacSettings):
         for setting in ("statistic", "skip_statistic"):
             try:
-                probe(getattr(study.algorithm, setting))
+                if (name := getattr(study.algorithm, setting)) is not None:
+                    probe(name)
             except ProbeError as error:
                 raise StudyError(f"algorithm.{setting}: {error}") from None
     if study.backend.device or isinstance(study.executor, Inline):
@@ -88,6 +89,8 @@ def algorithm_of(study: Study, space: Envelope, steps: int, early: bool = True) 
             refuse_paper(nac)
             of_mode = ("kind", "steps", "mode", "paper")
             settings = {name: number for name, number in asdict(nac).items() if name not in of_mode}
+            if nac.statistic is None:
+                del settings["statistic"]
             settings |= {} if early else {"stable": None}
             try:
                 return Nac(space, steps, seed=study.seed, **settings)

@@ -97,8 +97,9 @@ class Search:
         speed = plan.speed(rehearsed, self._batch)
         legs = self._foreseen(space, plan.LEAST_STEPS)
         seconds = plan.SEARCH_SHARE * study.limit.seconds - rehearsed.seconds - self._preparing
-        scored, each = len(self.task.parts.validation.labels), speed.times(self.arranged.pace)
-        steps = plan.search_steps(seconds, each, legs, self._batch, scored, self.arranged.search.workers)
+        examples, scored = len(self.task.parts.train.labels), len(self.task.parts.validation.labels)
+        each, workers = speed.times(self.arranged.pace), self.arranged.search.workers
+        steps = plan.search_steps(seconds, each, legs, self._batch, examples, scored, workers)
         return given or steps, speed
 
     def _notes(self) -> dict[str, str]:

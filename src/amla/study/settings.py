@@ -48,13 +48,14 @@ class PaperSettings:
 class NacSettings:
     """NAC; see `amla.algorithms.nac.Nac`. `steps` None: as many as the study's limit of seconds allows.
 
-    The `mode` "paper" is the algorithm as it was in 2018, `paper` what that is told.
+    The `mode` "paper" is the algorithm as it was in 2018, `paper` what that is told. `statistic` None: the
+    probe "taylor", or in paper mode "msss".
     """
 
     kind: Literal["nac"] = field(default="nac", kw_only=True)
     iterations: int = 5
     steps: int | None = None
-    statistic: str = "msss"
+    statistic: str | None = None
     quota: int = 6
     share: float = 1 / 3
     skip_share: float = 0.5
