@@ -87,7 +87,7 @@ def test_living_branches_and_skips_are_watched():
     cells = ("stage0/cell0", "stage0/cell1")
     assert first.probes == {
         "variance": tuple(f"{cell}/{branch}" for cell in cells for branch in BRANCHES),
-        "scale": ("stage0/cell1/from-stem",),
+        "norm": ("stage0/cell1/from-stem",),
     }
 
 
@@ -294,7 +294,7 @@ def test_a_search_that_only_prunes_ends_with_one_branch_a_cell():
     assert [len(branches(history.done[-1].proposal.architecture, f"stage0/cell{n}")) for n in (0, 1)] == [1, 1]
 
 
-@pytest.mark.parametrize("statistic", ["norm", "taylor", "msss"])
+@pytest.mark.parametrize("statistic", ["scale", "taylor", "msss"])
 def test_skips_may_be_ranked_by_another_statistic(statistic: str):
     found = space(cells=(4,), most=(5,))
     nac = Nac(found, statistic="taylor", skip_statistic=statistic)

@@ -112,7 +112,7 @@ def test_a_stage_grows_by_one_whole_cell_until_it_is_as_deep_as_it_may_be(search
 
 @settings(deadline=None)
 @given(search=searches())
-def test_half_of_the_skips_of_a_pruned_stage_stay_those_of_the_largest_scale(search: tuple[Nac, History]):
+def test_half_of_the_skips_of_a_pruned_stage_stay_those_of_the_largest_norm(search: tuple[Nac, History]):
     nac, _ = search
     for stage, cells, trial, after in steps(*search):
         for cell in cells:
@@ -124,7 +124,7 @@ def test_half_of_the_skips_of_a_pruned_stage_stay_those_of_the_largest_scale(sea
             assert set(stay) <= set(were)
             is_pruned = len(cells) < len(stage.cells) or not nac.growing_only
             assert len(stay) == (ceil(len(were) / 2) if is_pruned else len(were))
-            sizes = {skip: rank(abs(w)) for skip, w in trial.measurement.statistics.get("scale", {}).items()}
+            sizes = {skip: rank(abs(w)) for skip, w in trial.measurement.statistics.get("norm", {}).items()}
             assert all(sizes[stays] >= sizes[left] for stays in stay for left in set(were) - set(stay))
 
 

@@ -2,8 +2,8 @@
 
 Stage by stage, the branches of all its cells compete by a statistic of their feature maps, and so on as in
 `amla.algorithms.pruning`. Pruned branches leave their channels to the others of their cell. Differences from the
-released code: all branches are protected and compared, a quota of zero prunes nothing, skips are ranked by the size of
-their scale, and the recommendation is the best construction by validation rather than the last, untrained one.
+released code: all branches are protected and compared, a quota of zero prunes nothing, skips are ranked by the
+norm of what they add, and the recommendation is the best construction by validation rather than the last, untrained one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from amla.spec.architecture import Architecture
 from amla.trials.history import History
 from amla.trials.trial import Proposal, TrialId
 
-SKIP_SCALE = "scale"  # the probe that reads the learned scale of a skip connection
+SKIP_NORM = "norm"  # of what a skip connection adds: the size of its learned scale times the norm of what it scales
 PATIENCE = 3  # attempts at a construction whose training fails
 DRAWS = 4  # prunings drawn for each candidate, as several may be the same
 FEWEST = 6  # windows before it is asked whether they agree
@@ -54,7 +54,7 @@ class Nac:
     quota: int = 6
     share: float = 1 / 3
     skip_share: float = 0.5
-    skip_statistic: str = SKIP_SCALE
+    skip_statistic: str = SKIP_NORM
     growing_only: bool = True
     windows: int = 1
     stable: float | None = None

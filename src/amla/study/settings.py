@@ -59,7 +59,7 @@ class NacSettings:
     quota: int = 6
     share: float = 1 / 3
     skip_share: float = 0.5
-    skip_statistic: str = "scale"
+    skip_statistic: str = "norm"
     growing_only: bool = True
     windows: int = 1
     stable: float | None = None
