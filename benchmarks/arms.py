@@ -56,7 +56,8 @@ from amla.trials.trial import Table
 NULL, NETWORKS = "random", "networks"  # prunes at random; random networks
 MATCHED, PLAIN = "matched", "plain"
 DRAWS, APART = 300, 0.05  # of random networks until one has as many parameters, to this share
-WORST, HALF = "-worst", "-half"  # after a score: prunes the strongest; prunes half of a stage at once
+# After a score: prunes the strongest; prunes half of a stage at once; prunes kinds of branches from all cells.
+WORST, HALF, ALIKE = "-worst", "-half", "-alike"
 ARMS = ("taylor", "taylor-worst", "taylor_per_mac", "fisher", "msss", "scale", "drop_one", NULL, NETWORKS)
 ITERATIONS, LONGER = 4, 2
 FRESH = 1000  # seed of the training of what is recommended, besides the arm's
@@ -77,8 +78,8 @@ def algorithm_of(arm: str, space: Envelope, steps: int, seed: int) -> Algorithm:
     if arm == NETWORKS:
         return RandomSearch(space.space, steps, 1 + ITERATIONS, seed)
     kind = Worst if arm.endswith(WORST) else Nac
-    score, share = arm.removesuffix(WORST).removesuffix(HALF), 1 / 2 if arm.endswith(HALF) else 1 / 3
-    return kind(space, steps, ITERATIONS, score, share=share, growing_only=False, seed=seed)
+    score, share = arm.partition("-")[0], 1 / 2 if arm.endswith(HALF) else 1 / 3
+    return kind(space, steps, ITERATIONS, score, share=share, growing_only=False, alike=arm.endswith(ALIKE), seed=seed)
 
 
 class Worst(Nac):

@@ -18,7 +18,7 @@ Step = tuple[Stage, list[Cell], Trial, Architecture]  # a stage, its cells befor
 
 
 @st.composite
-def searches(draw: st.DrawFn) -> tuple[Nac, History]:
+def searches(draw: st.DrawFn, alike: bool = False) -> tuple[Nac, History]:
     """Return NAC, and the history of a search of four networks by it; statistics tie, and may be no numbers."""
     cells = draw(st.lists(st.integers(1, 3), min_size=1, max_size=2))
     found = envelope(
@@ -32,7 +32,7 @@ def searches(draw: st.DrawFn) -> tuple[Nac, History]:
         dropout=draw(st.sampled_from([0.0, 0.2])),
     )
     quota, share = draw(st.integers(0, 4)), draw(st.sampled_from([0.0, 1 / 3, 0.5, 1.0]))
-    nac = Nac(found, 1, 3, quota=quota, share=share, growing_only=draw(st.booleans()))
+    nac = Nac(found, 1, 3, quota=quota, share=share, growing_only=draw(st.booleans()), alike=alike)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     worth = draw(st.sampled_from([(1.0,), (0.0, 1.0, 2.0), (-1.0, 0.3, 0.5, nan), tuple(np.linspace(-9, 9, 99))]))
     history = History()
@@ -141,6 +141,29 @@ def test_skips_come_from_earlier_cells_of_the_stage_once_each(search: tuple[Nac,
                 assert len(set(read)) == len(read)
                 own = {earlier.branches for earlier in stage.cells[: max(0, place - 1)]}
                 assert all(source in own or "/cell" not in source for source in read)
+
+
+@settings(deadline=None)
+@given(search=searches(alike=True))
+def test_of_cells_kept_alike_all_lose_the_same_kinds(search: tuple[Nac, History]):
+    nac, history = search
+    for trial, after in zip(history.trials, history.trials[1:], strict=False):
+        before, now = trial.proposal.architecture, after.proposal.architecture
+        pruned = [
+            stage
+            for stage in nac.envelope.stages
+            if not nac.growing_only or any(cell.branches not in before for cell in stage.cells)
+        ]
+        cells = [cell.branches for stage in pruned for cell in stage.cells if cell.branches in before]
+        kinds = {branch.rpartition("/")[2] for cell in cells for branch in before[cell].inputs}
+        leaving = min(nac.quota, int(len(kinds) * nac.share + 1e-9))
+        lost = {cell: set(before[cell].inputs) - set(now[cell].inputs) for cell in cells}
+        gone = {branch.rpartition("/")[2] for branches in lost.values() for branch in branches}
+        assert len(gone) <= leaving
+        for cell in cells:
+            assert now[cell].inputs
+            left = {branch.rpartition("/")[2] for branch in now[cell].inputs}
+            assert not left & gone or len(left) == 1
 
 
 @settings(deadline=None)

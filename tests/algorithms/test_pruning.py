@@ -5,8 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amla.algorithms.pruning import averaged, stability
+from amla.algorithms.pruning import Pruning, averaged, stability
+from amla.spaces.envelope import envelope
 from amla.trials.trial import Table
+
+SPACE = envelope((3, 8, 8), 4, width=8, cells=(2, 1), max_cells=(2, 1), branches=("1x1", "3x3", "5x5"))
+ALIKE = Pruning(SPACE, quota=9, share=1 / 3, skip_share=0.0, growing_only=False, alike=True)
 
 
 def lowest(table: Table) -> frozenset[str]:
@@ -33,3 +37,37 @@ def test_the_noisier_windows_are_the_less_firm(noise: float, least: float, most:
     rng = np.random.default_rng(1)
     windows = [{f"n{i}": float(i + noise * rng.normal()) for i in range(8)} for _ in range(9)]
     assert least <= stability(windows, lowest, np.random.default_rng(0)) <= most
+
+
+def readings(*cells: tuple[float, float, float]) -> Table:
+    """Return what the branches 1x1, 3x3 and 5x5 of three cells read."""
+    names = ("stage0/cell0", "stage0/cell1", "stage1/cell0")
+    return {
+        f"{cell}/{branch}": reading
+        for cell, of in zip(names, cells, strict=True)
+        for branch, reading in zip(("1x1", "3x3", "5x5"), of, strict=True)
+    }
+
+
+def kinds(leaving: frozenset[str]) -> set[str]:
+    return {branch.rpartition("/")[2] for branch in leaving}
+
+
+def test_of_cells_kept_alike_the_kind_of_the_lowest_mean_rank_leaves_all():
+    """5x5 is last in two of three cells; by the mean reading it would be first."""
+    found = ALIKE.leaving(SPACE.initial(), readings((2, 3, 1), (3, 2, 1), (1, 2, 99)))
+    assert kinds(found) == {"5x5"}
+    assert len(found) == 3
+
+
+def test_a_cell_keeps_its_last_branch_also_if_its_kind_leaves():
+    kept = {**SPACE.initial(), "stage1/cell0": ("stage1/cell0/5x5",)}
+    worth = readings((2, 3, 1), (2, 3, 1), (0, 0, 1))
+    assert ALIKE.leaving(kept, worth) == {"stage0/cell0/5x5", "stage0/cell1/5x5"}
+
+
+def test_other_prunings_of_cells_kept_alike_keep_them_alike():
+    worth, rng = readings((1, 2, 3), (1, 2, 3), (1, 2, 3)), np.random.default_rng(0)
+    drawn = [ALIKE.leaving(SPACE.initial(), ALIKE.nearby(SPACE.initial(), worth, rng)) for _ in range(20)]
+    assert {frozenset(kinds(leaving)) for leaving in drawn} == {frozenset({"1x1"}), frozenset({"3x3"})}
+    assert {len(leaving) for leaving in drawn} == {3}

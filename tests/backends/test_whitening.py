@@ -7,6 +7,7 @@ from made_up import make_task
 from amla.backends.initial import initial
 from amla.backends.torch.data import Batches
 from amla.backends.whitening import whitened, whitens
+from amla.spaces.envelope import envelope
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 from amla.tasks.task import Task
@@ -67,3 +68,15 @@ def test_identity_starts_pass_their_inputs_on() -> None:
     expected[range(3), range(3), 1, 1] = 1
     assert np.array_equal(kernel[:3], expected)
     assert np.array_equal(kernel[3:], initial(net, 0)["conv.kernel"][3:])
+
+
+def test_the_branches_of_a_cell_pass_its_input_on_together() -> None:
+    space = envelope((3, 8, 8), 4, width=12, cells=(1,), max_cells=(1,), branches=("3x3", "1x1", "3x3sep"))
+    found = space.space.close(space.initial())
+    start = initial(found, 0, "identity")
+    cell = [start[f"stage0/cell0/{branch}/conv.kernel"] for branch in ("3x3", "1x1", "3x3sep")]
+    passed = np.concatenate([kernel[:, :, kernel.shape[2] // 2, kernel.shape[3] // 2] for kernel in cell])
+    assert np.array_equal(passed, np.eye(12))
+    depthwise = start["stage0/cell0/3x3sep/depthwise.kernel"]
+    assert depthwise.sum() == 12
+    assert (depthwise[:, 0, 1, 1] == 1).all()

@@ -37,6 +37,9 @@ ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
     "random without end": lambda: RandomSearch(SPACE, steps=5),
     "nac": lambda: Nac(ENVELOPE, steps=5, iterations=3),
     "nac, inheriting": lambda: Nac(ENVELOPE, steps=5, iterations=3, inherit=True),
+    "nac, cells alike": lambda: Nac(
+        ENVELOPE, 12, 2, share=0.5, growing_only=False, alike=True, windows=2, candidates=2
+    ),
     "nac, in windows": lambda: Nac(ENVELOPE, steps=30, iterations=1, windows=9, stable=0.7, candidates=3),
     "nac, inheriting in windows": lambda: Nac(ENVELOPE, 14, 2, windows=7, stable=0.5, candidates=2, inherit=True),
     "fixed": lambda: Fixed(NETWORKS, steps=5, seeds=(0, 1)),

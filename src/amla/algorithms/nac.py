@@ -2,8 +2,8 @@
 
 Stage by stage, the branches of all its cells compete by a statistic of their feature maps, and so on as in
 `amla.algorithms.pruning`. Pruned branches leave their channels to the others of their cell. Differences from the
-released code: all branches are protected and compared, a quota of zero prunes nothing, skips are ranked by the
-norm of what they add, and the recommendation is the best construction by validation rather than the last, untrained one.
+released code: all branches are protected and compared, a quota of zero prunes nothing, skips are ranked by the norm of
+what they add, and the recommendation is the best construction by validation rather than the last, untrained one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,6 +40,8 @@ class Nac:
     With `candidates` each construction begins with several prunings, the first by the statistic and the others drawn
     from among twice as many of the weakest. All train for one window; the one with the best metric goes on.
 
+    With `alike` all cells keep the same kinds of branches, ranked by their mean rank in all cells of the network.
+
     With `inherit` each network begins with what the last one has learned, so that the search is one training of
     `iterations` + 1 networks in which the network changes: its schedule spans them all, and suits if it is constant. A
     later construction has then trained longer, so it is the last one that is recommended.
@@ -56,6 +58,7 @@ class Nac:
     skip_share: float = 0.5
     skip_statistic: str = SKIP_NORM
     growing_only: bool = True
+    alike: bool = False
     windows: int = 1
     stable: float | None = None
     candidates: int = 1
@@ -165,7 +168,7 @@ class Nac:
     @cached_property
     def pruning(self) -> Pruning:
         """The rules by which it prunes and grows."""
-        return Pruning(self.envelope, self.quota, self.share, self.skip_share, self.growing_only)
+        return Pruning(self.envelope, self.quota, self.share, self.skip_share, self.growing_only, self.alike)
 
 
 def failures_since_done(history: History) -> int:

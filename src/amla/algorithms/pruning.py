@@ -2,6 +2,9 @@
 
 The branches of all cells of a stage compete; the lowest third, at most `quota`, leave, but never the last one of a
 cell. Half of each cell's skip connections leave. A stage that is not as deep as the space allows gets one more cell.
+
+Cells may be kept alike: then kinds of branches compete, each by its mean rank in all cells that have it, and a kind
+leaves all of them. So a reading counts that is the mean of many, and what a search decides is one cell.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,12 +31,12 @@ class Pruning:
     share: float
     skip_share: float
     growing_only: bool
+    alike: bool = False
 
     def pruned(self, kept: Decisions, worth: Table, scales: Table) -> Decisions:
         """Return `kept` without the weakest branches and skips of every stage, or of every one that may still grow."""
         pruned = dict(kept)
-        for stage in self._pruned_stages(kept):
-            cells = self._cells_of(stage, kept)
+        for cells in self._rivals(kept):
             pruned |= self._without_weakest(cells, kept, worth)
             pruned |= self._without_half(cells, kept, scales)
         return pruned
@@ -41,8 +44,8 @@ class Pruning:
     def leaving(self, kept: Decisions, worth: Table) -> frozenset[NodeId]:
         """Return the branches that `pruned` takes away."""
         found = set[NodeId]()
-        for stage in self._pruned_stages(kept):
-            for cell, branches in self._without_weakest(self._cells_of(stage, kept), kept, worth).items():
+        for cells in self._rivals(kept):
+            for cell, branches in self._without_weakest(cells, kept, worth).items():
                 found |= set(kept[cell]) - set(branches)
         return frozenset(found)
 
@@ -58,8 +61,11 @@ class Pruning:
     def nearby(self, kept: Decisions, worth: Table, rng: Generator) -> Table:
         """Return `worth` with other numbers, so that what leaves a stage is drawn from twice as many of its weakest."""
         found = dict(worth)
-        for stage in self._pruned_stages(kept):
-            ranked = self.ranked(self._cells_of(stage, kept), kept, worth)
+        for cells in self._rivals(kept):
+            ranked = self.ranked(cells, kept, worth)
+            if self.alike:
+                found |= self._nearby_kinds(ranked, rng)
+                continue
             rivals = [branch for _, _, branch in ranked[: 2 * self._quota(len(ranked))]]
             readings = [worth[branch] for branch in rivals]
             found |= {
@@ -71,10 +77,21 @@ class Pruning:
         """Return the cells of a network, in order."""
         return [cell for stage in self.envelope.stages for cell in self._cells_of(stage, kept)]
 
+    def _nearby_kinds(self, ranked: list[tuple[float, NodeId, NodeId]], rng: Generator) -> Table:
+        """Return the place of every branch's kind, the weakest ones in another order."""
+        kinds = list(dict.fromkeys(_kind(branch) for _, _, branch in ranked))
+        weak = 2 * self._quota(len(kinds))
+        order = [*(kinds[place] for place in rng.permutation(min(weak, len(kinds)))), *kinds[weak:]]
+        return {branch: float(order.index(_kind(branch))) for _, _, branch in ranked}
+
     def _without_weakest(self, cells: list[Cell], kept: Decisions, worth: Table) -> dict[NodeId, tuple[NodeId, ...]]:
         left = {cell.branches: list(kept[cell.branches]) for cell in cells}
         ranked = self.ranked(cells, kept, worth)
-        quota = self._quota(len(ranked))
+        if self.alike:
+            kinds = list(dict.fromkeys(_kind(branch) for _, _, branch in ranked))
+            leaving = kinds[: self._quota(len(kinds))]
+            ranked = [(reading, cell, branch) for reading, cell, branch in ranked if _kind(branch) in leaving]
+        quota = len(ranked) if self.alike else self._quota(len(ranked))
         for _, cell, branch in ranked:
             if quota and len(left[cell]) > 1:
                 left[cell].remove(branch)
@@ -91,11 +108,27 @@ class Pruning:
         return left
 
     def ranked(self, cells: list[Cell], kept: Decisions, worth: Table) -> list[tuple[float, NodeId, NodeId]]:
-        """Return the branches of some cells, the weakest first: reading, cell and branch."""
+        """Return the branches of some cells, the weakest first: reading, cell and branch.
+
+        If cells are kept alike, the reading is the mean rank of a branch's kind.
+        """
+        if self.alike:
+            kinds = _mean_ranks([[(_rank(worth[b]), b) for b in kept[cell.branches]] for cell in cells])
+            worth = {branch: kinds[_kind(branch)] for cell in cells for branch in kept[cell.branches]}
+            by_kind = sorted(kinds, key=lambda kind: (kinds[kind], kind))
+            return sorted(
+                ((worth[b], cell.branches, b) for cell in cells for b in kept[cell.branches]),
+                key=lambda row: (by_kind.index(_kind(row[2])), row),
+            )
         return sorted((_rank(worth[branch]), cell.branches, branch) for cell in cells for branch in kept[cell.branches])
 
     def _quota(self, branches: int) -> int:
         return min(self.quota, int(branches * self.share + 1e-9))
+
+    def _rivals(self, kept: Decisions) -> list[list[Cell]]:
+        """Return the cells whose branches compete, of each stage or, if cells are kept alike, of all together."""
+        cells = [self._cells_of(stage, kept) for stage in self._pruned_stages(kept)]
+        return [[cell for of_stage in cells for cell in of_stage]] if self.alike and cells else cells
 
     def _pruned_stages(self, kept: Decisions) -> Sequence[Stage]:
         return self._growing(kept) if self.growing_only else self.envelope.stages
@@ -129,6 +162,19 @@ def stability(windows: Sequence[Table], leaving: Callable[[Table], frozenset[Nod
         drawn = [windows[place] for place in rng.integers(len(windows), size=len(windows))]
         shares.append(len(chosen & leaving(averaged(drawn))) / len(chosen))
     return mean(shares)
+
+
+def _kind(branch: NodeId) -> str:
+    return branch.rpartition("/")[2]
+
+
+def _mean_ranks(cells: Sequence[Sequence[tuple[float, NodeId]]]) -> dict[str, float]:
+    """Return for each kind of branch its mean rank in the cells that have it: 0 the weakest, 1 the strongest."""
+    ranks: dict[str, list[float]] = {}
+    for cell in cells:
+        for place, (_, branch) in enumerate(sorted(cell)):
+            ranks.setdefault(_kind(branch), []).append(place / max(1, len(cell) - 1))
+    return {kind: mean(found) for kind, found in ranks.items()}
 
 
 def _rank(worth: float) -> float:

@@ -61,6 +61,7 @@ class NacSettings:
     skip_share: float = 0.5
     skip_statistic: str = "norm"
     growing_only: bool = True
+    alike: bool = False
     windows: int = 1
     stable: float | None = None
     candidates: int = 1
