@@ -18,7 +18,6 @@ FINAL_MACS = 48_000_000  # of the final network, if there is no limit of time to
 LARGE_BATCH = 128
 SMALL = 10_000  # training examples: below, batches are smaller, so that an epoch has enough steps
 ITERATIONS, PHOTO_ITERATIONS = 4, 3
-MANY = 99  # branches: half of a stage leaves, however many it has
 LEG_EPOCHS, FINAL_EPOCHS = 5, 40
 LEG_STEPS, FINAL_STEPS = (100, 300), (800, 20_000)  # at least and at most
 LEAST_EPOCHS = 6  # of the first network that a time limit should allow in the final training
@@ -98,7 +97,7 @@ def _for_photos(dataset: Dataset, batch: int, affordable: float | None, timed: b
     )
     least = _first_macs(dataset, replace(space, width=len(PHOTO_BRANCHES)))
     macs = max(least, SEARCH_MACS if affordable is None else min(int(affordable / 6), SEARCH_MACS))
-    algorithm = NacSettings(PHOTO_ITERATIONS, statistic="msss", share=1 / 2, quota=MANY, growing_only=False)
+    algorithm = NacSettings(PHOTO_ITERATIONS, growing_only=False, alike=True)
     final = replace(recipe, small=Small(0.75, 0.5))
     wider = Final(recipe=final, macs="auto" if timed else FINAL_MACS, stem_stride=stride)
     return recipe, wider, replace(space, macs=macs), algorithm
