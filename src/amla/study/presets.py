@@ -77,7 +77,7 @@ def _for_photos(dataset: Dataset, batch: int, affordable: float | None, timed: b
         weight_decay=0.0,
         label_smoothing=0.2 if len(dataset.classes) >= 10 else 0.1,
         augment=Augment(flip="alternate" if mirrored else False, shift=max(1, extent // 16), border="reflect"),
-        start="identity",
+        start="he",  # one that passes channels on would hide what a branch is good for
         whiten=True,
         score_mirrored=bool(mirrored),
     )
@@ -98,7 +98,7 @@ def _for_photos(dataset: Dataset, batch: int, affordable: float | None, timed: b
     least = _first_macs(dataset, replace(space, width=len(PHOTO_BRANCHES)))
     macs = max(least, SEARCH_MACS if affordable is None else min(int(affordable / 6), SEARCH_MACS))
     algorithm = NacSettings(PHOTO_ITERATIONS, growing_only=False, alike=True)
-    final = replace(recipe, small=Small(0.75, 0.5))
+    final = replace(recipe, start="identity", small=Small(0.75, 0.5))
     wider = Final(recipe=final, macs="auto" if timed else FINAL_MACS, stem_stride=stride)
     return recipe, wider, replace(space, macs=macs), algorithm
 
