@@ -63,6 +63,12 @@ ITERATIONS, LONGER = 4, 2
 FRESH = 1000  # seed of the training of what is recommended, besides the arm's
 
 
+def task_of(data: str) -> Task:
+    """Return the task of a search of some data, with the recipe of presets; they are looked for in AMLA_DATA."""
+    dataset = load(data, data_dir=Path(where) if (where := os.environ.get("AMLA_DATA")) else None)
+    return Task(dataset, split(dataset), preset(dataset, Data(data)).recipe)
+
+
 def space_of(dataset: Dataset, macs: int, stride: int = 1) -> Envelope:
     """Return the space of photographs of presets, or for small images one like it with two stages."""
     large = min(dataset.shape[1:]) >= 24
@@ -180,9 +186,8 @@ def main() -> None:
         options.data, options.seeds, options.macs, options.steps = "digits", 2, 200_000, 20
         options.stride = 1
         options.arms = ("taylor", NULL, NETWORKS)
-    where = Path(os.environ["AMLA_DATA"]) if "AMLA_DATA" in os.environ else None
-    dataset = load(options.data, data_dir=where)
-    task = Task(dataset, split(dataset), preset(dataset, Data(options.data)).recipe)
+    task = task_of(options.data)
+    dataset = task.dataset
     space = space_of(dataset, options.macs, options.stride)
     macs, stride = options.final_macs or options.macs, options.final_stride or options.stride
     steps = options.final_steps or LONGER * options.steps

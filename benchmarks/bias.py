@@ -16,7 +16,6 @@ it, the same in a table. Trainings are kept in --folder.
 
 import argparse
 import json
-import os
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -26,16 +25,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from arms import space_of
+from arms import space_of, task_of
 from numpy.typing import NDArray
 from worth import kept, tau, trained
 
 from amla.spec.architecture import Architecture, Node, NodeId
 from amla.spec.ops import BatchNorm
-from amla.study.presets import preset
-from amla.study.study import Data
 from amla.tasks.dataset import Dataset, Examples, split
-from amla.tasks.load import load
 from amla.tasks.task import Task
 
 SCORES = ("msss", "msss_sum", "variance_sum", "taylor", "taylor_per_mac", "fisher", "scale")
@@ -106,15 +102,12 @@ def main() -> None:
         options.data, options.seeds = "digits", 2
         options.macs, options.steps, options.stride = 200_000, 20, 1
     torch.set_num_threads(1)
-    where = Path(os.environ["AMLA_DATA"]) if "AMLA_DATA" in os.environ else None
-    dataset = load(options.data, data_dir=where)
-    recipe = preset(dataset, Data(options.data)).recipe
-    space = space_of(dataset, options.macs, options.stride)
+    task = task_of(options.data)
+    space = space_of(task.dataset, options.macs, options.stride)
     whole = space.space.close(space.initial())
     stages = [[branch for cell in stage.cells for branch in whole[cell.branches].inputs] for stage in space.stages]
-    task = Task(dataset, split(dataset), recipe)
-    senseless = shuffled(dataset)
-    ways = {USUAL: (whole, task), SHUFFLED: (whole, Task(senseless, split(senseless), recipe))}
+    senseless = shuffled(task.dataset)
+    ways = {USUAL: (whole, task), SHUFFLED: (whole, Task(senseless, split(senseless), task.recipe))}
     ways |= {way: (with_epsilon(whole, epsilon), task) for way, epsilon in EPSILONS.items()}
     probes = dict.fromkeys(SCORES, tuple(branch for stage in stages for branch in stage))
     found: dict[str, list[Readings]] = {way: [] for way in ways}

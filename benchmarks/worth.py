@@ -19,7 +19,6 @@ Trainings are kept in --folder, from where another call goes on.
 
 import argparse
 import json
-import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import combinations
@@ -29,16 +28,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from arms import space_of
+from arms import space_of, task_of
 from numpy.typing import NDArray
 
 from amla.backends.torch.backend import TorchBackend
 from amla.spaces.envelope import Envelope
 from amla.spec.architecture import Architecture, NodeId
-from amla.study.presets import preset
-from amla.study.study import Data
-from amla.tasks.dataset import split
-from amla.tasks.load import load
 from amla.tasks.task import Task
 from amla.trials.trial import Fit
 
@@ -111,10 +106,8 @@ def main() -> None:
         options.data, options.networks, options.seeds = "digits", 24, 2
         options.macs, options.steps, options.stride = 200_000, 20, 1
     torch.set_num_threads(1)
-    where = Path(os.environ["AMLA_DATA"]) if "AMLA_DATA" in os.environ else None
-    dataset = load(options.data, data_dir=where)
-    task = Task(dataset, split(dataset), preset(dataset, Data(options.data)).recipe)
-    space = space_of(dataset, options.macs, options.stride)
+    task = task_of(options.data)
+    space = space_of(task.dataset, options.macs, options.stride)
     whole = space.space.close(space.initial())
     stages = [[branch for cell in stage.cells for branch in whole[cell.branches].inputs] for stage in space.stages]
     branches = tuple(branch for stage in stages for branch in stage)

@@ -20,11 +20,6 @@ class Construction:
         """The network."""
         return self.legs[0].proposal.architecture
 
-    @property
-    def steps(self) -> int:
-        """The optimiser steps of all legs together."""
-        return sum(leg.proposal.budget for leg in self.legs)
-
     def metric(self, name: str, legs: int) -> float:
         """Return a metric as it was after the first `legs` legs; lower than any other if it is not a number."""
         found = self.legs[legs - 1].measurement.metrics.get(name, -inf)

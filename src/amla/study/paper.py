@@ -23,7 +23,7 @@ def paper_mode(study: Study, nac: NacSettings, shape: Size, classes: int, steps:
     space = study.space
     _refuse("space", space, OF_SPACE, "is not read in paper mode")
     _refuse("algorithm", nac, OF_NAC, "is not read in paper mode, where it is as it was in 2018")
-    if study.final.macs is not None:  # nor, then, another stride
+    if study.final.macs is not None:
         raise StudyError(f"final.macs is {study.final.macs}, but networks of 2018 keep their width; leave it out.")
     try:
         rules = _rules(space, nac)
