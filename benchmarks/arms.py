@@ -44,7 +44,7 @@ from amla.spec.costs import costs
 from amla.spec.decisions import Decisions
 from amla.storage.files import Files
 from amla.storage.records import Records
-from amla.study.presets import PHOTO_BRANCHES, preset
+from amla.study.presets import CANDIDATES, PHOTO_BRANCHES, PHOTO_ITERATIONS, PHOTO_SHARE, preset
 from amla.study.run import Limit, run
 from amla.study.study import Data
 from amla.tasks.dataset import Dataset, split
@@ -56,10 +56,12 @@ from amla.trials.trial import Table
 NULL, NETWORKS = "random", "networks"  # prunes at random; random networks
 MATCHED, PLAIN = "matched", "plain"
 DRAWS, APART = 300, 0.05  # of random networks until one has as many parameters, to this share
-# After a score: prunes the strongest; prunes half of a stage at once; prunes kinds of branches from all cells.
-WORST, HALF, ALIKE = "-worst", "-half", "-alike"
+# After a score: prunes the strongest; prunes half of a stage at once; prunes kinds of branches from all cells; does so
+# as the preset for photographs, by the validation of candidates. After `networks`: as many of them as that trains.
+WORST, HALF, ALIKE, TRIED = "-worst", "-half", "-alike", "-tried"
 ARMS = ("taylor", "taylor-worst", "taylor_per_mac", "fisher", "msss", "scale", "drop_one", NULL, NETWORKS)
 ITERATIONS, LONGER = 4, 2
+PRESET_TRIALS = 1 + 3 + 3 + 2  # of six kinds three stay, of which two stay, of which one stays
 FRESH = 1000  # seed of the training of what is recommended, besides the arm's
 
 
@@ -81,8 +83,13 @@ def space_of(dataset: Dataset, macs: int, stride: int = 1) -> Envelope:
 
 
 def algorithm_of(arm: str, space: Envelope, steps: int, seed: int) -> Algorithm:
-    if arm == NETWORKS:
-        return RandomSearch(space.space, steps, 1 + ITERATIONS, seed)
+    if arm.startswith(NETWORKS):
+        return RandomSearch(space.space, steps, PRESET_TRIALS if arm.endswith(TRIED) else 1 + ITERATIONS, seed)
+    if arm.endswith(TRIED):
+        return Nac(
+            space, steps, PHOTO_ITERATIONS, arm.removesuffix(TRIED), share=PHOTO_SHARE, growing_only=False, alike=True,
+            candidates=CANDIDATES, seed=seed,
+        )  # fmt: skip
     kind = Worst if arm.endswith(WORST) else Nac
     score, share = arm.partition("-")[0], 1 / 2 if arm.endswith(HALF) else 1 / 3
     return kind(space, steps, ITERATIONS, score, share=share, growing_only=False, alike=arm.endswith(ALIKE), seed=seed)

@@ -229,9 +229,9 @@ def test_a_failure_is_tried_again_then_without_growth_then_given_up():
     while (proposal := nac.ask(history)) is not None:
         tried.append(proposal)
         history = history.asked(proposal).told(len(history), FAILURE)
-    first, again, smaller = tried
-    assert (first.seed, again.seed, smaller.seed) == (10, 11, 12)
-    assert first.architecture == again.architecture
+    grown, smaller = tried[0], tried[3]
+    assert [proposal.seed for proposal in tried] == [10, 11, 12] * 2
+    assert [proposal.architecture for proposal in tried] == [grown.architecture] * 3 + [smaller.architecture] * 3
     assert smaller.architecture["stage0"].inputs == ("stage0/cell0",)
     assert branches(smaller.architecture, "stage0/cell0") == ["1x1", "5x5"]
 

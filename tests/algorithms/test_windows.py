@@ -14,6 +14,7 @@ from amla.trials.trial import Failure, Measurement, Proposal
 BRANCHES = ("1x1", "3x3", "5x5")
 SPACE = envelope((3, 8, 8), 4, width=8, cells=(2,), max_cells=(4,), branches=BRANCHES)
 NAMES = [f"stage0/cell{cell}/{branch}" for cell in range(2) for branch in BRANCHES]
+CELLS = ("stage0/cell0", "stage0/cell1")
 Worth = Callable[[int, str], float]  # of a branch in a leg
 
 
@@ -150,6 +151,34 @@ def test_a_candidate_that_fails_is_tried_again():
     assert (history[2].proposal.seed, history[3].proposal.seed) == (0, 1)
 
 
+def test_candidates_may_train_for_the_only_window():
+    best = 2  # the second of the first three
+    nac = Nac(SPACE, steps=8, iterations=2, candidates=3)
+    history = lived(nac, steady, lambda leg: 0.9 if leg == best else 0.1)
+    assert [len(found.legs) for found in constructions(history)] == [1] * 7
+    assert {trial.proposal.budget for trial in history.trials} == {8}
+    chosen = history[best].proposal.architecture
+    kept = SPACE.space.read(chosen)
+    for later in constructions(history)[4:]:
+        assert all(set(SPACE.space.read(later.architecture)[cell]) <= set(kept[cell]) for cell in CELLS)
+    assert nac.recommend(history) == chosen
+
+
+def test_a_candidate_that_never_trains_is_left_for_the_others():
+    nac, history = Nac(SPACE, steps=8, iterations=1, candidates=3), History()
+    refused = None
+    while proposal := nac.ask(history):
+        if len(history) == 1:
+            refused = proposal.architecture
+        failed = proposal.architecture == refused
+        said = measured(proposal, len(history), steady, lambda leg: 0.5)
+        history = history.asked(proposal).told(len(history), Failure("out_of_memory", "no") if failed else said)
+    assert [trial.proposal.seed for trial in history.failed] == [0, 1, 2]
+    tried = [found.architecture for found in constructions(history)]
+    assert len(set(tried)) == 4
+    assert refused not in tried
+
+
 def test_heirs_go_on_from_the_last_leg_of_the_one_that_was_chosen():
     nac = Nac(SPACE, steps=4, iterations=1, windows=2, candidates=2, inherit=True)
     history = lived(nac, steady, lambda leg: float(leg == 2))
@@ -162,7 +191,6 @@ def test_heirs_go_on_from_the_last_leg_of_the_one_that_was_chosen():
     [
         ({"windows": 0}, "windows is 0"),
         ({"candidates": 0}, "candidates 0"),
-        ({"candidates": 2}, "say windows 2 or more"),
         ({"stable": 0.9}, "say more than 6"),
         ({"stable": 0.9, "windows": FEWEST}, "say more than 6"),
         ({"stable": 1.2, "windows": 20}, "a share, from 0 to 1"),

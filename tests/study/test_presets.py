@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from amla.spec.costs import costs, shapes
-from amla.study.presets import LEG_STEPS, SMALL, preset
+from amla.study.presets import LEG_STEPS, PHOTO, PHOTO_LEG_STEPS, SMALL, preset
 from amla.study.resolve import envelope_of
 from amla.study.study import Data, Study, from_yaml, to_yaml
 from amla.tasks.dataset import Dataset, Examples
@@ -54,7 +54,8 @@ def test_without_a_limit_its_legs_are_given_in_steps(size: int):
     assert study.limit.seconds is None
     assert study.algorithm.steps
     assert study.final.steps
-    assert LEG_STEPS[0] <= study.algorithm.steps <= LEG_STEPS[1] < study.final.steps
+    least = PHOTO_LEG_STEPS if size >= PHOTO else LEG_STEPS[0]
+    assert least <= study.algorithm.steps <= LEG_STEPS[1] < study.final.steps
 
 
 def test_under_a_limit_its_legs_are_left_to_be_planned():

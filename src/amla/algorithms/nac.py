@@ -6,7 +6,8 @@ released code: all branches are protected and compared, a quota of zero prunes n
 what they add, and the recommendation is the best construction by validation rather than the last, untrained one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -17,12 +18,14 @@ from amla.algorithms.pruning import Pruning, averaged, stability
 from amla.algorithms.rounds import Construction, Round, fairest, rounds
 from amla.spaces.envelope import Envelope
 from amla.spec.architecture import Architecture
+from amla.spec.digest import digest
 from amla.trials.history import History
 from amla.trials.trial import Proposal, TrialId
 
 SKIP_NORM = "norm"  # of what a skip connection adds: the size of its learned scale times the norm of what it scales
 PATIENCE = 3  # attempts at a construction whose training fails
 DRAWS = 4  # prunings drawn for each candidate, as several may be the same
+Tried = tuple[Construction, ...]
 FEWEST = 6  # windows before it is asked whether they agree
 
 
@@ -38,7 +41,8 @@ class Nac:
     the windows prune is the same whichever of them are looked at (`amla.algorithms.pruning.stability`).
 
     With `candidates` each construction begins with several prunings, the first by the statistic and the others drawn
-    from among twice as many of the weakest. All train for one window; the one with the best metric goes on.
+    from among twice as many of the weakest, or from all kinds if cells are kept alike. All train for one window, which
+    may be the only one; that with the best metric goes on.
 
     With `alike` all cells keep the same kinds of branches, ranked by their mean rank in all cells of the network.
 
@@ -69,8 +73,6 @@ class Nac:
     def __post_init__(self) -> None:
         if self.windows < 1 or self.candidates < 1:
             raise ValueError(f"windows is {self.windows} and candidates {self.candidates}; say 1 or more.")
-        if self.candidates > 1 and self.windows < 2:
-            raise ValueError("Candidates train for one of several windows; say windows 2 or more.")
         if self.stable is not None and not (0 < self.stable <= 1 and self.windows > FEWEST):
             raise ValueError(
                 f"stable is {self.stable} and windows {self.windows}; it is a share, from 0 to 1, of what is pruned, "
@@ -79,21 +81,19 @@ class Nac:
 
     def ask(self, history: History) -> Proposal | None:
         """Return the next leg, or None while one trains and once the search is over."""
-        attempts = failures_since_done(history)
-        if history.pending or attempts >= PATIENCE:
+        if history.pending:
             return None
-        done = rounds(history, self._is_settled)
-        begun = done.pop() if done and not done[-1].settled else None
+        done = rounds(history, partial(self._settled, history))
+        tried = done.pop().constructions if done and not done[-1].settled else ()
         if len(done) > self.iterations:
             return None
-        tried = [construction.architecture for construction in begun.constructions] if begun else []
-        for architecture in self._candidates(done, grow=attempts < PATIENCE - 1):
-            if architecture not in tried:
-                start = done[-1].chosen.legs[-1].id if done and self.inherit else None
-                return self._leg(architecture, 0, start, attempts)
-        if begun is None:
+        if (candidate := self._candidate(history, done, tried)) is not None:
+            start = done[-1].chosen.legs[-1].id if done and self.inherit else None
+            return self._leg(candidate, 0, start, self._failures(history, done)[candidate])
+        attempts = failures_since_done(history)
+        if not tried or attempts >= PATIENCE:
             return None
-        chosen = max(begun.constructions, key=lambda found: (found.metric(self.metric, 1), -found.legs[0].id))
+        chosen = self._best_begun(tried)
         return self._leg(chosen.architecture, len(chosen.legs), chosen.legs[-1].id, attempts)
 
     def recommend(self, history: History) -> Architecture | None:
@@ -103,28 +103,52 @@ class Nac:
         winner = best(history, self.metric)
         return winner.proposal.architecture if winner else None
 
-    def _candidates(self, done: Sequence[Round], grow: bool) -> Iterator[Architecture]:
-        """Yield the networks that may come next; the last attempt at one that fails does without growth."""
+    def _settled(self, history: History, done: Sequence[Round], tried: Tried) -> Construction | None:
+        """Return the construction that a round ends with, None while it goes on."""
+        if self._candidate(history, done, tried) is not None:
+            return None
+        chosen = self._best_begun(tried)
+        return chosen if self._is_settled(chosen) else None
+
+    def _best_begun(self, tried: Tried) -> Construction:
+        return max(tried, key=lambda found: (found.metric(self.metric, 1), -found.legs[0].id))
+
+    def _candidate(self, history: History, done: Sequence[Round], tried: Tried) -> Architecture | None:
+        """Return the next network of a round that has not been trained yet, None if there is none."""
+        if len(tried) >= self.candidates:
+            return None
+        failures = self._failures(history, done)
+        known = {construction.architecture for construction in tried}
+        given_up = {network for network, count in failures.items() if count >= PATIENCE}
+        return next((network for network in self._candidates(done, given_up) if network not in known), None)
+
+    def _failures(self, history: History, done: Sequence[Round]) -> Counter[Architecture]:
+        """Return how often the training of each network has failed since the last round."""
+        last = done[-1].chosen.legs[-1].id if done else -1
+        return Counter(trial.proposal.architecture for trial in history.failed if trial.id > last)
+
+    def _candidates(self, done: Sequence[Round], given_up: Container[Architecture]) -> Iterator[Architecture]:
+        """Yield the networks that may come next; one that grew and cannot be trained is tried without that."""
         space, pruning = self.envelope.space, self.pruning
         if not done:
             first = space.close(self.envelope.initial())
-            yield from (first,) if space.accepts(first) else ()
+            yield from (first,) if space.accepts(first) and first not in given_up else ()
             return
         last = done[-1].chosen
         kept, worth = space.read(last.architecture), averaged(last.windows(self.statistic))
         scales = averaged(last.windows(self.skip_statistic))
-        rng, found = default_rng((self.seed, len(done))), list[Architecture]()
+        rng, found = default_rng((self.seed, len(done))), set[str]()
         for draw in range(1 if self.candidates == 1 else DRAWS * self.candidates):
             readings = pruning.nearby(kept, worth, rng) if draw else worth
             pruned = pruning.pruned(kept, readings, scales)
-            for decisions in (pruning.grown(kept, pruned), pruned) if grow else (pruned,):
+            for decisions in (pruning.grown(kept, pruned), pruned):
                 child = space.close(decisions)
-                if child != last.architecture and space.accepts(child):
+                if child != last.architecture and space.accepts(child) and child not in given_up:
                     break
             else:
                 continue
-            if child not in found:
-                found.append(child)
+            if (isomorphic := digest(child)) not in found:
+                found.add(isomorphic)
                 yield child
             if len(found) == self.candidates:
                 return

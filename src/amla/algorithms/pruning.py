@@ -59,7 +59,11 @@ class Pruning:
         return {**self.envelope.space.fullest(), **pruned, **deeper}
 
     def nearby(self, kept: Decisions, worth: Table, rng: Generator) -> Table:
-        """Return `worth` with other numbers, so that what leaves a stage is drawn from twice as many of its weakest."""
+        """Return `worth` with other numbers, so that what leaves a stage is drawn from twice as many of its weakest.
+
+        Of cells kept alike any kind may leave: kinds are few, and readings of them do not repeat from seed to seed
+        (docs/log.md), so it is left to the candidates' training to tell.
+        """
         found = dict(worth)
         for cells in self._rivals(kept):
             ranked = self.ranked(cells, kept, worth)
@@ -78,10 +82,9 @@ class Pruning:
         return [cell for stage in self.envelope.stages for cell in self._cells_of(stage, kept)]
 
     def _nearby_kinds(self, ranked: list[tuple[float, NodeId, NodeId]], rng: Generator) -> Table:
-        """Return the place of every branch's kind, the weakest ones in another order."""
+        """Return the place of every branch's kind in an order that is drawn."""
         kinds = list(dict.fromkeys(_kind(branch) for _, _, branch in ranked))
-        weak = 2 * self._quota(len(kinds))
-        order = [*(kinds[place] for place in rng.permutation(min(weak, len(kinds)))), *kinds[weak:]]
+        order = [kinds[place] for place in rng.permutation(len(kinds))]
         return {branch: float(order.index(_kind(branch))) for _, _, branch in ranked}
 
     def _without_weakest(self, cells: list[Cell], kept: Decisions, worth: Table) -> dict[NodeId, tuple[NodeId, ...]]:

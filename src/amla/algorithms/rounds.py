@@ -1,6 +1,6 @@
 """A history read as NAC lived it: rounds of constructions, each trained in one leg or several."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf, isnan
 
@@ -45,10 +45,15 @@ class Round:
         return self.settled
 
 
-def rounds(history: History, settled: Callable[[Construction], bool]) -> list[Round]:
-    """Return the rounds of a history, the last one as far as it is: each ends with a construction that is `settled`.
+Settle = Callable[[Sequence[Round], tuple[Construction, ...]], Construction | None]
 
-    One that has a later leg was not settled before it, so that is not asked for.
+
+def rounds(history: History, settle: Settle) -> list[Round]:
+    """Return the rounds of a history, the last one as far as it is.
+
+    `settle` is told the rounds before and the constructions of the one that goes on, after each trial of it; it returns
+    the one with which the round ends, if it does. A construction with a later leg did not end it, so then it is not
+    asked.
     """
     found: list[Round] = []
     gone_on = {start for trial in history.done if (start := continued(trial, history)) is not None}
@@ -56,10 +61,10 @@ def rounds(history: History, settled: Callable[[Construction], bool]) -> list[Ro
     for trial in history.done:
         start = continued(trial, history)
         before = open_ones.pop(start, None) if start is not None else None
-        construction = Construction((*before.legs, trial) if before else (trial,))
-        open_ones[trial.id] = construction
-        if trial.id not in gone_on and settled(construction):
-            found.append(Round(_in_order(open_ones.values()), construction))
+        open_ones[trial.id] = Construction((*before.legs, trial) if before else (trial,))
+        tried = _in_order(open_ones.values())
+        if trial.id not in gone_on and (chosen := settle(found, tried)):
+            found.append(Round(tried, chosen))
             open_ones = {}
     if open_ones:
         found.append(Round(_in_order(open_ones.values()), None))

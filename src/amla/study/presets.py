@@ -14,12 +14,16 @@ from amla.tasks.recipe import Augment, Cosine, Muon, OneCycle, Recipe, Sgd, Smal
 PHOTO = 24  # pixels of the shorter side, from which an image is treated as a photograph
 PHOTO_BRANCHES = ("3x3-a", "3x3-b", "1x1", "5x5", "3x3sep", "5x5sep")
 SEARCH_MACS = 12_000_000  # of every network that is compared, at most
+PHOTO_BATCH = 250
+SEARCH_BATCH = 125  # half of the final training's: for what it costs to compare networks, steps count more than images
 FINAL_MACS = 48_000_000  # of the final network, if there is no limit of time to tell
 LARGE_BATCH = 128
 SMALL = 10_000  # training examples: below, batches are smaller, so that an epoch has enough steps
 ITERATIONS, PHOTO_ITERATIONS = 4, 3
+PHOTO_SHARE, CANDIDATES = 0.5, 3  # of six kinds of branches three stay, two, and one
 LEG_EPOCHS, FINAL_EPOCHS = 5, 40
 LEG_STEPS, FINAL_STEPS = (100, 300), (800, 20_000)  # at least and at most
+PHOTO_LEG_STEPS = 90
 LEAST_EPOCHS = 6  # of the first network that a time limit should allow in the final training
 FINAL_SHARE = 0.6  # of a time limit, roughly
 CORE_FLOPS, GPU_FLOPS = 20e9, 5e12  # a second of training: what thin branches reach, by order of magnitude
@@ -38,16 +42,18 @@ def preset(
     batch = 64 if examples < SMALL else LARGE_BATCH
     timed = seconds is not None
     affordable = None if seconds is None else FINAL_SHARE * seconds * flops / (LEAST_EPOCHS * examples)
-    usual = _for_photos if min(dataset.shape[1:]) >= PHOTO else _for_small_images
+    photos = min(dataset.shape[1:]) >= PHOTO
+    usual = _for_photos if photos else _for_small_images
     recipe, final, space, algorithm = usual(dataset, batch, affordable, timed)
-    epoch = max(1, examples // recipe.batch)
+    epoch, final_epoch = (max(1, examples // of.batch) for of in (recipe, final.recipe or recipe))
+    leg = PHOTO_LEG_STEPS if photos else _within(LEG_STEPS, LEG_EPOCHS * epoch)
     return Study(
         name=dataset.name,
         data=data,
         recipe=recipe,
         space=space,
-        algorithm=replace(algorithm, steps=None if timed else _within(LEG_STEPS, LEG_EPOCHS * epoch)),
-        final=replace(final, steps=None if timed else _within(FINAL_STEPS, FINAL_EPOCHS * epoch)),
+        algorithm=replace(algorithm, steps=None if timed else leg),
+        final=replace(final, steps=None if timed else _within(FINAL_STEPS, FINAL_EPOCHS * final_epoch)),
         limit=Limit(seconds=seconds),
         seed=seed,
     )
@@ -65,13 +71,14 @@ def _for_small_images(dataset: Dataset, batch: int, affordable: float | None, ti
 def _for_photos(dataset: Dataset, batch: int, affordable: float | None, timed: bool) -> Choice:
     """Return what fast CIFAR-10 trainers use (Page 2018, Jordan 2024), around cells that a search may choose.
 
-    Networks of one and the same cost are compared while they are narrow and see half the resolution; the one that is
-    found is trained wider, and sees all of it.
+    Networks of one and the same cost are compared while they are narrow; the one that is found is trained wider. They
+    see all of the resolution: at half of it, 1x1 does as well as 3x3, which it does not later. Which kinds of branches
+    a cell does better without is told by training candidates, not by readings of them (docs/log.md).
     """
     mirrored = _augment(dataset).flip
     extent = max(dataset.shape[1:])
     recipe = Recipe(
-        batch=250 if batch == LARGE_BATCH else batch,
+        batch=SEARCH_BATCH if batch == LARGE_BATCH else batch,
         optimiser=Muon(0.1, 0.6, on_sphere=True, other=Sgd(0.05, 0.85)),
         schedule=OneCycle(peak=0.0, start=1.0),
         weight_decay=0.0,
@@ -88,7 +95,7 @@ def _for_photos(dataset: Dataset, batch: int, affordable: float | None, timed: b
         width=128,
         growth=(1, 4, 4),
         skeleton="pools",
-        stem_stride=2 * stride,
+        stem_stride=stride,
         cells=(2, 2, 2),
         max_cells=(2, 2, 2),
         branches=PHOTO_BRANCHES,
@@ -97,9 +104,14 @@ def _for_photos(dataset: Dataset, batch: int, affordable: float | None, timed: b
     )
     least = _first_macs(dataset, replace(space, width=len(PHOTO_BRANCHES)))
     macs = max(least, SEARCH_MACS if affordable is None else min(int(affordable / 6), SEARCH_MACS))
-    algorithm = NacSettings(PHOTO_ITERATIONS, growing_only=False, alike=True)
-    final = replace(recipe, start="identity", small=Small(0.75, 0.5))
-    wider = Final(recipe=final, macs="auto" if timed else FINAL_MACS, stem_stride=stride)
+    algorithm = NacSettings(PHOTO_ITERATIONS, share=PHOTO_SHARE, growing_only=False, alike=True, candidates=CANDIDATES)
+    final = replace(
+        recipe,
+        batch=PHOTO_BATCH if batch == LARGE_BATCH else batch,
+        start="identity",
+        small=Small(0.75, 0.5),
+    )
+    wider = Final(recipe=final, macs="auto" if timed else FINAL_MACS)
     return recipe, wider, replace(space, macs=macs), algorithm
 
 

@@ -149,7 +149,7 @@ class Search:
         study = self.study
         if study.final.steps is not None or speed is None:
             return Finish(Fixed((winner,), study.final.steps or 0, (study.seed,)))
-        return Finish(Paced(winner, left, speed.steps_a_second(costs(winner).macs, self._batch), study.seed))
+        return Finish(Paced(winner, left, speed.steps_a_second(costs(winner).macs, self._final_batch), study.seed))
 
     def _left(self, searched: History) -> float:
         """Return the seconds that a limit leaves for the final training."""
@@ -175,7 +175,7 @@ class Search:
         return {
             SEARCH: searching,
             FINAL: training_flops(
-                max((leg.macs for leg in legs), default=0), (self.study.final.steps or 0) * self._batch
+                max((leg.macs for leg in legs), default=0), (self.study.final.steps or 0) * self._final_batch
             ),
         }
 
@@ -190,6 +190,10 @@ class Search:
     @property
     def _batch(self) -> int:
         return min(self.study.recipe.batch, len(self.task.parts.train.labels))
+
+    @property
+    def _final_batch(self) -> int:
+        return min((self.study.final.recipe or self.study.recipe).batch, len(self.task.parts.train.labels))
 
     def _phase(self, name: str, algorithm: Algorithm, limit: Limit) -> History:
         self.listener.begins(name, self.store.history(name))
