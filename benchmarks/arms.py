@@ -2,7 +2,8 @@
 
 Every arm is a search of the same space, in which all networks have as many multiply-accumulates as --macs allows, with
 as many networks of as many training steps: NAC with each of several scores, NAC that prunes at random or the strongest,
-and random networks. What each arm recommends by validation is trained anew, with a seed that all arms share. Besides,
+and random networks. What each arm recommends by validation is trained anew, by the recipe of final trainings and with
+a seed that all arms share. Besides,
 there are networks that nobody searched for: `matched`, a random one from the same space with as many
 multiply-accumulates and about as many parameters as what the first arm found, and `plain`, one 3x3 convolution a cell.
 
@@ -21,7 +22,7 @@ Each search is kept in --folder as it goes, and another call goes on from there.
 import argparse
 import json
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -29,26 +30,31 @@ from statistics import mean
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from search_cost import images
 
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.nac import Nac
 from amla.algorithms.protocol import Algorithm
 from amla.algorithms.pruning import Pruning
 from amla.algorithms.random import RandomSearch
+from amla.algorithms.runoff import RunOff
 from amla.backends.torch.backend import TorchBackend
 from amla.evaluation.train import Training
 from amla.execution.inline import InlineExecutor
-from amla.spaces.envelope import Cell, Envelope, envelope
+from amla.spaces.envelope import Cell, Envelope
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import costs
 from amla.spec.decisions import Decisions
 from amla.storage.files import Files
 from amla.storage.records import Records
-from amla.study.presets import CANDIDATES, PHOTO_BRANCHES, PHOTO_ITERATIONS, PHOTO_SHARE, preset
+from amla.study.presets import PHOTO, preset
+from amla.study.resolve import envelope_of
 from amla.study.run import Limit, run
+from amla.study.settings import NacSettings
 from amla.study.study import Data
 from amla.tasks.dataset import Dataset, split
 from amla.tasks.load import load
+from amla.tasks.recipe import Recipe
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.trial import Table
@@ -57,11 +63,11 @@ NULL, NETWORKS = "random", "networks"  # prunes at random; random networks
 MATCHED, PLAIN = "matched", "plain"
 DRAWS, APART = 300, 0.05  # of random networks until one has as many parameters, to this share
 # After a score: prunes the strongest; prunes half of a stage at once; prunes kinds of branches from all cells; does so
-# as the preset for photographs, by the validation of candidates. After `networks`: as many of them as that trains.
+# as the preset for photographs, which tries candidates and ends with a run-off. After `networks`: as many of them as
+# that trains, with a run-off.
 WORST, HALF, ALIKE, TRIED = "-worst", "-half", "-alike", "-tried"
 ARMS = ("taylor", "taylor-worst", "taylor_per_mac", "fisher", "msss", "scale", "drop_one", NULL, NETWORKS)
 ITERATIONS, LONGER = 4, 2
-PRESET_TRIALS = 1 + 3 + 3 + 2  # of six kinds three stay, of which two stay, of which one stays
 FRESH = 1000  # seed of the training of what is recommended, besides the arm's
 
 
@@ -71,27 +77,43 @@ def task_of(data: str) -> Task:
     return Task(dataset, split(dataset), preset(dataset, Data(data)).recipe)
 
 
-def space_of(dataset: Dataset, macs: int, stride: int = 1) -> Envelope:
-    """Return the space of photographs of presets, or for small images one like it with two stages."""
-    large = min(dataset.shape[1:]) >= 24
-    cells = (2, 2, 2) if large else (2, 2)
-    return envelope(
-        dataset.shape, len(dataset.classes), width=128, growth=(1, 4, 4)[: len(cells)], skeleton="pools",
-        stem_stride=stride, cells=cells, max_cells=cells, branches=PHOTO_BRANCHES, skips="none", head_dropout=0.0,
-        macs=macs,
+def recipe_of(dataset: Dataset) -> Recipe:
+    """Return the recipe of the final training of presets."""
+    study = preset(dataset, Data(dataset.name))
+    return study.final.recipe or study.recipe
+
+
+def space_of(dataset: Dataset, macs: int, stride: int = 1, cells: int | None = None) -> Envelope:
+    """Return the space of photographs of presets, or for small images one like it with two stages.
+
+    Its networks have so many `cells` in every stage, or as few or many as those of presets.
+    """
+    usual = preset(images(), Data("noise")).space
+    stages = len(usual.cells) if min(dataset.shape[1:]) >= PHOTO else 2
+    given = None if cells is None else (cells,) * stages
+    settings = replace(
+        usual, macs=macs, stem_stride=stride, growth=usual.growth[:stages], cells=given or usual.cells[:stages],
+        max_cells=given or usual.max_cells[:stages],
     )  # fmt: skip
+    return envelope_of(settings, dataset.shape, len(dataset.classes))
 
 
 def algorithm_of(arm: str, space: Envelope, steps: int, seed: int) -> Algorithm:
-    if arm.startswith(NETWORKS):
-        return RandomSearch(space.space, steps, PRESET_TRIALS if arm.endswith(TRIED) else 1 + ITERATIONS, seed)
+    usual = preset(images(), Data("noise"))
+    nac, run_off, score = usual.algorithm, usual.run_off, arm.partition("-")[0]
+    assert isinstance(nac, NacSettings)
+    assert run_off
     if arm.endswith(TRIED):
-        return Nac(
-            space, steps, PHOTO_ITERATIONS, arm.removesuffix(TRIED), share=PHOTO_SHARE, growing_only=False, alike=True,
-            candidates=CANDIDATES, seed=seed,
+        trials = 1 + nac.iterations * nac.candidates
+        search = RandomSearch(space.space, steps, trials, seed) if score == NETWORKS else Nac(
+            space, steps, nac.iterations, score, share=nac.share, growing_only=False, alike=True,
+            candidates=nac.candidates, seed=seed,
         )  # fmt: skip
+        return RunOff(search, run_off.networks, run_off.times * steps, seed + 1)
+    if arm == NETWORKS:
+        return RandomSearch(space.space, steps, 1 + ITERATIONS, seed)
     kind = Worst if arm.endswith(WORST) else Nac
-    score, share = arm.partition("-")[0], 1 / 2 if arm.endswith(HALF) else 1 / 3
+    share = 1 / 2 if arm.endswith(HALF) else 1 / 3
     return kind(space, steps, ITERATIONS, score, share=share, growing_only=False, alike=arm.endswith(ALIKE), seed=seed)
 
 
@@ -117,6 +139,7 @@ class Bench:
 
     task: Task
     folder: Path
+    recipe: Recipe
     final: Envelope
     final_steps: int
     phase: str  # name of the final trainings
@@ -138,7 +161,8 @@ class Bench:
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
         with Records(folder / "events.sqlite") as records:
-            evaluate = Training(phase, TorchBackend("cpu", 1), self.task, Files(folder))
+            task = self.task if phase == "search" else self.task.with_recipe(self.recipe)
+            evaluate = Training(phase, TorchBackend("cpu", 1), task, Files(folder))
             return run(phase, algorithm, InlineExecutor(evaluate), records, Limit())
 
 
@@ -157,8 +181,9 @@ def matched(space: Envelope, like: Architecture, seed: int) -> Architecture:
     return best[1]
 
 
-def plain(space: Envelope) -> Architecture:
-    """Return the network of which every cell is one 3x3 convolution."""
+def plain(dataset: Dataset, macs: int, stride: int) -> Architecture:
+    """Return the plain baseline as wide as may be: two cells a stage, each one 3x3 convolution."""
+    space = space_of(dataset, macs, stride, cells=2)
     only = {cell.branches: (f"{cell.branches}/3x3-a",) for stage in space.stages for cell in stage.cells}
     return space.space.close({**space.initial(), **only})
 
@@ -204,7 +229,9 @@ def main() -> None:
     found: dict[str, list[tuple[float, float, float]]] = {arm: [] for arm in (*options.arms, *controls)}
     with TemporaryDirectory() as passing:
         folder = (options.folder or Path(passing)) / f"{options.data}-{options.macs}-{options.steps}-{options.stride}"
-        bench = Bench(task, folder, final, steps, "final" if usual else f"final-{macs}-{stride}-{steps}")
+        bench = Bench(
+            task, folder, recipe_of(dataset), final, steps, "final" if usual else f"final-{macs}-{stride}-{steps}"
+        )
         for seed in range(options.seeds):
             networks: dict[str, Architecture] = {}
             for arm in options.arms:
@@ -213,7 +240,7 @@ def main() -> None:
                 print(f"seed {seed} {arm:16s}", *(f"{score:.4f}" for score in (*scores, found[arm][-1][0])), flush=True)
             like = options.arms[0]
             for arm in controls:
-                network = plain(final) if arm == PLAIN else matched(final, networks[like], seed)
+                network = plain(dataset, macs, stride) if arm == PLAIN else matched(final, networks[like], seed)
                 name = PLAIN if arm == PLAIN else f"{MATCHED}-{like}"
                 found[arm].append((bench.train(name, network, seed), 0.0, 0.0))
                 print(f"seed {seed} {arm:16s} {found[arm][-1][0]:.4f}", flush=True)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from amla.algorithms.pruning import Pruning, averaged, stability
 from amla.spaces.envelope import envelope
+from amla.spec.decisions import Decisions
 from amla.trials.trial import Table
 
 SPACE = envelope((3, 8, 8), 4, width=8, cells=(2, 1), max_cells=(2, 1), branches=("1x1", "3x3", "5x5"))
@@ -71,3 +72,49 @@ def test_other_prunings_of_cells_kept_alike_keep_them_alike():
     drawn = [ALIKE.leaving(SPACE.initial(), ALIKE.nearby(SPACE.initial(), worth, rng)) for _ in range(20)]
     assert {frozenset(kinds(leaving)) for leaving in drawn} == {frozenset({kind}) for kind in ("1x1", "3x3", "5x5")}
     assert {len(leaving) for leaving in drawn} == {3}
+
+
+GROWING = envelope((3, 8, 8), 4, width=8, cells=(1, 1), max_cells=(3, 2), branches=("1x1", "3x3", "5x5"))
+
+
+def rules(alike: bool) -> Pruning:
+    return Pruning(GROWING, quota=9, share=1 / 3, skip_share=0.0, growing_only=False, alike=alike)
+
+
+def live(decisions: Decisions) -> Decisions:
+    """Return decisions without those about cells that a network does not have."""
+    return GROWING.space.read(GROWING.space.close(decisions))
+
+
+def depths(found: Pruning, decisions: Decisions) -> list[int]:
+    cells = found.cells(live(decisions))
+    return [sum(cell in stage.cells for cell in cells) for stage in GROWING.stages]
+
+
+def test_every_stage_grows_that_may_or_those_that_are_named():
+    found, kept = rules(alike=False), live(GROWING.initial())
+    first, second = (stage.depth for stage in GROWING.stages)
+    assert depths(found, found.grown(kept, kept)) == [2, 2]
+    assert depths(found, found.grown(kept, kept, {second})) == [1, 2]
+    assert live(found.grown(kept, kept, ())) == kept
+    deeper = live(found.grown(kept, kept))
+    assert depths(found, found.grown(deeper, deeper, {first, second})) == [3, 2]
+
+
+def test_the_stages_drawn_to_grow_are_some_of_those_that_may():
+    found, rng = rules(alike=False), np.random.default_rng(0)
+    first, second = (stage.depth for stage in GROWING.stages)
+    drawn = {found.some_growing(live(GROWING.initial()), rng) for _ in range(40)}
+    assert drawn == {frozenset(), frozenset({first}), frozenset({second}), frozenset({first, second})}
+    assert {found.some_growing(live(GROWING.deepest()), rng) for _ in range(9)} == {frozenset()}
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_new_cell_is_whole_unless_cells_are_kept_alike(alike: bool):
+    found, kept = rules(alike), live(GROWING.initial())
+    cells = ("stage0/cell0", "stage1/cell0")
+    worth = {f"{cell}/{branch}": place for cell in cells for place, branch in enumerate(("5x5", "1x1", "3x3"))}
+    network = GROWING.space.close(found.grown(kept, found.pruned(kept, worth, {})))
+    for old, new in (("stage0/cell0", "stage0/cell1"), ("stage1/cell0", "stage1/cell1")):
+        assert kinds(frozenset(network[old].inputs)) <= kinds(frozenset(network[new].inputs))
+        assert len(network[new].inputs) == (2 if alike else 3)

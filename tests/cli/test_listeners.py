@@ -12,7 +12,7 @@ from amla.spaces.envelope import envelope
 from amla.spec.costs import costs, training_flops
 from amla.study.arrangement import Arranged
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
-from amla.study.settings import FixedSettings, NacSettings, RandomSettings
+from amla.study.settings import FixedSettings, NacSettings, RandomSettings, RunOffSettings
 from amla.study.study import Data, Final, Study
 from amla.study.timing import Arrangement, Timing
 from amla.trials.history import History
@@ -135,6 +135,14 @@ class TestPlain:
         ("study", "phase", "called"),
         [
             (replace(NAC, algorithm=RandomSettings(9, 300)), SEARCH, "random network 2 of 9"),
+            (
+                replace(NAC, algorithm=RandomSettings(9, 300), run_off=RunOffSettings(2)),
+                SEARCH,
+                "random network 2 of 11",
+            ),
+            (replace(NAC, algorithm=NacSettings(4, 300, candidates=3)), SEARCH, "network 2 of 13 at most"),
+            (replace(NAC, algorithm=NacSettings(4, 300, windows=2, candidates=3)), SEARCH, "leg 2 of 18 at most"),
+            (replace(NAC, run_off=RunOffSettings(3)), SEARCH, "network 2 of 8 at most"),
             (replace(NAC, algorithm=FixedSettings(("a", "b"), 300)), SEARCH, "network 2 of 2"),
             (NAC, REHEARSAL, "rehearsal"),
             (NAC, FINAL, "final training"),

@@ -16,6 +16,7 @@ from amla.algorithms.paced import Paced
 from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
+from amla.algorithms.runoff import RunOff
 from amla.reports.growth import cells
 from amla.spaces.envelope import envelope
 from amla.spaces.macro import Frame
@@ -43,6 +44,8 @@ ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
     "nac, in windows": lambda: Nac(ENVELOPE, steps=30, iterations=1, windows=9, stable=0.7, candidates=3),
     "nac, inheriting in windows": lambda: Nac(ENVELOPE, 14, 2, windows=7, stable=0.5, candidates=2, inherit=True),
     "fixed": lambda: Fixed(NETWORKS, steps=5, seeds=(0, 1)),
+    "run-off": lambda: RunOff(RandomSearch(SPACE, steps=5, trials=4, seed=1), finalists=2, steps=20),
+    "run-off after nac": lambda: RunOff(Nac(ENVELOPE, 12, 2, windows=2, candidates=2), finalists=3, steps=36),
     "paced": lambda: Paced(NETWORKS[0], seconds=8.0, speed=20.0),
     "finish": lambda: Finish(Fixed(NETWORKS, steps=5)),
 }

@@ -52,6 +52,16 @@ def test_what_runs_is_told_apart_from_what_failed() -> None:
     assert running.seconds is None
 
 
+def test_a_network_that_is_trained_again_is_set_against_itself() -> None:
+    history = grown(3)
+    before = constructions(history)
+    again = history.asked(Proposal(history[1].proposal.architecture, 900)).told(4, history[2].measurement)
+    *steps, last = constructions(again)
+    assert tuple(steps) == before
+    assert (last.repeats, last.parent, last.changed) == (1, 1, False)
+    assert {step.repeats for step in steps} == {None}
+
+
 def test_unrelated_networks_are_not_set_against_each_other() -> None:
     assert not any(is_growth(random(3, seed)) for seed in range(20))
     assert not any(step.changed for step in constructions(random()))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from amla.spec.costs import costs, shapes
-from amla.study.presets import LEG_STEPS, PHOTO, PHOTO_LEG_STEPS, SMALL, preset
+from amla.study.presets import LEG_STEPS, PHOTO, PHOTO_LEG_STEPS, RUN_OFF, SMALL, preset
 from amla.study.resolve import envelope_of
 from amla.study.study import Data, Study, from_yaml, to_yaml
 from amla.tasks.dataset import Dataset, Examples
@@ -56,6 +56,11 @@ def test_without_a_limit_its_legs_are_given_in_steps(size: int):
     assert study.final.steps
     least = PHOTO_LEG_STEPS if size >= PHOTO else LEG_STEPS[0]
     assert least <= study.algorithm.steps <= LEG_STEPS[1] < study.final.steps
+
+
+def test_photographs_get_a_run_off_that_is_longer_than_the_search():
+    assert preset(dataset(32, 3), Data("mine")).run_off == RUN_OFF
+    assert preset(dataset(8, 3), Data("mine")).run_off is None
 
 
 def test_under_a_limit_its_legs_are_left_to_be_planned():

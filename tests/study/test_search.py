@@ -19,7 +19,7 @@ from amla.study.plan import REHEARSAL_STEPS, SEARCH_SHARE, WIDE_STEPS
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH, clock_of, task_of
 from amla.study.run import Limit
 from amla.study.search import Search
-from amla.study.settings import EnvelopeSettings, Local, NacSettings, RandomSettings
+from amla.study.settings import EnvelopeSettings, Local, NacSettings, RandomSettings, RunOffSettings
 from amla.study.study import Data, Final, Study, StudyError
 from amla.study.timing import Arrangement, Timing
 from amla.tasks.dataset import Dataset, Examples
@@ -177,6 +177,16 @@ class TestTime:
         place.run(TIMED)
         assert place.history(REHEARSAL).seconds + place.history(SEARCH).seconds <= 0.36 * LIMIT
         assert len(place.history(SEARCH).done) == 4
+
+    @pytest.mark.parametrize("algorithm", [NacSettings(2, candidates=2), RandomSettings(4)])
+    def test_a_run_off_is_part_of_the_share_of_the_search(self, place: Place, algorithm):
+        machine = place.run(replace(TIMED, algorithm=algorithm, run_off=RunOffSettings(2, 3)))
+        assert place.history(REHEARSAL).seconds + place.history(SEARCH).seconds <= 0.36 * LIMIT
+        *searched, first, second = place.history(SEARCH).done
+        (steps,) = {trial.proposal.budget for trial in searched}
+        assert len(searched) >= 4
+        assert first.proposal.budget == second.proposal.budget == 3 * steps
+        assert 0.9 * LIMIT <= machine.now <= 1.05 * LIMIT
 
     def test_the_final_training_is_never_skipped_however_late_it_is(self, place: Place):
         """The rehearsal and the shortest legs of the search alone take longer than the limit."""

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from amla.study.changes import changed
 from amla.study.run import Limit
-from amla.study.settings import EnvelopeSettings, FixedSettings, Inline, Local, NacSettings, RandomSettings, Torch
+from amla.study.settings import (
+    EnvelopeSettings,
+    FixedSettings,
+    Inline,
+    Local,
+    NacSettings,
+    RandomSettings,
+    RunOffSettings,
+    Torch,
+)
 from amla.study.study import Data, Final, Provenance, Study, StudyError, from_plain, from_yaml, load, to_plain, to_yaml
 from amla.tasks.recipe import AdamW, Augment, Constant, Cosine, Muon, OneCycle, Recipe, Sgd, Small, Steps
 
@@ -220,6 +229,26 @@ class TestMistakes:
         with pytest.raises(StudyError) as raised:
             from_plain(plain)
         assert [line.split(":")[0] for line in str(raised.value).splitlines()] == ["name", "seed"]
+
+    @pytest.mark.parametrize(
+        "algorithm",
+        [
+            "{kind: fixed, architectures: [a.json], steps: 5}",
+            "{kind: nac, mode: paper, steps: 5}",
+            "{kind: nac, inherit: true, steps: 5}",
+            "{kind: nac, windows: 9, stable: 0.9, steps: 50}",
+        ],
+    )
+    def test_a_run_off_of_what_was_not_trained_alike_is_refused(self, algorithm: str):
+        text = f"name: x\ndata: {{source: x}}\nalgorithm: {algorithm}\nfinal: {{steps: 5}}\nrun_off: {{networks: 2}}"
+        with pytest.raises(StudyError, match=r"^run_off is given, but .*; leave it out\.$"):
+            from_yaml(text)
+
+    def test_a_run_off_is_read_and_written(self):
+        text = "name: x\ndata: {source: x}\nalgorithm: {steps: 5}\nfinal: {steps: 5}\nrun_off: {networks: 2, times: 3}"
+        study = from_yaml(text)
+        assert study.run_off == RunOffSettings(2, 3)
+        assert from_yaml(to_yaml(study)) == study
 
     @pytest.mark.parametrize(("place", "steps"), [("algorithm", "algorithm.steps"), ("final", "final.steps")])
     def test_a_study_without_steps_and_seconds_is_refused(self, place: str, steps: str):

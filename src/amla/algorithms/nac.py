@@ -41,10 +41,12 @@ class Nac:
     the windows prune is the same whichever of them are looked at (`amla.algorithms.pruning.stability`).
 
     With `candidates` each construction begins with several prunings, the first by the statistic and the others drawn
-    from among twice as many of the weakest, or from all kinds if cells are kept alike. All train for one window, which
-    may be the only one; that with the best metric goes on.
+    from among twice as many of the weakest, or from all kinds if cells are kept alike; the first grows in every stage
+    that may, the others in stages drawn. All train for one window, which may be the only one; that with the best metric
+    goes on.
 
-    With `alike` all cells keep the same kinds of branches, ranked by their mean rank in all cells of the network.
+    With `alike` all cells keep the same kinds of branches, ranked by their mean rank in all cells of the network; new
+    cells have the same.
 
     With `inherit` each network begins with what the last one has learned, so that the search is one training of
     `iterations` + 1 networks in which the network changes: its schedule spans them all, and suits if it is constant. A
@@ -140,8 +142,9 @@ class Nac:
         rng, found = default_rng((self.seed, len(done))), set[str]()
         for draw in range(1 if self.candidates == 1 else DRAWS * self.candidates):
             readings = pruning.nearby(kept, worth, rng) if draw else worth
+            growing = pruning.some_growing(kept, rng) if draw else None
             pruned = pruning.pruned(kept, readings, scales)
-            for decisions in (pruning.grown(kept, pruned), pruned):
+            for decisions in (pruning.grown(kept, pruned, growing), pruned):
                 child = space.close(decisions)
                 if child != last.architecture and space.accepts(child) and child not in given_up:
                     break

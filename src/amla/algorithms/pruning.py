@@ -7,7 +7,7 @@ Cells may be kept alike: then kinds of branches compete, each by its mean rank i
 leaves all of them. So a reading counts that is the mean of many, and what a search decides is one cell.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from math import inf, isnan
 from statistics import mean
@@ -49,14 +49,26 @@ class Pruning:
                 found |= set(kept[cell]) - set(branches)
         return frozenset(found)
 
-    def grown(self, kept: Decisions, pruned: Decisions) -> Decisions:
-        """Return `pruned` with one more cell, all its branches and skips, at the tail of every stage that may grow."""
-        template = self.envelope.space.template
-        deeper = {
-            stage.depth: template[stage.depth].inputs[len(self._cells_of(stage, kept)) :][:1]
-            for stage in self._growing(kept)
-        }
-        return {**self.envelope.space.fullest(), **pruned, **deeper}
+    def grown(self, kept: Decisions, pruned: Decisions, stages: Container[NodeId] | None = None) -> Decisions:
+        """Return `pruned` with one more cell at the tail of every stage that may grow, or of those among `stages`.
+
+        It begins with all branches and skips; if cells are kept alike, with the kinds of branches that they keep.
+        `stages` are named by the Picks of their depths.
+        """
+        fullest, deeper = self.envelope.space.fullest(), dict[NodeId, tuple[NodeId, ...]]()
+        staying = {_kind(branch) for cell in self.cells(kept) for branch in pruned[cell.branches]}
+        for stage in self._growing(kept):
+            if stages is None or stage.depth in stages:
+                count = len(self._cells_of(stage, kept))
+                deeper[stage.depth] = self.envelope.space.template[stage.depth].inputs[count : count + 1]
+                if self.alike:
+                    new = stage.cells[count].branches
+                    deeper[new] = tuple(branch for branch in fullest[new] if _kind(branch) in staying)
+        return {**fullest, **pruned, **deeper}
+
+    def some_growing(self, kept: Decisions, rng: Generator) -> frozenset[NodeId]:
+        """Return some of the stages that may grow, each by a coin."""
+        return frozenset(stage.depth for stage in self._growing(kept) if rng.random() < 0.5)
 
     def nearby(self, kept: Decisions, worth: Table, rng: Generator) -> Table:
         """Return `worth` with other numbers, so that what leaves a stage is drawn from twice as many of its weakest.

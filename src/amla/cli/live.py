@@ -206,16 +206,19 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
         return "rehearsal"
     if phase == FINAL:
         return f"final training, leg {trial_id + 1}" if study.final.steps is None else "final training"
+    finalists = study.run_off.networks if study.run_off else 0
     match study.algorithm:
         case NacSettings(mode="paper", paper=PaperSettings(arm="random", dialect=dialect), iterations=iterations):
             return f"random network {trial_id - failed + 1} of {iterations + (dialect == 'env')}"
-        case NacSettings(windows=windows, iterations=iterations, candidates=candidates) if windows > 1:
-            most = windows + iterations * (windows + candidates - 1)
-            return f"leg {trial_id - failed + 1} of {most} at most"
+        case NacSettings(windows=windows, iterations=iterations, candidates=candidates) if (
+            windows > 1 or candidates > 1 or finalists
+        ):
+            most = windows + iterations * (windows + candidates - 1) + finalists
+            return f"{'leg' if windows > 1 else 'network'} {trial_id - failed + 1} of {most} at most"
         case NacSettings(iterations=iterations):
             return f"construction {trial_id - failed} of {iterations}"
         case RandomSettings(trials=trials):
-            return f"random network {trial_id + 1} of {trials}"
+            return f"random network {trial_id + 1} of {trials + finalists}"
         case FixedSettings(architectures=files):
             return f"network {trial_id + 1} of {len(files)}"
 

@@ -28,13 +28,14 @@ class Construction:
     A branch is an input of a cell, a cell a concatenation of what lies under its own address ("stage0/cell1" of
     "stage0/cell1/3x3"), and a cell's stage the address above it. `cells` counts cells by stage, and `widths` are the
     channels of each stage. `standings` says how the branches and skips that left had stood in the parent. `inherits`
-    is the trial whose weights it began with. Numbers that are not known (of an open network, of a trial that runs or
-    failed) are None.
+    is the trial whose weights it began with, `repeats` the first one that trained the same network. Numbers that are
+    not known (of an open network, of a trial that runs or failed) are None.
     """
 
     trial: TrialId
     parent: TrialId | None
     inherits: TrialId | None
+    repeats: TrialId | None
     failure: Failure | None
     is_running: bool
     branches: int
@@ -64,8 +65,11 @@ def constructions(history: History, metric: str = "accuracy", grows: bool | None
     Without `grows`, it is read off the history whether each network grew from the one before: see `is_growth`.
     """
     found = parents(history, is_growth(history) if grows is None else grows)
-    statistic = ranking(history)
-    return tuple(_construction(trial, found[trial.id], metric, statistic) for trial in history.trials)
+    statistic, first = ranking(history), _firsts(history)
+    return tuple(
+        _construction(trial, found[trial.id], first.get(trial.proposal.architecture), metric, statistic)
+        for trial in history.trials
+    )
 
 
 def is_growth(history: History) -> bool:
@@ -110,16 +114,28 @@ def parents(history: History, growing: bool) -> dict[TrialId, Trial | None]:
     """Return for every trial the one whose weights it inherits; in a growth, the one whose network it grew from.
 
     That is the last one before it that was measured. If it could not have grown from that, as several prunings of a
-    network were tried, it is another one of those, or the network that they grew from.
+    network were tried, it is another one of those, or the network that they grew from. If the same network was trained
+    before, as in a run-off, it is the first one that did.
     """
     found: dict[TrialId, Trial | None] = {}
     measured: list[Trial] = []
+    first = _firsts(history)
     for trial in history.trials:
         found[trial.id] = _grown_from(trial, measured, found) if growing and measured else None
+        if growing and (known := first.get(trial.proposal.architecture, trial.id)) < trial.id:
+            found[trial.id] = history[known]
         if trial.proposal.start is not None:
             found[trial.id] = history[trial.proposal.start]
         if isinstance(trial.outcome, Measurement):
             measured.append(trial)
+    return found
+
+
+def _firsts(history: History) -> dict[Architecture, TrialId]:
+    """Return for every network the first trial that has measured it."""
+    found: dict[Architecture, TrialId] = {}
+    for trial in sorted(history.done, key=lambda trial: trial.id):
+        found.setdefault(trial.proposal.architecture, trial.id)
     return found
 
 
@@ -165,7 +181,9 @@ def _widths(architecture: Architecture) -> tuple[int, ...]:
     return tuple({cell.rpartition("/")[0]: found[cell][0] for cell in cells(architecture)}.values())
 
 
-def _construction(trial: Trial, parent: Trial | None, metric: str, statistic: str | None) -> Construction:
+def _construction(
+    trial: Trial, parent: Trial | None, first: TrialId | None, metric: str, statistic: str | None
+) -> Construction:
     now, outcome = trial.proposal.architecture, trial.outcome
     before = parent.proposal.architecture if parent else now
     measured = outcome if isinstance(outcome, Measurement) else None
@@ -178,6 +196,7 @@ def _construction(trial: Trial, parent: Trial | None, metric: str, statistic: st
         trial=trial.id,
         parent=parent.id if parent else None,
         inherits=trial.proposal.start,
+        repeats=first if first is not None and first < trial.id and trial.proposal.start is None else None,
         failure=outcome if isinstance(outcome, Failure) else None,
         is_running=trial.is_running,
         branches=len(branches),

@@ -30,7 +30,7 @@ def final_network(report: Report) -> Section | None:
 
 def growth(report: Report, steps: Sequence[Construction]) -> Section | None:
     """Return every construction that was measured, in one frame so that all line up; None if nothing grew."""
-    measured = [step for step in steps if step.metric is not None]
+    measured = [step for step in steps if step.metric is not None and step.repeats is None]
     if not any(step.changed for step in measured):
         return None
     frames = _frames(measured)
@@ -58,7 +58,7 @@ def _panel(
     trial = report.history[step.trial]
     parent = report.history[step.parent] if step.parent is not None else None
     best = chosen(report)
-    is_best = best is not None and best.id == trial.id
+    is_best = best is not None and best.proposal.architecture == trial.proposal.architecture
     drawing = draw(
         trial.proposal.architecture,
         before=parent.proposal.architecture if parent else None,

@@ -92,7 +92,8 @@ def circumstances(report: Report) -> Section | None:
 def _construction(report: Report, step: Construction, grown: bool, is_best: bool) -> Html:
     badge = element("span", standing(report), class_="badge") if is_best else None
     heir = element("small", f" weights of {step.inherits}") if step.inherits is not None else None
-    name = element("span", str(step.trial), heir, badge)
+    again = element("small", f" network of {step.repeats}, again") if step.repeats is not None else None
+    name = element("span", str(step.trial), heir, again, badge)
     cells: list[Content] = [
         _outcome(report, step),
         _or_blank(step.loss, reading),

@@ -6,7 +6,7 @@ from math import ceil
 from amla.spec.costs import costs, training_flops
 from amla.study.resolve import envelope_of
 from amla.study.run import Limit
-from amla.study.settings import EnvelopeSettings, NacSettings
+from amla.study.settings import EnvelopeSettings, NacSettings, RunOffSettings
 from amla.study.study import Data, Final, Study
 from amla.tasks.dataset import Dataset
 from amla.tasks.recipe import Augment, Cosine, Muon, OneCycle, Recipe, Sgd, Small
@@ -21,6 +21,7 @@ LARGE_BATCH = 128
 SMALL = 10_000  # training examples: below, batches are smaller, so that an epoch has enough steps
 ITERATIONS, PHOTO_ITERATIONS = 4, 3
 PHOTO_SHARE, CANDIDATES = 0.5, 3  # of six kinds of branches three stay, two, and one
+RUN_OFF = RunOffSettings(3, 4)
 LEG_EPOCHS, FINAL_EPOCHS = 5, 40
 LEG_STEPS, FINAL_STEPS = (100, 300), (800, 20_000)  # at least and at most
 PHOTO_LEG_STEPS = 90
@@ -53,6 +54,7 @@ def preset(
         recipe=recipe,
         space=space,
         algorithm=replace(algorithm, steps=None if timed else leg),
+        run_off=RUN_OFF if photos else None,
         final=replace(final, steps=None if timed else _within(FINAL_STEPS, FINAL_EPOCHS * final_epoch)),
         limit=Limit(seconds=seconds),
         seed=seed,
@@ -96,8 +98,8 @@ def _for_photos(dataset: Dataset, batch: int, affordable: float | None, timed: b
         growth=(1, 4, 4),
         skeleton="pools",
         stem_stride=stride,
-        cells=(2, 2, 2),
-        max_cells=(2, 2, 2),
+        cells=(1, 1, 1),
+        max_cells=(1, 3, 3),
         branches=PHOTO_BRANCHES,
         skips="none",
         head_dropout=0.0,

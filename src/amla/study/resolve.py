@@ -12,6 +12,7 @@ from amla.algorithms.nac import Nac
 from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
+from amla.algorithms.runoff import RunOff
 from amla.backends import processor
 from amla.backends.protocol import Backend
 from amla.evaluation.train import Training
@@ -80,7 +81,17 @@ def check(study: Study, task: Task) -> None:
 
 
 def algorithm_of(study: Study, space: Envelope, steps: int, early: bool = True) -> Algorithm:
-    """Return the algorithm of a study, whose legs have `steps`, or may end `early` if it says so. Raises StudyError."""
+    """Return the algorithm of a study, which trains each network for `steps`, in the end some of them for longer.
+
+    Training may end `early` if the study says so. Raises StudyError.
+    """
+    search = _search_of(study, space, steps, early)
+    if study.run_off is None:
+        return search
+    return RunOff(search, study.run_off.networks, study.run_off.times * steps, study.seed + 1)
+
+
+def _search_of(study: Study, space: Envelope, steps: int, early: bool) -> Algorithm:
     match study.algorithm:
         case NacSettings(mode="paper") as nac:
             (shape,), (classes,) = _ends(*_first(space))

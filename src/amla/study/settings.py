@@ -89,6 +89,17 @@ class FixedSettings:
 
 
 @value
+class RunOffSettings:
+    """A run-off after the search; see `amla.algorithms.runoff.RunOff`.
+
+    The best `networks` train anew, `times` as many steps as in the search.
+    """
+
+    networks: int = 3
+    times: int = 4
+
+
+@value
 class Inline:
     """Trials run one after another in the process that runs the study, with so many threads."""
 

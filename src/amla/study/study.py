@@ -1,6 +1,7 @@
 """A study: what is searched, where, how, and for how long. One YAML file is one value, checked whole before it runs."""
 
 import json
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from amla.study.settings import (
     FixedSettings,
     Inline,
     NacSettings,
+    RunOffSettings,
     SpaceSettings,
     Torch,
 )
@@ -73,6 +75,7 @@ class Study:
     recipe: Recipe = Recipe()
     space: SpaceSettings = EnvelopeSettings()
     algorithm: AlgorithmSettings = NacSettings()
+    run_off: RunOffSettings | None = field(default=None, kw_only=True)
     final: Final = Final()
     backend: BackendSettings = Torch()
     executor: ExecutorSettings = Inline()
@@ -93,6 +96,24 @@ class Study:
             raise StudyError("final.stem_stride is given, which needs final.macs, the size of the final network.")
         if self.final.macs is not None and isinstance(self.algorithm, FixedSettings):
             raise StudyError("final.macs is given, but given networks keep their width; leave it out.")
+        if self.run_off is not None:
+            self._check_run_off()
+
+    def _check_run_off(self) -> None:
+        """A run-off compares networks that the search has trained from new weights for equally long."""
+        match self.algorithm:
+            case FixedSettings():
+                raise StudyError("run_off is given, but given networks are not searched; leave it out.")
+            case NacSettings(mode="paper"):
+                raise StudyError("run_off is given, but paper mode recommends its last network; leave it out.")
+            case NacSettings(inherit=True):
+                raise StudyError(
+                    "run_off is given, but with algorithm.inherit networks do not train alone; leave it out."
+                )
+            case NacSettings(stable=float()):
+                raise StudyError(
+                    "run_off is given, but with algorithm.stable trainings end at different times; leave it out."
+                )
 
     def _check_numbers(self) -> None:
         plain = to_plain(self)
@@ -131,6 +152,8 @@ _NUMBERS = {
     "algorithm.share": (0, 1, "from 0 to 1"),
     "algorithm.skip_share": (0, 1, "from 0 to 1"),
     "algorithm.trials": (1, _MOST, "1 or more"),
+    "run_off.networks": (2, 1000, "from 2 to 1000"),
+    "run_off.times": (2, 1000, "from 2 to 1000"),
     "final.macs": (1, _MOST, "1 or more"),
     "final.stem_stride": (1, _MOST, "1 or more"),
     "final.steps": (1, _MOST, "1 or more"),
