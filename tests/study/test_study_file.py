@@ -245,7 +245,8 @@ class TestMistakes:
             from_yaml(text)
 
     def test_a_run_off_is_read_and_written(self):
-        text = "name: x\ndata: {source: x}\nalgorithm: {steps: 5}\nfinal: {steps: 5}\nrun_off: {networks: 2, times: 3}"
+        text = "name: x\ndata: {source: x}\nalgorithm: {kind: random, steps: 5}\nfinal: {steps: 5}\n"
+        text += "run_off: {networks: 2, times: 3}"
         study = from_yaml(text)
         assert study.run_off == RunOffSettings(2, 3)
         assert from_yaml(to_yaml(study)) == study
