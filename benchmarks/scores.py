@@ -11,6 +11,8 @@ Prints one JSON object on its last line: for every score at the last reading, me
     ..._spread    the standard deviation of the overlap's mean between seeds, by leaving out one seed at a time
     ..._drop      Spearman's correlation with `drop_one` of the same seed: the loss without a branch, not retrained
     ..._at_N      the share of the lowest third that a seed has in common with itself after N steps
+    ..._kinds     the share of the lower half of kinds that both seeds have, by their mean rank in all cells; chance is
+                  `chance_kinds`, and `..._kinds_spread` as above
 
 and before it a table of all readings and stages. Readings are kept in --folder, from where another call goes on. The
 network is the paper's, of --width channels, trained plainly; with --preset that of `amla search` for photographs, of
@@ -112,6 +114,38 @@ def stages(readings: Mapping[str, float]) -> list[dict[str, float]]:
     return [of for of in found.values() if len(of) > 2]
 
 
+def lower_kinds(readings: Mapping[str, float]) -> set[str]:
+    """Return the half of the kinds of branches that NAC prunes if cells are kept alike."""
+    cells: dict[str, list[str]] = {}
+    for branch in readings:
+        cells.setdefault(branch.rpartition("/")[0], []).append(branch)
+    places: dict[str, list[int]] = {}
+    for branches in cells.values():
+        for place, branch in enumerate(sorted(branches, key=lambda branch: readings[branch])):
+            places.setdefault(branch.rpartition("/")[2], []).append(place)
+    ordered = sorted(places, key=lambda kind: (mean(places[kind]), kind))
+    return set(ordered[: len(ordered) // 2])
+
+
+def of_kinds(score: str, seeds: Sequence[Readings]) -> dict[str, float]:
+    """Return how far seeds agree on the kinds that leave."""
+    lower = [lower_kinds(of[score]) for of in seeds]
+    pairs = list(combinations(range(len(seeds)), 2))
+    shares = {(i, j): len(lower[i] & lower[j]) / len(lower[i]) for i, j in pairs}
+    return {
+        "kinds": round(mean(shares.values()), 3),
+        "kinds_spread": round(jackknifed(shares, len(seeds)), 3),
+    }
+
+
+def jackknifed(of_pairs: Mapping[tuple[int, int], float], seeds: int) -> float:
+    """Return the standard error of a mean over pairs of seeds, by leaving out one seed at a time; 0 for two."""
+    if seeds < 3:
+        return 0.0
+    without = [mean(found for pair, found in of_pairs.items() if left not in pair) for left in range(seeds)]
+    return float(np.sqrt((seeds - 1) / seeds * np.sum((np.array(without) - np.mean(without)) ** 2)))
+
+
 def own(score: str, earlier: Readings, later: Readings) -> float:
     """Return how much of the lowest third of each stage a seed has in common with itself at another time."""
     pairs = zip(stages(earlier[score]), stages(later[score]), strict=True)
@@ -135,16 +169,10 @@ def agreement(score: str, seeds: Sequence[Readings]) -> dict[str, float]:
         )
         for pair in pairs
     }
-    without = (
-        [mean(found[1] for pair, found in of_pairs.items() if left not in pair) for left in range(len(seeds))]
-        if len(seeds) > 2
-        else [0.0]
-    )
-    spread = float(np.sqrt((len(without) - 1) / len(without) * np.sum((np.array(without) - np.mean(without)) ** 2)))
     found = {
         "rank": mean(rank for rank, _ in of_pairs.values()),
         "overlap": mean(share for _, share in of_pairs.values()),
-        "spread": spread,
+        "spread": jackknifed({pair: share for pair, (_, share) in of_pairs.items()}, len(seeds)),
     }
     if not score.startswith("skip/") and score != "drop_one":
         dropped = [stages(of["drop_one"]) for of in seeds]
@@ -153,7 +181,8 @@ def agreement(score: str, seeds: Sequence[Readings]) -> dict[str, float]:
             for ours, theirs in zip(split_up, dropped, strict=True)
             for a, b in zip(ours, theirs, strict=True)
         )
-    return {name: round(number, 3) for name, number in found.items()}
+    found = {name: round(number, 3) for name, number in found.items()}
+    return found if score.startswith("skip/") else found | of_kinds(score, seeds)
 
 
 def main() -> None:
@@ -196,6 +225,8 @@ def main() -> None:
                 figures[f"{name}_at_{step}"] = round(mean(map(partial(own, name), seeds, last)), 3)
     first = stages(readings[options.steps[-1]][0]["random"])
     figures["chance_overlap"] = round(mean(max(1, int(len(of) * SHARE)) / len(of) for of in first), 3)
+    kinds = len({branch.rpartition("/")[2] for branch in last[0]["random"]})
+    figures["chance_kinds"] = round(kinds // 2 / kinds, 3)
     figures |= {"seeds": options.seeds, "step": options.steps[-1]}
     print(json.dumps(figures))
 
