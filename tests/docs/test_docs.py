@@ -289,6 +289,8 @@ def agrees(cell: str, default: Any) -> bool:
         return said == json.dumps(default)
     if isinstance(default, int | float):
         return float(Fraction(said)) == default
+    if isinstance(default, dict):
+        return yaml.safe_load(said) == default
     if isinstance(default, tuple):
         return tuple(yaml.safe_load(said)) == default
     return said == default

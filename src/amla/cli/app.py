@@ -144,6 +144,18 @@ def import_network(
         import_file(file, output, record, classes, seed)
 
 
+@app.command("check-generator")
+def check_generator(
+    url: Annotated[str, typer.Argument(help="Where the generator listens, such as http://127.0.0.1:8750.")],
+    options: Annotated[str, typer.Option(help="What it is told in every question, as a JSON object.")] = "{}",
+) -> None:
+    """Check an algorithm that runs as a service, in whatever language: the same law holds as for all others."""
+    with users_mistakes():
+        from amla.cli.generator import check
+
+        check(url, options)
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of architectures."""
@@ -181,6 +193,7 @@ def users_mistakes() -> Iterator[None]:
 
 def is_explained(error: Exception) -> bool:
     """Return whether an error is one of those that tell a user what to do; any other is a bug in amla."""
+    from amla.algorithms.errors import RemoteError
     from amla.execution.work import WorkerError
     from amla.probes import ProbeError
     from amla.spaces.space import SpaceError
@@ -189,7 +202,10 @@ def is_explained(error: Exception) -> bool:
     from amla.study.study import StudyError
     from amla.tasks.dataset import DataError
 
-    known = (SpecError, SpaceError, StudyError, DataError, StoreError, DamagedFile, ProbeError, WorkerError, OSError)
+    known = (
+        SpecError, SpaceError, StudyError, DataError, StoreError, DamagedFile, ProbeError, WorkerError, RemoteError,
+        OSError,
+    )  # fmt: skip
     return isinstance(error, known)
 
 

@@ -15,7 +15,7 @@ from amla.cli.pace import Pace
 from amla.reports.numbers import count, duration, percent, plural
 from amla.study.arrangement import Arranged
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
-from amla.study.settings import FixedSettings, NacSettings, PaperSettings, RandomSettings
+from amla.study.settings import FixedSettings, NacSettings, PaperSettings, RandomSettings, RemoteSettings
 from amla.study.study import Study
 from amla.study.timing import Arrangement
 from amla.trials.history import History
@@ -219,6 +219,8 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
             return f"construction {trial_id - failed} of {iterations}"
         case RandomSettings(trials=trials):
             return f"random network {trial_id + 1} of {trials + finalists}"
+        case RemoteSettings():
+            return f"network {trial_id + 1}"
         case FixedSettings(architectures=files):
             return f"network {trial_id + 1} of {len(files)}"
 

@@ -27,7 +27,16 @@ from amla.study.report import report
 from amla.study.resolve import algorithm_of, check, space_of, task_of, why_ended
 from amla.study.result import is_finished
 from amla.study.search import Search
-from amla.study.settings import ExecutorSettings, FixedSettings, Inline, Local, NacSettings, RandomSettings, Torch
+from amla.study.settings import (
+    ExecutorSettings,
+    FixedSettings,
+    Inline,
+    Local,
+    NacSettings,
+    RandomSettings,
+    RemoteSettings,
+    Torch,
+)
 from amla.study.study import Data, Study, StudyError, load
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load as load_dataset
@@ -149,6 +158,8 @@ def _method(study: Study, task: Task) -> str:
             return f"searching by nac{' as in 2018' if mode == 'paper' else ''}{size}"
         case RandomSettings(trials=trials):
             return f"searching by random choice of {plural(trials, 'network')}"
+        case RemoteSettings(url=url):
+            return f"searching by the generator at {escape(url)}"
         case FixedSettings(architectures=files):
             return f"training {plural(len(files), 'given network')}"
 

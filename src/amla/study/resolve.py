@@ -27,7 +27,7 @@ from amla.spec.ops import Size
 from amla.spec.values import SpecError
 from amla.storage.files import Files
 from amla.study.paper import paper_mode, refuse_paper
-from amla.study.settings import EnvelopeSettings, FixedSettings, Inline, NacSettings, RandomSettings
+from amla.study.settings import EnvelopeSettings, FixedSettings, Inline, NacSettings, RandomSettings, RemoteSettings
 from amla.study.study import Study, StudyError, from_plain, to_plain
 from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
@@ -109,11 +109,26 @@ def _search_of(study: Study, space: Envelope, steps: int, early: bool) -> Algori
                 raise StudyError(f"algorithm: {error}") from None
         case RandomSettings(trials=trials):
             return RandomSearch(space.space, steps, trials, study.seed)
+        case RemoteSettings() as remote:
+            return _remote(study, remote, space, steps)
         case FixedSettings(architectures=()):
             raise StudyError("algorithm.architectures is empty; name the file of one network or more.")
         case FixedSettings(architectures=files):
             found = tuple(_network(Path(file), space) for file in files)
             return Fixed(found, steps, (study.seed,), keep=False)
+
+
+def _remote(study: Study, settings: RemoteSettings, space: Envelope, steps: int) -> Algorithm:
+    try:
+        module = import_module("amla.algorithms.remote")
+    except ModuleNotFoundError as error:
+        raise StudyError(
+            f"The algorithm 'remote' needs {error.name!r}; install it with: pip install 'amla[remote]'."
+        ) from None
+    remote: Algorithm = module.Remote(
+        settings.url, space.space, steps, study.seed, study.name, settings.options, settings.seconds
+    )
+    return remote
 
 
 def why_ended(study: Study, task: Task, searched: History) -> str | None:

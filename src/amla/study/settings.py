@@ -1,7 +1,8 @@
 """What a study says of its parts: its space, its algorithm, and where and with what trials run."""
 
+from collections.abc import Mapping
 from dataclasses import field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -89,6 +90,20 @@ class FixedSettings:
 
 
 @value
+class RemoteSettings:
+    """An algorithm behind `url`; see `amla.algorithms.remote.Remote`. `options` are passed on to it.
+
+    `seconds` is how long an answer may take. `steps` None: as many as the limit of seconds allows.
+    """
+
+    kind: Literal["remote"] = field(default="remote", kw_only=True)
+    url: str
+    steps: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 60.0
+
+
+@value
 class RunOffSettings:
     """A run-off after the search; see `amla.algorithms.runoff.RunOff`.
 
@@ -129,6 +144,8 @@ class Torch:
 
 
 SpaceSettings = EnvelopeSettings
-AlgorithmSettings = Annotated[NacSettings | RandomSettings | FixedSettings, Field(discriminator="kind")]
+AlgorithmSettings = Annotated[
+    NacSettings | RandomSettings | FixedSettings | RemoteSettings, Field(discriminator="kind")
+]
 ExecutorSettings = Annotated[Inline | Local, Field(discriminator="kind")]
 BackendSettings = Torch

@@ -151,6 +151,7 @@ _NUMBERS = {
     "algorithm.quota": (0, _MOST, "0 or more"),
     "algorithm.share": (0, 1, "from 0 to 1"),
     "algorithm.skip_share": (0, 1, "from 0 to 1"),
+    "algorithm.seconds": (_LEAST, _MOST, "more than 0, and finite"),
     "algorithm.trials": (1, _MOST, "1 or more"),
     "run_off.networks": (2, 1000, "from 2 to 1000"),
     "run_off.times": (2, 1000, "from 2 to 1000"),
