@@ -1,6 +1,9 @@
 """What holds of every construction of NAC, whatever its space, its settings and the statistics."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from math import ceil, nan
 
 import numpy as np
@@ -8,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amla.algorithms.nac import Nac
+from amla.algorithms.rounds import rounds
 from amla.spaces.envelope import Cell, Stage, envelope
 from amla.spec.architecture import Architecture
+from amla.spec.digest import digest
 from amla.trials.history import History
 from amla.trials.trial import Measurement, Proposal, Trial
 
@@ -173,3 +178,61 @@ def test_a_search_ends_and_no_two_networks_of_it_are_alike(search: tuple[Nac, Hi
     assert 1 <= len(history) <= nac.iterations + 1
     networks = [trial.proposal.architecture for trial in history.trials]
     assert len(set(networks)) == len(networks)
+
+
+@st.composite
+def searches_with_candidates(draw: st.DrawFn) -> tuple[Nac, History]:
+    """Return NAC that tries several networks each time, and the history of a search by it."""
+    cells = draw(st.lists(st.integers(1, 2), min_size=1, max_size=2))
+    most = tuple(count + draw(st.integers(0, 2)) for count in cells)
+    found = envelope((1, 4, 4), 2, width=8, cells=tuple(cells), max_cells=most, branches=BRANCHES, skips="none")
+    nac = Nac(
+        found, 1, 3, share=draw(st.sampled_from([1 / 3, 0.5])), growing_only=False, alike=draw(st.booleans()),
+        candidates=draw(st.integers(2, 4)), seed=draw(st.integers(0, 9)),
+    )  # fmt: skip
+    rng, history = np.random.default_rng(draw(st.integers(0, 2**32 - 1))), History()
+    while proposal := nac.ask(history):
+        measured = _drawn(proposal, tuple(np.linspace(-9, 9, 99)), rng)
+        history = history.asked(proposal).told(len(history), replace(measured, metrics={"accuracy": rng.random()}))
+    return nac, history
+
+
+def rivals(nac: Nac, history: History) -> list[list[Trial]]:
+    """Return the trials of each round."""
+    return [
+        [leg for found in each.constructions for leg in found.legs]
+        for each in rounds(history, partial(nac._settled, history))
+    ]
+
+
+@settings(deadline=None, max_examples=40)
+@given(search=searches_with_candidates())
+def test_networks_that_are_tried_together_differ_and_come_from_the_best_of_those_before(search: tuple[Nac, History]):
+    nac, history = search
+    tried = rivals(nac, history)
+    assert [trial for each in tried for trial in each] == list(history.trials)
+    assert len(tried[0]) == 1
+    for before, now in pairwise(tried):
+        assert 1 <= len(now) <= nac.candidates
+        assert len({digest(trial.proposal.architecture) for trial in now}) == len(now)
+        parent = max(before, key=lambda trial: trial.measurement.metrics["accuracy"]).proposal.architecture
+        for trial in now:
+            _check_descends(nac, parent, trial.proposal.architecture)
+
+
+def _check_descends(nac: Nac, parent: Architecture, child: Architecture) -> None:
+    """Check that cells lost branches at most, and that a stage has one more cell at most."""
+    grown = 0
+    for stage in nac.envelope.stages:
+        old = [cell for cell in stage.cells if cell.branches in parent]
+        new = [cell for cell in stage.cells if cell.branches in child]
+        assert new[: len(old)] == old
+        assert len(new) - len(old) in (0, 1)
+        grown += len(new) - len(old)
+        assert all(set(child[cell.branches].inputs) <= set(parent[cell.branches].inputs) for cell in old)
+    assert child != parent
+    if nac.alike:
+        cells = [cell.branches for stage in nac.envelope.stages for cell in stage.cells if cell.branches in child]
+        kinds = {frozenset(branch.rpartition("/")[2] for branch in child[cell].inputs) for cell in cells}
+        assert len(kinds) == 1
+    assert nac.envelope.space.accepts(child)
