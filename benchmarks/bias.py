@@ -103,7 +103,7 @@ def main() -> None:
         options.macs, options.steps, options.stride = 200_000, 20, 1
     torch.set_num_threads(1)
     task = task_of(options.data)
-    space = space_of(task.dataset, options.macs, options.stride)
+    space = space_of(task.dataset, options.macs, options.stride, cells=2)
     whole = space.space.close(space.initial())
     stages = [[branch for cell in stage.cells for branch in whole[cell.branches].inputs] for stage in space.stages]
     senseless = shuffled(task.dataset)

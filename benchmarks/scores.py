@@ -74,7 +74,7 @@ def read(options: argparse.Namespace, seed: int) -> Iterator[tuple[int, Readings
     parts = split(dataset, validation=0.1, seed=0)
     space, recipe = usual(options, dataset)
     network = space.space.close(space.initial())
-    cells = [cell for stage in space.stages for cell in stage.cells]
+    cells = [cell for stage in space.stages for cell in stage.cells if cell.branches in network]
     branches = tuple(branch for cell in cells for branch in network[cell.branches].inputs)
     skips = tuple(skip for cell in cells if cell.skips for skip in network[cell.skips].inputs[1:])
     learner = TorchBackend("cpu").build(network, Fit(), Task(dataset, parts, recipe), seed)

@@ -1,10 +1,10 @@
 """What is a branch worth, and does any score know it? Networks trained without some branches, at equal cost.
 
 The worth of a branch is what it adds to the accuracy of a network of a given number of multiply-accumulates that is
-trained from scratch: whatever is left out makes room for the others. It is measured as in a factorial experiment:
---networks networks keep each branch by chance (two of three, as NAC's first pruning does), and a linear model of all
-branches is fitted to their validation accuracies. That takes far fewer trainings than leaving out one branch at a time.
-Scores are read while the whole EnvelopeNet trains, with --seeds seeds.
+trained from scratch: whatever is left out makes room for the others. All networks have two cells a stage. It is
+measured as in a factorial experiment: --networks networks keep each branch by chance (two of three, as NAC's first
+pruning does), and a linear model of all branches is fitted to their validation accuracies. That takes far fewer
+trainings than leaving out one branch at a time. Scores are read while the whole EnvelopeNet trains, with --seeds seeds.
 
 Prints one JSON object on its last line: for every score Kendall's tau between a seed's readings and the worth of the
 branches of a stage (mean over seeds and stages), `..._p` how often shuffled readings reach that, and `..._seeds` the
@@ -107,7 +107,7 @@ def main() -> None:
         options.macs, options.steps, options.stride = 200_000, 20, 1
     torch.set_num_threads(1)
     task = task_of(options.data)
-    space = space_of(task.dataset, options.macs, options.stride)
+    space = space_of(task.dataset, options.macs, options.stride, cells=2)
     whole = space.space.close(space.initial())
     stages = [[branch for cell in stage.cells for branch in whole[cell.branches].inputs] for stage in space.stages]
     branches = tuple(branch for stage in stages for branch in stage)

@@ -1,14 +1,19 @@
 """What each construction did is read off the history, whichever algorithm wrote it."""
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from searches import ENVELOPE, grown, measured, random
 
-from amla.reports.growth import cells, constructions, is_growth, ranking
+from amla.algorithms.nac import Nac
+from amla.algorithms.rounds import rounds
+from amla.reports.growth import cells, constructions, is_growth, parents, ranking
+from amla.spaces.envelope import envelope
 from amla.spec.costs import costs
 from amla.trials.history import History
-from amla.trials.trial import Proposal
+from amla.trials.trial import Proposal, Trial
 
 
 def test_the_first_construction_prunes_nothing() -> None:
@@ -50,6 +55,23 @@ def test_what_runs_is_told_apart_from_what_failed() -> None:
     assert running.is_running
     assert running.failure is None
     assert running.seconds is None
+
+
+@pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_of_several_prunings_the_best_is_the_one_that_is_grown_from(seed: int, alike: bool) -> None:
+    space = envelope((3, 32, 32), 10, width=32, cells=(1, 1), max_cells=(3, 3))
+    algorithm = Nac(space, iterations=3, share=0.5, growing_only=False, alike=alike, candidates=3, seed=seed)
+    history, rng = History(), np.random.default_rng(seed)
+    while proposal := algorithm.ask(history):
+        history = history.asked(proposal).told(len(history), measured(proposal, rng))
+    best: Trial | None = None
+    for each in rounds(history, partial(algorithm._settled, history)):
+        for tried in each.constructions:
+            found = parents(history, growing=True)[tried.legs[0].id]
+            assert (found and found.id) == (best and best.id)
+        best = each.chosen.legs[-1]
+    assert is_growth(history)
 
 
 def test_a_network_that_is_trained_again_is_set_against_itself() -> None:

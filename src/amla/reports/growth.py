@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf, isnan, nan
 
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node, NodeId
@@ -64,7 +65,7 @@ def constructions(history: History, metric: str = "accuracy", grows: bool | None
 
     Without `grows`, it is read off the history whether each network grew from the one before: see `is_growth`.
     """
-    found = parents(history, is_growth(history) if grows is None else grows)
+    found = parents(history, is_growth(history, metric) if grows is None else grows, metric)
     statistic, first = ranking(history), _firsts(history)
     return tuple(
         _construction(trial, found[trial.id], first.get(trial.proposal.architecture), metric, statistic)
@@ -72,13 +73,13 @@ def constructions(history: History, metric: str = "accuracy", grows: bool | None
     )
 
 
-def is_growth(history: History) -> bool:
+def is_growth(history: History, metric: str = "accuracy") -> bool:
     """Return whether each network of `history` was made from the last one measured before it, or its parent.
 
     True if cells only ever lose branches or are new as a whole, which unrelated networks of one space hardly ever
     do in a row, and if something changed at all.
     """
-    found = parents(history, growing=True)
+    found = parents(history, growing=True, metric=metric)
     pairs = [
         (parent.proposal.architecture, trial.proposal.architecture)
         for trial in history.trials
@@ -110,18 +111,18 @@ def ranking(history: History) -> str | None:
     return best[0][0] if best and best[0][1] else None
 
 
-def parents(history: History, growing: bool) -> dict[TrialId, Trial | None]:
+def parents(history: History, growing: bool, metric: str = "accuracy") -> dict[TrialId, Trial | None]:
     """Return for every trial the one whose weights it inherits; in a growth, the one whose network it grew from.
 
     That is the last one before it that was measured. If it could not have grown from that, as several prunings of a
-    network were tried, it is another one of those, or the network that they grew from. If the same network was trained
-    before, as in a run-off, it is the first one that did.
+    network were tried, it is the best of those by `metric` from which it could, or the network that they grew from. If
+    the same network was trained before, as in a run-off, it is the first one that did.
     """
     found: dict[TrialId, Trial | None] = {}
     measured: list[Trial] = []
     first = _firsts(history)
     for trial in history.trials:
-        found[trial.id] = _grown_from(trial, measured, found) if growing and measured else None
+        found[trial.id] = _grown_from(trial, measured, found, metric) if growing and measured else None
         if growing and (known := first.get(trial.proposal.architecture, trial.id)) < trial.id:
             found[trial.id] = history[known]
         if trial.proposal.start is not None:
@@ -139,18 +140,32 @@ def _firsts(history: History) -> dict[Architecture, TrialId]:
     return found
 
 
-def _grown_from(trial: Trial, measured: list[Trial], parents: Mapping[TrialId, Trial | None]) -> Trial:
+def _grown_from(trial: Trial, measured: list[Trial], parents: Mapping[TrialId, Trial | None], metric: str) -> Trial:
     last = measured[-1]
     root = parents[last.id] or last
-    recent = [other for other in reversed(measured) if other.id >= root.id]
     now = trial.proposal.architecture
-    return next((other for other in recent if _grew(other.proposal.architecture, now)), last)
+    possible = [o for o in reversed(measured) if o.id >= root.id and _grew(o.proposal.architecture, now)]
+    # One that was tried beside this one may have the same branches and fewer cells: that is no parent.
+    likely = [other for other in possible if _lost_branches(other.proposal.architecture, now)] or possible
+    if not likely:
+        return last
+    beside = [other for other in likely if parents[other.id] == parents[likely[0].id]]
+    return max(beside, key=lambda other: _reading(other, metric))
 
 
 def _grew(before: Architecture, now: Architecture) -> bool:
     old, new = cells(before), cells(now)
-    shared = old.keys() & new.keys()
-    return bool(shared) and all(set(new[cell]) <= set(old[cell]) for cell in shared)
+    return bool(old) and old.keys() <= new.keys() and all(set(new[cell]) <= set(old[cell]) for cell in old)
+
+
+def _lost_branches(before: Architecture, now: Architecture) -> bool:
+    new = cells(now)
+    return any(set(branches) - set(new[cell]) for cell, branches in cells(before).items())
+
+
+def _reading(trial: Trial, metric: str) -> float:
+    found = trial.measurement.metrics.get(metric, nan)
+    return -inf if isnan(found) else found
 
 
 def _standings(parent: Trial | None, statistic: str | None) -> dict[NodeId, Standing]:

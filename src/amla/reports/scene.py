@@ -1,7 +1,7 @@
 """What a drawing shows: the blocks of a network, those that are gone since the one before, and places kept free."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from amla.reports.blocks import Block, Folded, Link, fold, junctions
@@ -69,6 +69,7 @@ def _compose(
     drawn = {link for link in earlier.links if gone & {link.source, link.target, link.scale}} | set(shown.links)
     links = dict.fromkeys(link for folded in (shown, earlier, *others) for link in folded.links)
     links |= dict.fromkeys(link for link in whole.links if vacant & {link.source, link.target})
+    links |= dict.fromkeys(_levelled((shown, earlier, *others)))
     seen = {address: block for address, block in places.items() if address in shown.blocks or address in gone}
     order = _woven(folded.blocks for folded in (whole, *others, earlier, shown))
     layout = arrange(
@@ -93,6 +94,26 @@ def _vacant(whole: Folded, places: dict[NodeId, Block]) -> set[NodeId]:
         and not whole.blocks[link.source].is_mark
         and all(source in places for source in sources[link.source])
     }
+
+
+def _levelled(networks: Iterable[Folded]) -> Iterator[Link]:
+    """Yield links by which blocks that read the same and are joined by one merge stand in one row in all networks.
+
+    In one network a cell may read another cell than in the next; each of its branches then reads both.
+    """
+    read, joined, apart = defaultdict[NodeId, dict[NodeId, None]](dict), defaultdict[NodeId, set[NodeId]](set), set()
+    for network in networks:
+        sources = defaultdict[NodeId, list[NodeId]](list)
+        for link in network.links:
+            sources[link.target].append(link.source)
+        for merge in (block.id for block in network.blocks.values() if block.kind == "concat"):
+            different = {tuple(sources[branch]) for branch in sources[merge]}
+            if len(different) > 1:
+                apart.add(merge)
+            joined[merge] |= set(sources[merge])
+            read[merge] |= dict.fromkeys(source for found in different for source in found)
+    for merge in joined.keys() - apart:
+        yield from (Link(source, branch) for source in read[merge] for branch in sorted(joined[merge]))
 
 
 def _offers(block: Block) -> bool:
