@@ -35,7 +35,7 @@ from amla.tasks.dataset import Dataset
 
 CONFIGS = Path(__file__).parents[1] / "tests/agreement/reference_configs.json.gz"
 RECORD = "config.nac.final.json"
-ARM = f"taylor{TRIED}"
+ARM = f"taylor_signed{TRIED}"
 SEARCH_MACS, SEARCH_STEPS = 12_000_000, 90  # as the preset for photographs searches
 
 

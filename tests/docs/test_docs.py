@@ -169,6 +169,7 @@ def test_the_numbers_of_a_preset_are_those_in_the_code():
     assert f"{presets.LEG_EPOCHS} epochs, at least {leg[0]} and at most {leg[1]} steps" in rows["algorithm.steps"][1]
     assert f"{presets.PHOTO_LEG_STEPS};" in rows["algorithm.steps"][0]
     assert f"{presets.CANDIDATES} networks, pruned by half" in rows["algorithm.candidates`, `algorithm.share"][0]
+    assert rows["algorithm.statistic"][0] == f"`{presets.PHOTO_STATISTIC}`"
     run_off = presets.RUN_OFF
     assert f"the {run_off.networks} best are trained {run_off.times} times as long" in rows["run_off"][0]
     batches = (presets.SEARCH_BATCH, presets.PHOTO_BATCH)

@@ -21,6 +21,7 @@ LARGE_BATCH = 128
 SMALL = 10_000  # training examples: below, batches are smaller, so that an epoch has enough steps
 ITERATIONS, PHOTO_ITERATIONS = 4, 3
 PHOTO_SHARE, CANDIDATES = 0.5, 3  # of six kinds of branches three stay, two, and one
+PHOTO_STATISTIC = "taylor_signed"  # what two seeds agree on best in these networks (docs/log.md)
 RUN_OFF = RunOffSettings(3, 4)
 LEG_EPOCHS, FINAL_EPOCHS = 5, 40
 LEG_STEPS, FINAL_STEPS = (100, 300), (800, 20_000)  # at least and at most
@@ -106,7 +107,14 @@ def _for_photos(dataset: Dataset, batch: int, affordable: float | None, timed: b
     )
     least = _first_macs(dataset, replace(space, width=len(PHOTO_BRANCHES)))
     macs = max(least, SEARCH_MACS if affordable is None else min(int(affordable / 6), SEARCH_MACS))
-    algorithm = NacSettings(PHOTO_ITERATIONS, share=PHOTO_SHARE, growing_only=False, alike=True, candidates=CANDIDATES)
+    algorithm = NacSettings(
+        PHOTO_ITERATIONS,
+        statistic=PHOTO_STATISTIC,
+        share=PHOTO_SHARE,
+        growing_only=False,
+        alike=True,
+        candidates=CANDIDATES,
+    )
     final = replace(
         recipe,
         batch=PHOTO_BATCH if batch == LARGE_BATCH else batch,
