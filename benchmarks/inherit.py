@@ -9,7 +9,8 @@ Prints one JSON object on its last line: for each arm and construction the mean 
 deviation over seeds of the difference after the last construction; `start_loss_ratio` is the median of the loss that an
 heir begins with over that of its parent, 1 where growing and pruning changed nothing.
 
-    python benchmarks/inherit.py [--quick] [--data cifar10] [--seeds 5] [--steps 200] [--width 24] [--same]
+    python benchmarks/inherit.py [--quick] [--data cifar10] [--seeds 5] [--steps 200] [--width 24] [--stride 1]
+                                 [--same]
 """
 
 import argparse
@@ -64,8 +65,10 @@ def task_of(data: str, batch: int) -> Task:
     return Task(dataset, split(dataset, validation=0.1, seed=0), recipe)
 
 
-def space_of(task: Task, width: int) -> Envelope:
-    return envelope(task.shape, task.classes, width=width, cells=(1, 1), max_cells=(1 + ITERATIONS,) * 2)
+def space_of(task: Task, width: int, stride: int) -> Envelope:
+    return envelope(
+        task.shape, task.classes, width=width, stem_stride=stride, cells=(1, 1), max_cells=(1 + ITERATIONS,) * 2
+    )
 
 
 def search(task: Task, nac: Nac, given: Sequence[Architecture] = ()) -> tuple[History, list[float]]:
@@ -101,13 +104,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--width", type=int, default=24)
+    parser.add_argument("--stride", type=int, default=1, help="of the stem")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--same", action="store_true", help="train the same networks in both arms")
     options = parser.parse_args()
     if options.quick:
         options.data, options.seeds, options.steps, options.width = "digits", 2, 60, 12
     task = task_of(options.data, options.batch)
-    space = space_of(task, options.width)
+    space = space_of(task, options.width, options.stride)
     arms: dict[str, list[list[float]]] = {"fresh": [], "heir": []}
     ratios: list[float] = []
     for seed in range(options.seeds):
