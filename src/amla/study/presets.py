@@ -100,7 +100,7 @@ def _for_photos(dataset: Dataset, batch: int, affordable: float | None, timed: b
         skeleton="pools",
         stem_stride=stride,
         cells=(1, 1, 1),
-        max_cells=(1, 3, 3),
+        max_cells=(1, 2, 3),
         branches=PHOTO_BRANCHES,
         skips="none",
         head_dropout=0.0,
