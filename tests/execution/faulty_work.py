@@ -70,6 +70,10 @@ def threads(trial: Trial, report: Report) -> Outcome:
     return Measurement({name: float(os.environ[f"{name}_NUM_THREADS"]) for name in ("OMP", "MKL", "OPENBLAS")})
 
 
+def without_gpus(trial: Trial, report: Report) -> Outcome:
+    return Measurement({"hidden": float(os.environ["CUDA_VISIBLE_DEVICES"] == "")})
+
+
 def say_pid(trial: Trial, report: Report) -> None:
     report(Progress(trial.id, os.getpid(), trial.proposal.budget, float("nan"), 0.5, 0.1, 0.0))
 

@@ -79,6 +79,10 @@ class TestWorkers:
         with RayExecutor(work(do0="threads"), workers=1, cpus=2) as executor:
             assert answers(executor, 0)[0] == Measurement(dict.fromkeys(("OMP", "MKL", "OPENBLAS"), 2.0))
 
+    def test_without_gpus_none_are_seen(self):
+        with RayExecutor(work(do0="without_gpus"), workers=1) as executor:
+            assert answers(executor, 0)[0] == Measurement({"hidden": 1.0})
+
     def test_progress_is_reported_here(self):
         heard: list[Progress] = []
         with RayExecutor(work(do0="progress"), workers=1, report=heard.append) as executor:
@@ -225,6 +229,7 @@ def script(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     )
     paths = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     paths.pop("RAY_ADDRESS", None)
+    paths["HOME"] = str(tmp_path)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", text], env=paths, cwd=tmp_path, **pipes) as process:
         yield process
@@ -233,7 +238,7 @@ def script(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes and sockets are looked for in /proc")
 class TestRayOfOurOwn:
-    def test_it_is_heard_on_the_loopback_only_and_leaves_nothing(self, script):
+    def test_it_is_heard_on_the_loopback_only_and_leaves_nothing(self, script, tmp_path):
         assert script.stdout
         assert script.stdin
         int(script.stdout.readline())
@@ -247,6 +252,7 @@ class TestRayOfOurOwn:
         assert script.returncode == 0
         assert [process for process in family if not has_ended(process)] == []
         assert not folder.exists()
+        assert not list(tmp_path.iterdir())  # such as a token
 
 
 def descendants(parent: int) -> list[int]:

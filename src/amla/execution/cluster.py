@@ -1,8 +1,10 @@
 """The Ray cluster that trials run on: the one that is there, or one of our own on this machine."""
 
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from tempfile import TemporaryDirectory
 
 import ray
@@ -21,7 +23,7 @@ def connected(address: str | None = None, cpus: int = 1) -> Iterator[None]:
 
     `address` is a cluster's: "auto" for the one that this machine is part of, or as Ray writes it. None: a Ray for
     this process alone is started on this machine, with at least so many `cpus`, whatever there are. It can be reached
-    from this machine only, tells nobody of its use, and leaves neither a process nor a file. Raises WorkerError.
+    by this process only, tells nobody of its use, and leaves neither a process nor a file. Raises WorkerError.
     """
     if ray.is_initialized():
         yield
@@ -33,7 +35,7 @@ def connected(address: str | None = None, cpus: int = 1) -> Iterator[None]:
                 _start(folder, cpus)
             else:
                 ray.init(address, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        except (ray.exceptions.RayError, ConnectionError, OSError, RuntimeError, ValueError) as error:
             raise WorkerError(f"There is no Ray at {address or 'this machine'}: {error}") from None
         yield
 
@@ -50,7 +52,7 @@ def _start(folder: str, cpus: int) -> None:
     # As Ray has it on macOS and Windows: its node has the loopback's address, and every part of it listens there.
     ray_constants.ENABLE_RAY_CLUSTER = False
     try:
-        with _environment({"PYTHONPATH": search_path(), "RAY_USAGE_STATS_ENABLED": "0"}):
+        with _environment({"PYTHONPATH": search_path(), "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_TOKEN": _token()}):
             ray.init(
                 "local",
                 num_cpus=max(cores(), cpus),
@@ -62,6 +64,12 @@ def _start(folder: str, cpus: int) -> None:
             )
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = clusters
+
+
+@cache  # Ray reads it once in a process
+def _token() -> str:
+    """Return what a process must show to use the Ray of this one; Ray's own way leaves it in the user's home."""
+    return secrets.token_hex(32)
 
 
 @contextmanager

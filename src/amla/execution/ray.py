@@ -213,6 +213,8 @@ class _Host:
 
     def __init__(self, start: bytes, folder: str, threads: int, seconds: float | None, logs: str | None) -> None:
         os.chdir(folder)  # in which relative paths are meant
+        if not ray.get_gpu_ids():  # newer versions of Ray hide GPUs only from those who get one
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
         said = wire.start.validate_json(start)
         self._says: list[wire.Message] = []
         self._executor = LocalExecutor(
