@@ -15,6 +15,7 @@ from amla.execution.process import search_path
 from amla.execution.work import WorkerError
 
 STORE = 10**8  # bytes of its object store, a little above the least: lines of JSON are all that goes through it
+TRIES = "RAY_gcs_server_port_wait_time_s"  # how often Ray looks for a cluster: 20 times, 40 seconds each, if not told
 
 
 @contextmanager
@@ -34,7 +35,8 @@ def connected(address: str | None = None, cpus: int = 1) -> Iterator[None]:
             if address is None:
                 _start(folder, cpus)
             else:
-                ray.init(address, log_to_driver=False, logging_level="ERROR")
+                with _environment({TRIES: os.environ.get(TRIES, "1")}):
+                    ray.init(address, log_to_driver=False, logging_level="ERROR")
         except (ray.exceptions.RayError, ConnectionError, OSError, RuntimeError, ValueError) as error:
             raise WorkerError(f"There is no Ray at {address or 'this machine'}: {error}") from None
         yield
