@@ -70,6 +70,10 @@ def threads(trial: Trial, report: Report) -> Outcome:
     return Measurement({name: float(os.environ[f"{name}_NUM_THREADS"]) for name in ("OMP", "MKL", "OPENBLAS")})
 
 
+def without_gpus(trial: Trial, report: Report) -> Outcome:
+    return Measurement({"hidden": float(os.environ["CUDA_VISIBLE_DEVICES"] == "")})
+
+
 def say_pid(trial: Trial, report: Report) -> None:
     report(Progress(trial.id, os.getpid(), trial.proposal.budget, float("nan"), 0.5, 0.1, 0.0))
 
@@ -77,6 +81,14 @@ def say_pid(trial: Trial, report: Report) -> None:
 def progress(trial: Trial, report: Report) -> Outcome:
     for step in range(100):
         report(Progress(trial.id, step, trial.proposal.budget, float("nan"), 0.5, 0.1, 0.0))
+    return measure(trial, report)
+
+
+def linger(trial: Trial, report: Report) -> Outcome:
+    """Report the process that has started this one, and wait until the file "go" is there."""
+    report(Progress(trial.id, os.getppid(), trial.proposal.budget, 0.0, 0.5, 0.1, 0.0))
+    while not os.path.exists("go"):
+        time.sleep(0.01)
     return measure(trial, report)
 
 

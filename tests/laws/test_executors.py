@@ -1,6 +1,7 @@
 """Every executor answers every trial exactly once, whatever dies."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -30,3 +31,19 @@ def test_local(executors, workers):
         return executors[-1]
 
     check_executor(make, faults=("fail", "crash", "hang", "memory"))
+
+
+@pytest.mark.ray
+@pytest.mark.xdist_group("ray")
+@pytest.mark.usefixtures("started_ray")
+@pytest.mark.parametrize("workers", [1, 3])
+def test_ray(workers):
+    from amla.execution.ray import RayExecutor
+
+    with ExitStack() as made:
+
+        def make(config: str) -> RayExecutor:
+            work = Work("amla.testing:synthetic", config)
+            return made.enter_context(RayExecutor(work, workers=workers, seconds=2.0, memory=1 << 30))
+
+        check_executor(make, faults=("fail", "crash", "hang", "memory"))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ from amla.storage.files import Files
 from amla.study.arrangement import FILE, Arranged, arrange, candidates, record, recorded
 from amla.study.resolve import algorithm_of, envelope_of
 from amla.study.run import Limit
-from amla.study.settings import EnvelopeSettings, Inline, Local, NacSettings, RandomSettings
+from amla.study.settings import EnvelopeSettings, Inline, Local, NacSettings, RandomSettings, Ray
 from amla.study.study import Data, Final, Study
 from amla.study.timing import Arrangement, Timing
 
@@ -52,7 +52,13 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def found(monkeypatch: pytest.MonkeyPatch, study: Study, machine: Machine, batch: int = 64) -> Arranged:
     monkeypatch.setattr("amla.study.arrangement.timed", machine)
-    return arrange(study, algorithm(study), batch, lambda *_: pytest.fail("nothing is run here"), lambda _: None)
+    settings = study.executor
+    assert not isinstance(settings, Ray)
+
+    def opened(*_: object) -> NoReturn:
+        pytest.fail("nothing is run here")
+
+    return arrange(study, settings, algorithm(study), batch, opened, lambda _: None)
 
 
 class TestCandidates:

@@ -125,7 +125,7 @@ class Place:
 
     def run(self, study: Study, **machine: object) -> Machine:
         self.machine, self.ears = Machine(self.files, **machine), Ears()
-        self.monkeypatch.setattr("amla.study.search.evaluation_of", self.machine.evaluation_of)
+        self.monkeypatch.setattr("amla.study.executors.evaluation_of", self.machine.evaluation_of)
         task = task_of(study, made_up())
         with Records(self.folder / "events.sqlite") as store:
             Search(study, task, store, self.files, self.folder, self.ears).run()

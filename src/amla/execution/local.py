@@ -41,7 +41,7 @@ class LocalExecutor:
         report: Report = silent,
         logs: Path | None = None,
     ) -> None:
-        threads = max(1, _cores() // max(workers, 1)) if threads is None else threads
+        threads = max(1, cores() // max(workers, 1)) if threads is None else threads
         for name, number in (("workers", workers), ("threads", threads), ("seconds", seconds), ("memory", memory)):
             if number is not None and number <= 0:
                 raise ValueError(f"{name} is {number}; it must be more than 0.")
@@ -71,8 +71,11 @@ class LocalExecutor:
         self._queue.append(trial)
         self._dispatch()
 
-    def wait(self) -> list[tuple[TrialId, Outcome]]:
-        """Block until a submitted trial is over, and return those that are; none if none was submitted."""
+    def wait(self, patience: float | None = None) -> list[tuple[TrialId, Outcome]]:
+        """Block until a submitted trial is over, and return those that are; none if none was submitted.
+
+        With `patience`, come back as well once a worker has said anything, or after so many seconds.
+        """
         self._dispatch()
         while not self._over:
             if self._fault:
@@ -80,7 +83,9 @@ class LocalExecutor:
                 raise fault
             if self.idle == self._most:
                 break
-            self._listen()
+            self._listen(patience)
+            if patience is not None:
+                break
         over, self._over = self._over, []
         return over
 
@@ -127,10 +132,12 @@ class LocalExecutor:
             self._selector.unregister(file)
         return worker.end()
 
-    def _listen(self) -> None:
-        """Wait until a worker has something to say or a trial is out of time, and see to it."""
+    def _listen(self, patience: float | None) -> None:
+        """Wait until a worker has something to say, a trial or patience is at its end, and see to it."""
         began = [worker.since for worker in self._workers.values() if worker.trial]
-        patience = max(0.0, min(began) + self._seconds - monotonic()) if self._seconds and began else None
+        if self._seconds and began:
+            left = max(0.0, min(began) + self._seconds - monotonic())
+            patience = left if patience is None else min(left, patience)
         for number in dict.fromkeys(key.data for key, _ in self._selector.select(patience)):
             self._hear(number)
         for number, worker in list(self._workers.items()):
@@ -209,6 +216,6 @@ def _how(code: int | None) -> str:
     return f"was killed by {names.get(-code, f'signal {-code}')}"
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

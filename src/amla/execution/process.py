@@ -166,4 +166,9 @@ def _opened(log: Path | None) -> BinaryIO:
 def _environment(threads: int) -> dict[str, str]:
     """Return this process's environment, in which numeric libraries use that many threads and imports work as here."""
     pinned = {f"{library}_NUM_THREADS": str(threads) for library in _THREADS}
-    return {**os.environ, **pinned, "PYTHONPATH": os.pathsep.join(folder or os.getcwd() for folder in sys.path)}
+    return {**os.environ, **pinned, "PYTHONPATH": search_path()}
+
+
+def search_path() -> str:
+    """Return where this process looks for modules, as the variable PYTHONPATH."""
+    return os.pathsep.join(folder or os.getcwd() for folder in sys.path)

@@ -1,9 +1,11 @@
 """What an executor and its worker processes say to each other: values, each a line of JSON.
 
 A worker is told once how to Start, and then one Trial after another. It answers Ready once it has its evaluator; and
-of every trial that it has Begun, some Lines, and last an Answer or a Fault.
+of every trial that it has Begun, some Lines, and last an Answer or a Fault. On another machine someone else starts
+workers, and says in their stead what they say of a trial; or that they are Unable.
 """
 
+import os
 from dataclasses import field
 from typing import Annotated, Literal
 
@@ -65,8 +67,26 @@ class Fault:
     file: str | None
 
 
-Message = Annotated[Ready | Begun | Line | Answer | Fault, Field(discriminator="kind")]
+@value
+class Unable:
+    """No worker can be started; there is no outcome."""
+
+    kind: Literal["unable"] = field(default="unable", kw_only=True)
+    message: str
+
+
+Message = Annotated[Ready | Begun | Line | Answer | Fault | Unable, Field(discriminator="kind")]
 
 start: TypeAdapter[Start] = TypeAdapter(Start)
 trial: TypeAdapter[Trial] = TypeAdapter(Trial)
 message: TypeAdapter[Message] = TypeAdapter(Message, config=ConfigDict(ser_json_inf_nan="constants"))
+
+
+def fault(error: OSError) -> Fault:
+    """Return a Fault that can be written down, whatever is in the names of files."""
+    message = error.strerror or str(error)
+    return Fault(
+        number=error.errno or 0,
+        message=message.encode(errors="backslashreplace").decode(),
+        file=None if error.filename is None else os.fsencode(error.filename).decode(errors="backslashreplace"),
+    )

@@ -48,7 +48,7 @@ def _serve(lines: BinaryIO, out: BinaryIO) -> None:
     except OSError as error:
         if not is_of_the_machine(error):
             raise
-        say(_fault(error))
+        say(wire.fault(error))
         return
     for line in lines:
         trial = wire.trial.validate_json(line)
@@ -56,16 +56,7 @@ def _serve(lines: BinaryIO, out: BinaryIO) -> None:
         try:
             say(wire.Answer(trial=trial.id, outcome=attempt(evaluate, trial, report, start.memory)))
         except OSError as error:
-            say(_fault(error))
-
-
-def _fault(error: OSError) -> wire.Fault:
-    message = error.strerror or str(error)
-    return wire.Fault(
-        number=error.errno or 0,
-        message=message.encode(errors="backslashreplace").decode(),
-        file=None if error.filename is None else os.fsencode(error.filename).decode(errors="backslashreplace"),
-    )
+            say(wire.fault(error))
 
 
 def _limit_memory(limit: int) -> None:

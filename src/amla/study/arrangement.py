@@ -23,7 +23,7 @@ from amla.spec.digest import digest
 from amla.spec.values import value
 from amla.storage.files import Files
 from amla.study import plan
-from amla.study.settings import ExecutorSettings, Inline
+from amla.study.settings import Inline, OnThisMachine
 from amla.study.study import Study
 from amla.study.timing import Arrangement, Opened, Timing, timed
 from amla.tasks import cache
@@ -87,17 +87,23 @@ def record(files: Files, arranged: Arranged) -> None:
 
 
 def arrange(
-    study: Study, algorithm: Algorithm, batch: int, opened: Opened, announce: Callable[[Sequence[Arrangement]], None]
+    study: Study,
+    settings: OnThisMachine,
+    algorithm: Algorithm,
+    batch: int,
+    opened: Opened,
+    announce: Callable[[Sequence[Arrangement]], None],
 ) -> Arranged:
-    """Return how a study is arranged best; `announce` is told what is going to be timed, if anything is.
+    """Return how a study is arranged best, as far as its executor's `settings` leave a choice.
 
-    Figures come from AMLA_CACHE if the same network was timed there on such a machine, and else are left there. Nothing
-    is timed where there is no choice, nor a leg to plan whose workers slow each other down.
+    `announce` is told what is going to be timed, if anything is. Figures come from AMLA_CACHE if the same network was
+    timed there on such a machine, and else are left there. Nothing is timed where there is no choice, nor a leg to
+    plan whose workers slow each other down.
     """
     network = plan.first(algorithm)
     macs = [leg.macs for leg in plan.foreseen(algorithm, plan.LEAST_STEPS)[: study.limit.trials]]
-    searching = candidates(study.executor, processor.cores(), min(_at_once(algorithm), max(1, len(macs))))
-    finishing = candidates(study.executor, processor.cores(), 1)
+    searching = candidates(settings, processor.cores(), min(at_once(algorithm), max(1, len(macs))))
+    finishing = candidates(settings, processor.cores(), 1)
     planned = study.limit.seconds is not None and searching != finishing
     if network is None or (len(searching) == len(finishing) == 1 and not planned):
         return Arranged(searching[0], finishing[0])
@@ -114,7 +120,7 @@ def arrange(
     return Arranged(_best(timings, searching, macs), _best(timings, finishing, macs), timings, seconds)
 
 
-def candidates(settings: ExecutorSettings, cores: int, trials: int) -> tuple[Arrangement, ...]:
+def candidates(settings: OnThisMachine, cores: int, trials: int) -> tuple[Arrangement, ...]:
     """Return the arrangements that a study may have, of which `trials` may run at once.
 
     First comes the usual one, with all cores and the fewest workers; then the widest and the most parallel ones. If
@@ -131,7 +137,7 @@ def candidates(settings: ExecutorSettings, cores: int, trials: int) -> tuple[Arr
     return tuple(sorted(found, key=lambda a: (a != usual, mixed[a], -a.workers * a.threads, a.workers)))
 
 
-def _threads(settings: ExecutorSettings, cores: int, workers: int) -> tuple[int, ...]:
+def _threads(settings: OnThisMachine, cores: int, workers: int) -> tuple[int, ...]:
     """Return how many threads each of so many workers may have; whoever sets OMP_NUM_THREADS does not want more."""
     match settings.threads:
         case "auto":
@@ -149,7 +155,7 @@ def _powers(most: int) -> tuple[int, ...]:
     return tuple(sorted({2**power for power in range(most.bit_length())} | {most}))
 
 
-def _at_once(algorithm: Algorithm) -> int:
+def at_once(algorithm: Algorithm) -> int:
     """Return how many trials an algorithm asks for before it is told of any, as far as is foreseen."""
     history = History()
     while len(history) < plan.FORESEEN and (proposal := algorithm.ask(history)):

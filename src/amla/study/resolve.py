@@ -27,7 +27,15 @@ from amla.spec.ops import Size
 from amla.spec.values import SpecError
 from amla.storage.files import Files
 from amla.study.paper import paper_mode, refuse_paper
-from amla.study.settings import EnvelopeSettings, FixedSettings, Inline, NacSettings, RandomSettings, RemoteSettings
+from amla.study.settings import (
+    EnvelopeSettings,
+    FixedSettings,
+    Inline,
+    NacSettings,
+    RandomSettings,
+    Ray,
+    RemoteSettings,
+)
 from amla.study.study import Study, StudyError, from_plain, to_plain
 from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
@@ -66,7 +74,8 @@ def envelope_of(settings: EnvelopeSettings, shape: Size, classes: int) -> Envelo
 def check(study: Study, task: Task) -> None:
     """Raise StudyError, SpaceError or SpecError for what could only fail later: before anything is written.
 
-    The device is looked for only where one is named or PyTorch is needed at once: asking takes seconds.
+    The device is looked for only where one is named or PyTorch is needed at once: asking takes seconds. On Ray, it
+    is that of other machines.
     """
     algorithm_of(study, space_of(study, task), steps=1)
     if isinstance(study.algorithm, NacSettings):
@@ -76,7 +85,7 @@ def check(study: Study, task: Task) -> None:
                     probe(name)
             except ProbeError as error:
                 raise StudyError(f"algorithm.{setting}: {error}") from None
-    if study.backend.device or isinstance(study.executor, Inline):
+    if isinstance(study.executor, Inline) or (study.backend.device and not isinstance(study.executor, Ray)):
         backend_of(study)
 
 
@@ -193,17 +202,18 @@ def evaluation_of(
 def clock_of(study: Study, workers: int) -> Callable[[], float]:
     """Return the clock that a study's seconds go by, in one of so many worker processes.
 
-    CPU seconds are divided by the cores that the worker has for itself, if the machine has nothing else to do.
+    CPU seconds are divided by the cores that the worker has for itself, if the machine has nothing else to do; on Ray,
+    by those that it was given.
     """
     if study.limit.clock == "wall":
         return monotonic
-    share = max(1.0, processor.cores() / workers)
+    share = float(study.executor.cpus) if isinstance(study.executor, Ray) else max(1.0, processor.cores() / workers)
     return lambda: process_time() / share
 
 
 def work_config(study: Study, phase: str, folder: Path, data_dir: Path | None, workers: int) -> str:
     """Return what each of so many worker processes needs to know to evaluate the trials of a phase, as JSON."""
-    where = {"folder": str(folder), "data_dir": data_dir and str(data_dir)}
+    where = {"folder": str(folder.absolute()), "data_dir": data_dir and str(data_dir)}
     return json.dumps({"study": to_plain(study), "phase": phase, "workers": workers, **where})
 
 

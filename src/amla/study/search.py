@@ -5,8 +5,7 @@ on as if it had not been.
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +14,6 @@ from amla.algorithms.finish import Finish
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.paced import Paced
 from amla.algorithms.protocol import Algorithm
-from amla.execution.inline import InlineExecutor
-from amla.execution.local import LocalExecutor
-from amla.execution.work import Work
 from amla.spaces.envelope import Envelope
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs, training_flops
@@ -25,11 +21,12 @@ from amla.spec.text import to_json
 from amla.storage.files import Files
 from amla.study import plan
 from amla.study.arrangement import Arranged, arrange, record, recorded
+from amla.study.executors import arranged_on, cluster, executor
 from amla.study.folder import BEST
 from amla.study.heard import Curves, Heard, Listener
-from amla.study.resolve import FINAL, REHEARSAL, SEARCH, TIMING, algorithm_of, evaluation_of, space_of, work_config
+from amla.study.resolve import FINAL, REHEARSAL, SEARCH, TIMING, algorithm_of, space_of
 from amla.study.run import Executor, Limit, Store, run
-from amla.study.settings import Inline, Local
+from amla.study.settings import Ray
 from amla.study.study import Study, StudyError
 from amla.study.timing import Arrangement
 from amla.study.widen import widened
@@ -53,6 +50,10 @@ class Search:
 
     def run(self) -> None:
         """Run the study to its end, from wherever it was cut off. Raises StudyError where nothing could be trained."""
+        with cluster(self.study.executor):
+            self._run()
+
+    def _run(self) -> None:
         space = space_of(self.study, self.task)
         self.listener.arranged(self.arranged)
         steps, speed = self._steps(space)
@@ -75,15 +76,18 @@ class Search:
     @cached_property
     def arranged(self) -> Arranged:
         """How many trials train at once, with how many threads: as before if anything was trained, else as is best."""
+        algorithm = algorithm_of(self.study, space_of(self.study, self.task), plan.LEAST_STEPS)
+        settings = self.study.executor
+        if isinstance(settings, Ray):  # whose nodes may be others than before
+            return arranged_on(settings, self.study, algorithm)
         begun = any(len(self.store.history(phase)) for phase in (REHEARSAL, SEARCH))
         if begun and (known := recorded(self.files)):
             return known
-        algorithm = algorithm_of(self.study, space_of(self.study, self.task), plan.LEAST_STEPS)
 
         def opened(arrangement: Arrangement, report: Report) -> AbstractContextManager[Executor]:
             return executor(self, TIMING, arrangement, report)
 
-        found = arrange(self.study, algorithm, self._batch, opened, self.listener.times)
+        found = arrange(self.study, settings, algorithm, self._batch, opened, self.listener.times)
         record(self.files, found)
         return found
 
@@ -200,32 +204,6 @@ class Search:
         arrangement = self.arranged.search if name == SEARCH else self.arranged.final
         with executor(self, name, arrangement, Curves(name, self.files, self.listener)) as running:
             return run(name, algorithm, running, Heard(self.store, self.files, self.listener, algorithm), limit)
-
-
-@contextmanager
-def executor(search: Search, phase: str, arrangement: Arrangement, report: Report) -> Iterator[Executor]:
-    """Yield what runs the trials of a phase, and end its workers."""
-    match search.study.executor:
-        case Inline():
-            evaluate = evaluation_of(search.study, phase, search.task, search.files, arrangement.threads)
-            yield InlineExecutor(evaluate, report)
-        case Local() as local:
-            config = work_config(search.study, phase, search.folder, search.data_dir, arrangement.workers)
-            with LocalExecutor(
-                Work("amla.study.resolve:evaluation_in_worker", config),
-                workers=arrangement.workers,
-                threads=arrangement.threads,
-                seconds=_killing(search.study.trial_seconds) if phase == SEARCH else None,
-                memory=local.memory,
-                report=report,
-                logs=search.folder / "logs",
-            ) as running:
-                yield running
-
-
-def _killing(seconds: float | None) -> float | None:
-    """Return after how long a worker is killed whose trial has not stopped by itself after `seconds`."""
-    return None if seconds is None else 1.2 * seconds + 10
 
 
 def _why_nothing(history: History) -> str:

@@ -136,6 +136,22 @@ class Local:
 
 
 @value
+class Ray:
+    """Trials run in workers on a Ray cluster, each of which has so many `cpus`, `gpus` and bytes of `memory`.
+
+    `address` None: a Ray for this study alone, on this machine; see `amla.execution.cluster.connected`. `workers`
+    auto: as many as the nodes there are have room for.
+    """
+
+    kind: Literal["ray"] = field(default="ray", kw_only=True)
+    address: str | None = None
+    workers: int | Auto = "auto"
+    cpus: int = 1
+    gpus: float = 0.0
+    memory: int | None = None
+
+
+@value
 class Torch:
     """PyTorch, on `device` (None: the best there is)."""
 
@@ -147,5 +163,6 @@ SpaceSettings = EnvelopeSettings
 AlgorithmSettings = Annotated[
     NacSettings | RandomSettings | FixedSettings | RemoteSettings, Field(discriminator="kind")
 ]
-ExecutorSettings = Annotated[Inline | Local, Field(discriminator="kind")]
+OnThisMachine = Inline | Local
+ExecutorSettings = Annotated[Inline | Local | Ray, Field(discriminator="kind")]
 BackendSettings = Torch

@@ -162,6 +162,8 @@ _NUMBERS = {
     "space.parameters": (1, _MOST, "1 or more"),
     "executor.workers": (1, 1024, "from 1 to 1024"),
     "executor.threads": (1, 1024, "from 1 to 1024"),
+    "executor.cpus": (1, 1024, "from 1 to 1024"),
+    "executor.gpus": (0, 1024, "from 0 to 1024"),
     "executor.memory": (1, _MOST, "1 or more, in bytes"),
     "limit.trials": (1, _MOST, "1 or more"),
     "limit.seconds": (_LEAST, _MOST, "more than 0, and finite"),

@@ -1,0 +1,107 @@
+"""Where the trials of a study run: from what it says of its executor to what runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from amla.algorithms.protocol import Algorithm
+from amla.execution.inline import InlineExecutor
+from amla.execution.local import LocalExecutor
+from amla.execution.work import Work, WorkerError
+from amla.study.arrangement import Arranged, at_once
+from amla.study.resolve import SEARCH, evaluation_of, work_config
+from amla.study.run import Executor
+from amla.study.settings import ExecutorSettings, Inline, Local, Ray
+from amla.study.study import Study, StudyError
+from amla.study.timing import Arrangement
+from amla.trials.progress import Report
+
+if TYPE_CHECKING:
+    from amla.study.search import Search
+
+
+@contextmanager
+def executor(search: Search, phase: str, arrangement: Arrangement, report: Report) -> Iterator[Executor]:
+    """Yield what runs the trials of a phase, and end its workers."""
+    study = search.study
+    logs, seconds = search.folder / "logs", _killing(study.trial_seconds) if phase == SEARCH else None
+    match study.executor:
+        case Inline():
+            evaluate = evaluation_of(study, phase, search.task, search.files, arrangement.threads)
+            yield InlineExecutor(evaluate, report)
+        case Local(memory=memory):
+            with LocalExecutor(
+                _work(search, phase, arrangement),
+                workers=arrangement.workers,
+                threads=arrangement.threads,
+                seconds=seconds,
+                memory=memory,
+                report=report,
+                logs=logs,
+            ) as running:
+                yield running
+        case Ray() as ray:
+            with _of_ray("ray").RayExecutor(
+                _work(search, phase, arrangement),
+                workers=arrangement.workers,
+                cpus=ray.cpus,
+                gpus=ray.gpus,
+                memory=ray.memory,
+                seconds=seconds,
+                address=ray.address,
+                report=report,
+                logs=logs.absolute(),
+            ) as running:
+                yield running
+
+
+@contextmanager
+def cluster(settings: ExecutorSettings) -> Iterator[None]:
+    """Have the Ray of a study within, from its first phase to its last; nothing if it has none. Raises StudyError."""
+    if not isinstance(settings, Ray):
+        yield
+        return
+    cpus = settings.cpus if settings.workers == "auto" else settings.cpus * settings.workers
+    with _of_ray("cluster").connected(settings.address, cpus):
+        yield
+
+
+def arranged_on(ray: Ray, study: Study, algorithm: Algorithm) -> Arranged:
+    """Return how many trials of a study train at once on its Ray: as many as it says, or as its nodes have room for.
+
+    Nothing is timed: a worker has the cores that it was asked for. Raises WorkerError where there is room for none
+    and there will be none.
+    """
+    room = _of_ray("cluster").room(ray.cpus, ray.gpus, ray.memory)
+    if not room and (ray.workers == "auto" or ray.address is None):
+        needs = f"{ray.cpus} CPUs, {ray.gpus:g} GPUs and {ray.memory or 0:,} bytes of memory"
+        raise WorkerError(
+            f"No node of Ray has {needs} for a worker. Ask for less, or where nodes are started when they are needed, "
+            "give executor.workers as a number."
+        )
+    workers = room if ray.workers == "auto" else ray.workers
+    workers = min(workers, at_once(algorithm), study.limit.trials or workers)
+    return Arranged(Arrangement(workers, ray.cpus), Arrangement(1, ray.cpus))
+
+
+def _work(search: Search, phase: str, arrangement: Arrangement) -> Work:
+    config = work_config(search.study, phase, search.folder, search.data_dir, arrangement.workers)
+    return Work("amla.study.resolve:evaluation_in_worker", config)
+
+
+def _killing(seconds: float | None) -> float | None:
+    """Return after how long a worker is killed whose trial has not stopped by itself after `seconds`."""
+    return None if seconds is None else 1.2 * seconds + 10
+
+
+def _of_ray(module: str) -> Any:
+    """Return a module that imports Ray. Raises StudyError if that is not installed."""
+    try:
+        return import_module(f"amla.execution.{module}")
+    except ModuleNotFoundError as error:
+        raise StudyError(
+            f"The executor 'ray' needs {error.name!r}; install it with: pip install 'amla[ray]'."
+        ) from None

@@ -1,0 +1,88 @@
+"""What a study's executor becomes, where that is a Ray cluster. Nothing is run here."""
+
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from amla.execution.work import WorkerError
+from amla.study.arrangement import Arranged
+from amla.study.executors import arranged_on, cluster
+from amla.study.resolve import algorithm_of, clock_of, envelope_of
+from amla.study.run import Limit
+from amla.study.settings import EnvelopeSettings, Inline, NacSettings, RandomSettings, Ray
+from amla.study.study import Data, Final, Study, StudyError
+from amla.study.timing import Arrangement
+
+RANDOM = Study("made-up", Data("made-up"), algorithm=RandomSettings(8, 10), final=Final(10))
+NAC = replace(RANDOM, algorithm=NacSettings(3, 10))
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Return how many workers a made-up cluster has room for, as "room"."""
+    found = {"room": 4}
+    module = SimpleNamespace(room=lambda cpus, gpus, memory: found["room"])
+    monkeypatch.setitem(sys.modules, "amla.execution.cluster", module)  # type: ignore[arg-type]
+    return found
+
+
+def arranged(study: Study, ray: Ray) -> Arranged:
+    space = envelope_of(EnvelopeSettings(), (1, 8, 8), 10)
+    return arranged_on(ray, study, algorithm_of(study, space, 10))
+
+
+@pytest.mark.parametrize(
+    ("study", "ray", "workers"),
+    [
+        (RANDOM, Ray(), 4),
+        (RANDOM, Ray(workers=2), 2),
+        (RANDOM, Ray(workers=20), 8),  # that many are searched
+        (replace(RANDOM, limit=Limit(trials=3)), Ray(), 3),
+        (NAC, Ray(), 1),
+    ],
+)
+def test_there_are_as_many_workers_as_have_room_and_something_to_do(nodes, study, ray, workers):
+    assert arranged(study, ray) == Arranged(Arrangement(workers, 1), Arrangement(1, 1))
+
+
+def test_a_worker_has_as_many_threads_as_cpus(nodes):
+    found = arranged(RANDOM, Ray(cpus=3))
+    assert (found.search.threads, found.final.threads, found.pace) == (3, 3, 1.0)
+
+
+def test_what_no_node_has_is_told_unless_nodes_may_come(nodes):
+    nodes["room"] = 0
+    for ray in (Ray(gpus=2, workers=3), Ray("auto", gpus=2)):
+        with pytest.raises(WorkerError, match="No node of Ray has 1 CPUs, 2 GPUs"):
+            arranged(RANDOM, ray)
+    assert arranged(RANDOM, Ray("auto", 3, gpus=2)).search.workers == 3
+
+
+def test_without_ray_it_is_told_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "amla.execution.cluster", raising=False)
+    with pytest.raises(StudyError, match=r"install it with: pip install 'amla\[ray\]'"), cluster(Ray()):
+        pass
+    with cluster(Inline()):
+        pass
+
+
+def test_cpu_seconds_are_shared_by_the_cpus_of_a_worker(monkeypatch):
+    monkeypatch.setattr("amla.study.resolve.process_time", lambda: 12.0)
+    assert clock_of(replace(RANDOM, executor=Ray(cpus=3), limit=Limit(clock="cpu")), 2)() == 4.0
+
+
+@pytest.mark.parametrize(
+    ("ray", "rule"),
+    [
+        (Ray(workers=0), "executor.workers is 0; it must be from 1 to 1024"),
+        (Ray(cpus=0), "executor.cpus is 0; it must be from 1 to 1024"),
+        (Ray(gpus=-1.0), "executor.gpus is -1.0; it must be from 0 to 1024"),
+        (Ray(memory=0), "executor.memory is 0; it must be 1 or more, in bytes"),
+    ],
+)
+def test_impossible_settings_are_refused(ray, rule):
+    with pytest.raises(StudyError, match=rule):
+        replace(RANDOM, executor=ray)
