@@ -88,7 +88,7 @@ class TestTwoDrivers:
         with Records(where) as one, Records(where) as other, one.lease("x", "y"):
             one.asked("x", ASK)
             told = (
-                rf"Study 'x' in '.*' is being written by process {os.getpid()} on '{platform.node()}', since .* UTC; "
+                rf"Another process is writing 'x' in '.*': process {os.getpid()} on '{platform.node()}', since .* UTC; "
                 r"its lease lasts until .* UTC unless it is renewed\. Let that process finish, or end it"
             )
             with pytest.raises(StoreError, match=told), other.lease("x"):
@@ -100,7 +100,7 @@ class TestTwoDrivers:
 
     def test_all_or_none_of_the_studies_are_leased(self, where):
         with Records(where) as one, Records(where) as other, one.lease("y"):
-            with pytest.raises(StoreError, match="Study 'y'"), other.lease("x", "y", "z"):
+            with pytest.raises(StoreError, match="Another process is writing 'y'"), other.lease("x", "y", "z"):
                 pass
             assert [found.study for found in other.leases()] == ["y"]
             with other.lease("x", "z"):
@@ -202,7 +202,7 @@ def test_whoever_does_what_the_log_is_that_of_the_holders(tmp_path_factory, step
                     lease.__enter__()
                     leases[who], holder = lease, who
                 else:
-                    with pytest.raises(StoreError, match="is being written by"):
+                    with pytest.raises(StoreError, match="Another process is writing"):
                         lease.__enter__()
             elif what == "write":
                 proposal = Proposal(NETWORK, len(known))

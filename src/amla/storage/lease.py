@@ -90,12 +90,12 @@ def _take(database: Database, studies: tuple[str, ...], token: str, seconds: flo
     me = {"host": platform.node(), "pid": os.getpid(), "process": identity(os.getpid())}
     with database.exclusive() as connection:
         now = connection.execute(select(database.clock)).scalar_one()
-        for found in leases(connection, *studies):
-            if found.until > now and not found.is_orphaned:
-                raise StoreError(
-                    f"Study {found.study!r} in '{database.address}' is being written by {found}. Let that process "
-                    "finish, or end it; if its machine has died, try again after that time."
-                )
+        if others := [found for found in leases(connection, *studies) if found.until > now and not found.is_orphaned]:
+            names = ", ".join(repr(found.study) for found in others)
+            raise StoreError(
+                f"Another process is writing {names} in '{database.address}': {others[0]}. Let that process finish, or "
+                "end it; if its machine has died, try again after that time."
+            )
         connection.execute(lease.delete().where(lease.c.study.in_(studies)))
         taken = {"token": token, "since": now, "until": now + seconds, **me}
         connection.execute(lease.insert(), [{"study": study, **taken} for study in studies])
