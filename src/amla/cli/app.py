@@ -124,6 +124,19 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
 
 
 @app.command()
+def doctor(
+    store: Annotated[str, typer.Argument(help="A run folder, or the URL of a database of many runs.")],
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended; no record is lost.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check a run for everything that can be wrong with it; exits with 1 if something is."""
+    with users_mistakes():
+        from amla.cli.doctor import examine
+
+        examine(store, repair, as_json)
+
+
+@app.command()
 def draw(
     architecture: Annotated[Path, typer.Argument(help="An architecture, .arch.json or .yaml.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture: .svg or .png.")] = Path("network.svg"),

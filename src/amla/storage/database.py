@@ -54,6 +54,9 @@ class Database(Protocol):
     def flush(self, connection: Connection, wanted: bool) -> None:
         """Have each commit of a connection flush the disk, and all before it, before it returns; or not."""
 
+    def faults(self, connection: Connection) -> list[str]:
+        """Return what the database itself finds wrong with how it is stored, in its own words."""
+
     def is_taken(self, error: DBAPIError) -> bool:
         """Return whether a row was refused because there is one of the same key already."""
 

@@ -33,6 +33,12 @@ class Lease:
     process: str
     since: float
     until: float
+    left: float  # seconds until then; below 0 it has run out
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it must be respected."""
+        return self.left > 0 and not self.is_orphaned
 
     @property
     def is_orphaned(self) -> bool:
@@ -74,9 +80,9 @@ def held(database: Database, studies: tuple[str, ...], seconds: float = SECONDS)
             _release(database, token)
 
 
-def leases(connection: Connection, *studies: str) -> list[Lease]:
+def leases(database: Database, connection: Connection, *studies: str) -> list[Lease]:
     """Return the leases of these studies, or all there are; those that have run out, too."""
-    query = select(lease).order_by(lease.c.study)
+    query = select(lease, (lease.c.until - database.clock).label("left")).order_by(lease.c.study)
     rows = connection.execute(query.where(lease.c.study.in_(studies)) if studies else query)
     return [Lease(**row) for row in rows.mappings()]
 
@@ -89,14 +95,14 @@ def at(seconds: float) -> str:
 def _take(database: Database, studies: tuple[str, ...], token: str, seconds: float) -> None:
     me = {"host": platform.node(), "pid": os.getpid(), "process": identity(os.getpid())}
     with database.exclusive() as connection:
-        now = connection.execute(select(database.clock)).scalar_one()
-        if others := [found for found in leases(connection, *studies) if found.until > now and not found.is_orphaned]:
+        if others := [found for found in leases(database, connection, *studies) if found.is_live]:
             names = ", ".join(repr(found.study) for found in others)
             raise StoreError(
                 f"Another process is writing {names} in '{database.address}': {others[0]}. Let that process finish, or "
                 "end it; if its machine has died, try again after that time."
             )
         connection.execute(lease.delete().where(lease.c.study.in_(studies)))
+        now = connection.execute(select(database.clock)).scalar_one()
         taken = {"token": token, "since": now, "until": now + seconds, **me}
         connection.execute(lease.insert(), [{"study": study, **taken} for study in studies])
 

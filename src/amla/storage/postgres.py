@@ -104,6 +104,10 @@ class Postgres:
         """Have each commit of a connection flush the server's disk, and all before it, before it returns; or not."""
         connection.exec_driver_sql(f"SET synchronous_commit = {'on' if wanted else 'off'}")
 
+    def faults(self, connection: Connection) -> list[str]:
+        """Return nothing: checking its files is the server's own task."""
+        return []
+
     def is_taken(self, error: DBAPIError) -> bool:
         """Return whether a row was refused because there is one of the same key already."""
         return isinstance(error.orig, psycopg.errors.UniqueViolation)

@@ -8,15 +8,14 @@ from time import time
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 from sqlalchemy import Select, select
 from sqlalchemy.engine import Connection
 
-from amla.spec.text import explain
 from amla.storage.appending import Appending
 from amla.storage.database import database, tried
 from amla.storage.errors import StoreError
 from amla.storage.lease import SECONDS, Lease, held, leases
+from amla.storage.replay import outcomes, proposals, replayed
 from amla.storage.schema import checked, prepare
 from amla.storage.tables import event
 from amla.trials.history import History
@@ -27,9 +26,6 @@ T = TypeVar("T")
 BRIEF_SECONDS = 0.05  # of a trial that is as well repeated: flushing a disk takes up to some milliseconds
 BRIEF_TRIALS = 100  # one after another, before their events are no longer flushed one by one
 LEASED = 2  # the first version of the tables that has leases
-
-_proposal: TypeAdapter[Proposal] = TypeAdapter(Proposal)
-_outcome: TypeAdapter[Outcome] = TypeAdapter(Outcome, config=ConfigDict(ser_json_inf_nan="constants"))
 
 
 @dataclass
@@ -77,9 +73,7 @@ class Records:
 
     def history(self, study: str) -> History:
         """Return what has been written of `study`; an empty history if nothing has."""
-        columns = event.c.sequence, event.c.kind, event.c.trial, event.c.body
-        events = select(*columns).where(event.c.study == study).order_by(event.c.sequence)
-        history = self._read(events, lambda rows: self._replayed(study, rows))
+        history = self._read(_events(study), lambda rows: self._history(study, rows))
         running = {trial.id: trial.proposal.keep for trial in history.running}
         self._states[study] = _State(len(history) + len(history.finished), len(history), running)
         return history
@@ -92,7 +86,7 @@ class Records:
         state = self._state(study)
         if proposal.start is not None and not 0 <= proposal.start < state.asked:
             raise ValueError(f"Trial {state.asked} of study {study!r} starts from {proposal.start}, which is no trial.")
-        self._write(study, state, "asked", state.asked, _proposal.dump_json(proposal))
+        self._write(study, state, "asked", state.asked, proposals.dump_json(proposal))
         state.running[state.asked] = proposal.keep
         state.asked += 1
         state.sequence += 1
@@ -106,7 +100,7 @@ class Records:
             raise ValueError(f"Trial {trial_id} of study {study!r} has already been told.")
         brief = outcome.seconds < BRIEF_SECONDS and not state.running[trial_id]
         state.brief = state.brief + 1 if brief else 0
-        self._write(study, state, "told", trial_id, _outcome.dump_json(outcome))
+        self._write(study, state, "told", trial_id, outcomes.dump_json(outcome))
         del state.running[trial_id]
         state.sequence += 1
 
@@ -135,7 +129,25 @@ class Records:
     def leases(self) -> list[Lease]:
         """Return who may write which study, by study; those whose lease has run out, too."""
         with self._database.explaining("read the leases"), self._database.engine.connect() as connection:
-            return leases(connection) if checked(self._database, connection) >= LEASED else []
+            return leases(self._database, connection) if checked(self._database, connection) >= LEASED else []
+
+    def events(self, study: str) -> list[tuple[int, str, int, str]]:
+        """Return all there is of a study, as it is written: sequence, kind, trial and body."""
+        return self._read(_events(study), lambda rows: [tuple(row) for row in rows])
+
+    def cut(self, study: str, first: int, keep: Callable[[list[dict[str, Any]]], None]) -> None:
+        """Take the events of a study from number `first` on out of the log, once `keep` has them somewhere else."""
+        tail = (event.c.study == study) & (event.c.sequence >= first)
+        with self._database.explaining(f"cut off study {study!r}"), self._database.exclusive() as connection:
+            rows = connection.execute(select(event).where(tail).order_by(event.c.sequence)).mappings()
+            keep([dict(row) for row in rows])
+            connection.execute(event.delete().where(tail))
+        self._states.pop(study, None)
+
+    def faults(self) -> list[str]:
+        """Return what the database finds wrong with itself, in its own words."""
+        with self._database.explaining("check the records"), self._database.engine.connect() as connection:
+            return self._database.faults(connection)
 
     def close(self) -> None:
         """Close the database. The next call would open it again."""
@@ -198,22 +210,14 @@ class Records:
                 if rest is None or rest == self._database.rest():
                     return result
 
-    def _replayed(self, study: str, rows: Iterable[Any]) -> History:
-        history = History()
-        for place, (sequence, kind, trial_id, body) in enumerate(rows):
-            try:
-                if sequence != place or (kind == "asked" and trial_id != len(history)):
-                    raise ValueError("an event before it is missing")
-                if kind == "asked":
-                    history = history.asked(_proposal.validate_json(body))
-                else:
-                    history = history.told(trial_id, _outcome.validate_json(body))
-            except ValueError as error:
-                what = explain(error) if isinstance(error, ValidationError) else error
-                raise StoreError(
-                    f"Event {sequence} of study {study!r} in '{self.address}' ({kind} of trial {trial_id}) is damaged: "
-                    f"{what}. Put a copy of the records from before the damage in their place."
-                ) from None
+    def _history(self, study: str, rows: Iterable[Any]) -> History:
+        history, fault = replayed(rows)
+        if fault:
+            raise StoreError(
+                f"Event {fault.sequence} of study {study!r} in '{self.address}' ({fault.kind} of trial {fault.trial}) "
+                f"is damaged: {fault.why}. Put a copy of the records from before the damage in their place; "
+                "`amla doctor` tells what else is wrong, and whether it can be mended."
+            )
         return history
 
     @contextmanager
@@ -234,3 +238,8 @@ class Records:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+def _events(study: str) -> Select[Any]:
+    columns = event.c.sequence, event.c.kind, event.c.trial, event.c.body
+    return select(*columns).where(event.c.study == study).order_by(event.c.sequence)

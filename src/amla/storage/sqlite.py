@@ -100,6 +100,10 @@ class SqliteFile:
         """Have each commit of a connection flush the disk, and all before it, before it returns; or not."""
         connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}")
 
+    def faults(self, connection: Connection) -> list[str]:
+        """Return what SQLite finds wrong with the pages of the file."""
+        return [said for said in connection.exec_driver_sql("PRAGMA integrity_check").scalars() if said != "ok"]
+
     def is_taken(self, error: DBAPIError) -> bool:
         """Return whether a row was refused because there is one of the same key already."""
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CONSTRAINT

@@ -100,25 +100,27 @@ def exists(folder: Path) -> bool:
     return (folder / EVENTS).is_file() or (folder / STORE).is_file()
 
 
+def where(folder: Path) -> tuple[Path | str, dict[str, str]]:
+    """Return where the events of a run are, and what its phases are called there."""
+    found = place(folder)
+    if found is None:
+        return folder / EVENTS, {phase: phase for phase in PHASES}
+    return found.url, {phase: f"{found.run}/{phase}" for phase in PHASES}
+
+
 @contextmanager
 def reading(folder: Path) -> Iterator[Store]:
     """Yield the event log of a run to read from, also while it is being written."""
-    with Records(_where(folder), read_only=True) as records:
+    with Records(where(folder)[0], read_only=True) as records:
         yield _seen(folder, records)
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Store]:
     """Yield the event log of a run to write to, and hold its lease. Raises StoreError if another process does."""
-    found = place(folder)
-    names = [f"{found.run}/{phase}" if found else phase for phase in PHASES]
-    with Records(_where(folder)) as records, records.lease(*names):
+    path, names = where(folder)
+    with Records(path) as records, records.lease(*names.values()):
         yield _seen(folder, records)
-
-
-def _where(folder: Path) -> Path | str:
-    found = place(folder)
-    return found.url if found else folder / EVENTS
 
 
 def _seen(folder: Path, records: Records) -> Store:
