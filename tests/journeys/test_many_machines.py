@@ -93,6 +93,13 @@ class TestMistakes:
         assert "secret" not in ended.err
         assert not Path("run").exists()
 
+    @pytest.mark.parametrize("store", ["events.sqlite", "postgresql://[x/y", "sqlite:///x", ""])
+    def test_what_is_no_url_of_a_database_is_said_and_leaves_no_folder(self, archive: Path, here: Here, store: str):
+        ended = here("search", str(archive), *TINY, "--run", "run", "--store", store)
+        assert (ended.code, ended.out) == (2, "")
+        assert "URL" in ended.err
+        assert not Path("run").exists()
+
     def test_a_database_that_cannot_be_reached_is_said_and_leaves_no_folder(self, archive: Path, here: Here):
         url = "postgresql+psycopg://me@127.0.0.1:1/amla"
         ended = here("search", str(archive), *TINY, "--run", "run", "--store", url)

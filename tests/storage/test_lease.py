@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from time import monotonic, sleep, time
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from amla.spec.architecture import Architecture, Node
 from amla.storage.errors import StoreError
 from amla.storage.lease import RENEWALS
 from amla.storage.records import Records
+from amla.storage.replay import proposals
 from amla.trials.history import History
 from amla.trials.trial import Measurement, Proposal
 
@@ -172,6 +175,31 @@ class TestTakeover:
             os.kill(first.process.pid, signal.SIGCONT)
             assert first.asks() == "written"
             assert len(reader.history("x")) == 1
+
+
+def test_a_takeover_waits_for_a_write_under_way_and_sees_it(new_database):
+    """Only then can no event of the former holder come between those that the successor reads and those it writes."""
+    url = new_database()
+    with Records(url) as one, Records(url) as other, one.lease("x", seconds=3600):
+        plain = psycopg.connect(url.replace("+psycopg", ""))
+        row = {"study": "x", "sequence": 0, "kind": "asked", "trial": 0, "at": 0.0, "token": one._tokens["x"]}
+        plain.execute("UPDATE lease SET until = 0")
+        plain.commit()
+        plain.execute(one._appending._leased.encode(), {**row, "body": proposals.dump_json(ASK).decode()})
+        taken: list[int] = []
+
+        def take() -> None:
+            with other.lease("x"):
+                taken.append(len(other.history("x")))
+
+        thread = Thread(target=take)
+        thread.start()
+        sleep(0.3)
+        assert not taken
+        plain.commit()
+        plain.close()
+        thread.join()
+        assert taken == [1]
 
 
 def test_a_lease_is_renewed_while_it_is_held(where):

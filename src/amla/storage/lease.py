@@ -62,7 +62,7 @@ def held(database: Database, studies: tuple[str, ...], seconds: float = SECONDS)
     """
     token, over = token_hex(16), Event()
     with database.explaining("take the lease"):
-        _take(database, studies, token, seconds)
+        tried(database, lambda _: _take(database, studies, token, seconds))
 
     def renew() -> None:
         while not over.wait(seconds / RENEWALS):
@@ -95,7 +95,8 @@ def at(seconds: float) -> str:
 def _take(database: Database, studies: tuple[str, ...], token: str, seconds: float) -> None:
     me = {"host": platform.node(), "pid": os.getpid(), "process": identity(os.getpid())}
     with database.exclusive() as connection:
-        if others := [found for found in leases(database, connection, *studies) if found.is_live]:
+        known = leases(database, connection, *studies)  # ours among them, if its answer was lost
+        if others := [found for found in known if found.is_live and found.token != token]:
             names = ", ".join(repr(found.study) for found in others)
             raise StoreError(
                 f"Another process is writing {names} in '{database.address}': {others[0]}. Let that process finish, or "
@@ -115,8 +116,5 @@ def _renew(database: Database, token: str, seconds: float) -> None:
 
 
 def _release(database: Database, token: str) -> None:
-    def act(_: bool) -> None:
-        with database.engine.connect() as connection:
-            connection.execute(lease.delete().where(lease.c.token == token))
-
-    tried(database, act)
+    with database.engine.connect() as connection:
+        connection.execute(lease.delete().where(lease.c.token == token))

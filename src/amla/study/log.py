@@ -31,7 +31,15 @@ class Place:
     run: str
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self.url)
+        except ValueError as error:
+            raise StudyError(f"The store {self.url!r} is no URL: {error}.") from None
+        if not parts.scheme or not self.url.startswith(f"{parts.scheme}://"):
+            raise StudyError(
+                f"The store {self.url!r} is no URL; write postgresql+psycopg://USER@HOST/DATABASE. Without --store the "
+                "events are in a file in the run folder."
+            )
         if parts.password or "password" in parse_qs(parts.query):
             raise StudyError(
                 "The URL of the store has a password, which the run folder would keep for everybody to read. Put it "
@@ -79,13 +87,12 @@ def choose(folder: Path, url: str | None, name: str) -> None:
     """
     if url is None:
         return
-    found = place(folder)
+    chosen, found = Place(url, f"{name}-{token_hex(4)}"), place(folder)
     if found is None and (folder / EVENTS).exists():
         raise StudyError(
             f"'{folder}' has its events in {EVENTS}. Leave --store out, or name another folder with --run."
         )
     if found is None:
-        chosen = Place(url, f"{name}-{token_hex(4)}")
         Records(url).close()  # so that no folder names a database that does not serve
         Files(folder).write_text(STORE, _place.dump_json(chosen, indent=1).decode() + "\n")
     elif found.url != url:
