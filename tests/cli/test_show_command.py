@@ -16,7 +16,8 @@ from amla.spaces.envelope import envelope
 from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.storage.records import Records
-from amla.study.folder import BEST, EVENTS, STUDY
+from amla.study.folder import BEST, STUDY
+from amla.study.log import EVENTS
 from amla.study.settings import NacSettings
 from amla.study.study import Data, Final, Study, to_yaml
 from amla.trials.history import History

@@ -19,6 +19,8 @@ from amla.cli.app import app
 from amla.probes import PROBES
 from amla.spec import text
 from amla.spec.ops import Op
+from amla.storage import lease
+from amla.storage import tables as tables_of_log
 from amla.study import plan, presets
 from amla.study.study import Data, Study, from_plain, load
 from amla.tasks.load import load as load_dataset
@@ -158,6 +160,13 @@ def test_the_numbers_of_a_plan_are_those_in_the_code():
         f"fewer than {presets.LEAST_EPOCHS} epochs",
     ):
         assert phrase in page
+
+
+def test_the_numbers_of_a_lease_are_those_in_the_code():
+    page = text_of(ROOT / "docs/how-to/use-postgresql.md")
+    assert f"renews every {lease.SECONDS / lease.RENEWALS:.0f} seconds" in page
+    assert f"not renewed for {lease.SECONDS:.0f} seconds" in page
+    assert f"version of the tables, {tables_of_log.VERSION};" in text_of(ROOT / "docs/reference/run-folder.md")
 
 
 def test_the_numbers_of_a_preset_are_those_in_the_code():

@@ -20,3 +20,10 @@ def opened() -> Iterator[ExitStack]:
 def test_records(tmp_path, opened, durable, seed):
     path = tmp_path / "events.sqlite"
     check_store(lambda: opened.enter_context(Records(path, durable=durable)), seed=seed)
+
+
+@pytest.mark.xdist_group("postgres")
+@pytest.mark.parametrize(("seed", "durable"), [(0, True), (1, False)])
+def test_records_in_postgresql(new_database, opened, durable, seed):
+    url = new_database()
+    check_store(lambda: opened.enter_context(Records(url, durable=durable)), seed=seed)

@@ -17,7 +17,8 @@ from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 from amla.storage.errors import StoreError
 from amla.storage.records import BRIEF_TRIALS, Records
-from amla.storage.sqlite import APPLICATION, VERSION
+from amla.storage.sqlite import APPLICATION
+from amla.storage.tables import VERSION
 from amla.trials.history import History
 from amla.trials.trial import Cost, Failure, Measurement, Outcome, Proposal
 
@@ -313,7 +314,7 @@ class TestDamage:
         newer.execute(f"PRAGMA user_version = {VERSION + 1}")
         newer.close()
         for read_only in (False, True):
-            with pytest.raises(StoreError, match=r"newer amla \(version 2 .* Update amla"):
+            with pytest.raises(StoreError, match=r"newer amla \(version 3 .* Update amla"):
                 Records(path, read_only=read_only)
 
     def test_the_header_tells_whose_it_is(self, path):

@@ -9,7 +9,8 @@ from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.spec.text import to_json
 from amla.storage.files import Files
-from amla.study.folder import BEST, prepare, records
+from amla.study.folder import BEST, prepare
+from amla.study.log import writing
 from amla.study.resolve import FINAL, SEARCH, algorithm_of, space_of, task_of
 from amla.study.settings import EnvelopeSettings, NacSettings
 from amla.study.study import Data, Final, Study
@@ -52,7 +53,7 @@ def measured(network: Architecture, **metrics: float) -> Measurement:
 def begun(folder: Path, trials: int = 1) -> Path:
     """Write a run of which this many trials of the search are done, each a little better than the one before."""
     prepare(folder, STUDY, task_for())
-    with records(folder) as log:
+    with writing(folder) as log:
         for number in range(trials):
             proposal = algorithm().ask(log.history(SEARCH))
             assert proposal is not None
@@ -67,7 +68,7 @@ def begun(folder: Path, trials: int = 1) -> Path:
 def finished(folder: Path, right: tuple[int, int] = (15, 18)) -> Path:
     """Write a run that is over: of each class, this many of 20 test images were right."""
     begun(folder, 3)
-    with records(folder) as log:
+    with writing(folder) as log:
         winner = algorithm().recommend(log.history(SEARCH))
         assert winner is not None
         log.asked(FINAL, Proposal(winner, 50, seed=3))

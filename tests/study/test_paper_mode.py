@@ -12,7 +12,8 @@ from amla.algorithms.nac import Nac
 from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.reports.page import render
 from amla.spaces.macro import Frame
-from amla.study.folder import prepare, read, records
+from amla.study.folder import prepare, read
+from amla.study.log import writing
 from amla.study.report import report
 from amla.study.resolve import FINAL, SEARCH, algorithm_of, space_of, why_ended
 from amla.study.result import winner
@@ -31,7 +32,7 @@ def algorithm(study: Study = PAPER) -> Any:
 
 def told(study: Study, phase: str, folder: Path, proposal: Proposal) -> History:
     """Write a trial that is done, and all of whose branches and skips are worth 1; return the history with it."""
-    with records(folder) as log:
+    with writing(folder) as log:
         log.asked(phase, proposal)
         statistics = {probe: dict.fromkeys(nodes, 1.0) for probe, nodes in proposal.probes.items()}
         found = measured(proposal.architecture, accuracy=0.5, loss=1.0)

@@ -8,7 +8,8 @@ from made_up_runs import CLASSES, STUDY, algorithm, begun, finished, made_up, me
 
 from amla.reports.page import render
 from amla.spec.costs import costs
-from amla.study.folder import prepare, read, records
+from amla.study.folder import prepare, read
+from amla.study.log import writing
 from amla.study.report import report
 from amla.study.resolve import FINAL, space_of
 from amla.study.result import by_class, result, wilson, winner
@@ -104,7 +105,7 @@ class TestReport:
 
     def test_the_network_that_is_trained_to_the_end_is_shown_before_it_is_tested(self, tmp_path: Path):
         begun(tmp_path, 1)
-        with records(tmp_path) as log:
+        with writing(tmp_path) as log:
             log.asked(FINAL, Proposal(NETWORK, 50))
         shown = report(read(tmp_path), made_up())
         assert shown.final == NETWORK

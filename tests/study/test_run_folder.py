@@ -7,7 +7,8 @@ import pytest
 from made_up_runs import STUDY, begun, finished, made_up, task_for
 
 from amla.backends.processor import cores
-from amla.study.folder import BEST, EVENTS, REPORT, WEIGHTS, prepare, provenance, read, records
+from amla.study.folder import BEST, REPORT, WEIGHTS, prepare, provenance, read
+from amla.study.log import EVENTS, writing
 from amla.study.resolve import REHEARSAL, SEARCH
 from amla.study.result import is_finished
 from amla.study.settings import NacSettings
@@ -64,7 +65,7 @@ class TestPrepare:
 
     def test_a_study_that_was_begun_but_never_trained_may_be_replaced(self, tmp_path: Path):
         prepare(tmp_path, STUDY, task_for())
-        with records(tmp_path):
+        with writing(tmp_path):
             pass
         assert prepare(tmp_path, replace(STUDY, seed=4), task_for()).seed == 4
         assert load(tmp_path / "study.yaml").seed == 4
@@ -72,7 +73,7 @@ class TestPrepare:
     @pytest.mark.parametrize("phase", [REHEARSAL, SEARCH])
     def test_one_of_which_a_trial_has_begun_may_not(self, tmp_path: Path, phase: str):
         prepare(tmp_path, STUDY, task_for())
-        with records(tmp_path) as log:
+        with writing(tmp_path) as log:
             log.asked(phase, read(begun(tmp_path / "other")).search[0].proposal)
         with pytest.raises(StudyError, match="another study"):
             prepare(tmp_path, replace(STUDY, seed=4), task_for())
@@ -104,7 +105,7 @@ class TestRead:
 
     def test_what_was_written_is_read_while_more_is_written(self, tmp_path: Path):
         begun(tmp_path, 2)
-        with records(tmp_path) as log:
+        with writing(tmp_path) as log:
             run = read(tmp_path)
             assert run.search == log.history(SEARCH)
         assert len(run.search.done) == 2

@@ -29,6 +29,17 @@ DataDir = Annotated[
 ]
 Plain = Annotated[bool, typer.Option("--plain", help="Print lines instead of a live display (as when piped).")]
 
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="A PostgreSQL database for the event log: postgresql+psycopg://USER@HOST/DATABASE. "
+        "[default: a file in the run folder]",
+        show_default=False,
+    ),
+]
+
 
 @app.command()
 def search(
@@ -70,6 +81,7 @@ def search(
         typer.Option("--set", metavar="ADDRESS=VALUE", help="Change any setting of the study: --set recipe.batch=128."),
     ] = None,
     plain: Plain = False,
+    store: StoreUrl = None,
 ) -> None:
     """Search a network for DATA, train it to the end, and test it once.
 
@@ -79,7 +91,9 @@ def search(
     with users_mistakes():
         from amla.cli.search import search_data
 
-        search_data(data, run, budget, budget_clock, algorithm, workers, device, seed, data_dir, settings or [], plain)
+        search_data(
+            data, run, budget, budget_clock, algorithm, workers, device, seed, data_dir, settings or [], plain, store
+        )
 
 
 @app.command("run")
@@ -91,12 +105,13 @@ def run_study(
         list[str] | None, typer.Option("--set", metavar="ADDRESS=VALUE", help="Change any setting of the study.")
     ] = None,
     plain: Plain = False,
+    store: StoreUrl = None,
 ) -> None:
     """Run the study that a YAML file describes."""
     with users_mistakes():
         from amla.cli.search import run_file
 
-        run_file(study, run, data_dir, settings or [], plain)
+        run_file(study, run, data_dir, settings or [], plain, store)
 
 
 @app.command()
@@ -106,6 +121,19 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
         from amla.cli.show import show_run
 
         show_run(run)
+
+
+@app.command()
+def doctor(
+    store: Annotated[str, typer.Argument(help="A run folder, or the URL of a database of many runs.")],
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended; no record is lost.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check a run for everything that can be wrong with it; exits with 1 if something is."""
+    with users_mistakes():
+        from amla.cli.doctor import examine
+
+        examine(store, repair, as_json)
 
 
 @app.command()

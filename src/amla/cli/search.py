@@ -21,11 +21,13 @@ from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study import folder as folders
 from amla.study.changes import changed
+from amla.study.log import writing
 from amla.study.plan import first
 from amla.study.presets import CORE_FLOPS, GPU_FLOPS, preset
 from amla.study.report import report
 from amla.study.resolve import algorithm_of, check, space_of, task_of, why_ended
 from amla.study.result import is_finished
+from amla.study.run import Store
 from amla.study.search import Search
 from amla.study.settings import (
     ExecutorSettings,
@@ -58,6 +60,7 @@ def search_data(
     data_dir: Path | None,
     settings: list[str],
     plain: bool,
+    store: str | None,
 ) -> None:
     """Search a network for a dataset with the settings that fit it, changed as the user says."""
     console = opened()
@@ -76,39 +79,52 @@ def search_data(
     study = changed(study, settings)
     if (study.data.source, study.data.size) != (source, None):
         dataset = _loaded(console, study.data, data_dir, plain)
-    _run(console, study, dataset, run or RUNS / study.name, data_dir, plain)
+    _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, store)
 
 
-def run_file(path: Path, run: Path | None, data_dir: Path | None, settings: list[str], plain: bool) -> None:
+def run_file(
+    path: Path, run: Path | None, data_dir: Path | None, settings: list[str], plain: bool, store: str | None
+) -> None:
     """Run the study in a file."""
     console = opened()
     study = changed(load(path), settings)
     dataset = _loaded(console, study.data, data_dir, plain)
-    _run(console, study, dataset, run or RUNS / study.name, data_dir, plain)
+    _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, store)
 
 
-def _run(console: Console, study: Study, dataset: Dataset, folder: Path, data_dir: Path | None, plain: bool) -> None:
+def _run(
+    console: Console,
+    study: Study,
+    dataset: Dataset,
+    folder: Path,
+    data_dir: Path | None,
+    plain: bool,
+    store: str | None,
+) -> None:
     task = task_of(study, dataset)
     finished = (folder / folders.STUDY).exists() and is_finished(folders.read(folder))
     if not finished:
         check(study, task)  # a study that cannot be run leaves no folder behind
-    study = folders.prepare(folder, study, task)
+    study = folders.prepare(folder, study, task, store)
     if not finished:
-        _announce(console, study, task, folder)
-        _go_on(console, study, task, folder, data_dir, plain)
+        with writing(folder) as log:  # a second process gets no further than here
+            _announce(console, study, task, folder)
+            _go_on(console, study, task, log, folder, data_dir, plain)
     run = folders.read(folder)
     print_run(console, run)
     if ended := why_ended(study, task, run.search):
         say(console, f"[yellow]the search ended early:[/yellow] {escape(ended)}")
 
 
-def _go_on(console: Console, study: Study, task: Task, folder: Path, data_dir: Path | None, plain: bool) -> None:
+def _go_on(
+    console: Console, study: Study, task: Task, log: Store, folder: Path, data_dir: Path | None, plain: bool
+) -> None:
     """Run a study from where it is; its report is written whatever happens."""
     Listener = PlainListener if plain or not console.is_terminal else LiveListener  # noqa: N806
     listener = Listener(console, study, len(task.parts.train.labels))
     try:
-        with folders.records(folder) as store, listener:
-            Search(study, task, store, Files(folder), folder, listener, data_dir).run()
+        with listener:
+            Search(study, task, log, Files(folder), folder, listener, data_dir).run()
     except BaseException:
         with suppress(Exception):  # what happened first is what the user must hear of
             _write_report(folder, task.dataset)

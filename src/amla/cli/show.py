@@ -14,7 +14,8 @@ from amla.reports.growth import Construction, constructions
 from amla.reports.numbers import count, duration, interval, percent
 from amla.spec.costs import costs
 from amla.storage.files import Files
-from amla.study.folder import BEST, EVENTS, REPORT, STUDY, WEIGHTS, Run, read
+from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS, Run, read
+from amla.study.log import EVENTS
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
 from amla.study.result import Result, result, winner
 from amla.trials.history import History
@@ -131,7 +132,10 @@ def _go_on(run: Run) -> str:
 
 
 def _silence(run: Run, key: str) -> float | None:
-    """Return for how long a trial has been silent, if that is long: since its last line, or any event of the study."""
+    """Return for how long a trial has been silent, if that is long: since its last line, or any event of the study.
+
+    Of events in a database nothing is known here; a trial without a line is then not called silent.
+    """
     written = (run.folder / name for name in (f"curves/{key}.jsonl", EVENTS, f"{EVENTS}-wal"))
-    since = time.time() - max(path.stat().st_mtime for path in written if path.exists())
+    since = time.time() - max((path.stat().st_mtime for path in written if path.exists()), default=time.time())
     return since if since > QUIET_SECONDS else None

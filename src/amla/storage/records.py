@@ -1,6 +1,5 @@
-"""The event log: every ask and tell of every study, appended to one table of an SQLite file."""
+"""The event log: every ask and tell of every study, appended to one table of a database."""
 
-import errno
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,14 +8,16 @@ from time import time
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from sqlalchemy import CheckConstraint, Column, Float, Integer, MetaData, Select, Table, Text, select
+from sqlalchemy import Select, select
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
 
-from amla.spec.text import explain
+from amla.storage.appending import Appending
+from amla.storage.database import database, tried
 from amla.storage.errors import StoreError
-from amla.storage.sqlite import SqliteFile, flush, is_taken
+from amla.storage.lease import SECONDS, Lease, held, leases
+from amla.storage.replay import outcomes, proposals, replayed
+from amla.storage.schema import checked, prepare
+from amla.storage.tables import event
 from amla.trials.history import History
 from amla.trials.trial import Outcome, Proposal, TrialId
 
@@ -24,20 +25,7 @@ T = TypeVar("T")
 
 BRIEF_SECONDS = 0.05  # of a trial that is as well repeated: flushing a disk takes up to some milliseconds
 BRIEF_TRIALS = 100  # one after another, before their events are no longer flushed one by one
-
-_metadata = MetaData()
-_event = Table(
-    "event",
-    _metadata,
-    Column("study", Text, primary_key=True),
-    Column("sequence", Integer, primary_key=True),  # 0, 1, ... within a study
-    Column("kind", Text, CheckConstraint("kind IN ('asked', 'told')"), nullable=False),
-    Column("trial", Integer, nullable=False),
-    Column("body", Text, nullable=False),  # JSON of the Proposal or the Outcome
-    Column("at", Float, nullable=False),  # seconds since 1970, UTC
-)
-_proposal: TypeAdapter[Proposal] = TypeAdapter(Proposal)
-_outcome: TypeAdapter[Outcome] = TypeAdapter(Outcome, config=ConfigDict(ser_json_inf_nan="constants"))
+LEASED = 2  # the first version of the tables that has leases
 
 
 @dataclass
@@ -51,23 +39,25 @@ class _State:
 
 
 class Records:
-    """A Store in an SQLite file. An event is one transaction, and O(1) however long its study is.
+    """A Store in an SQLite file, named by its path, or in PostgreSQL, named by a URL.
 
-    Once `asked` or `told` has returned, an event survives the death of the process; with `durable` a power failure
-    too, but for the newest events of a study whose last hundred trials took less than 50 ms each and stored no
-    weights: flushing the disk for each would take longer than repeating them. What a power failure takes is the end
-    of the log, never a part before it. `read_only` reads without writing anything, also while another process writes;
-    the file must exist. One thread at a time writes. Raises StoreError for a file that is damaged, foreign or of a
-    newer amla, and OSError where the disk or its permissions are in the way.
+    An event is one transaction, and O(1) however long its study is. Once `asked` or `told` has returned, an event
+    survives the death of the process; with `durable` a power failure too, but for the newest events of a study whose
+    last hundred trials took less than 50 ms each and stored no weights: flushing the disk for each would take longer
+    than repeating them. What a power failure takes is the end of the log, never a part before it. A connection that is
+    lost is made again, for about a minute, and no event is written twice.
+
+    `read_only` reads without writing anything, also while another process writes; the file must exist. One thread at a
+    time writes. Raises StoreError for what is damaged, foreign, of a newer amla, held by another process or out of
+    reach, and OSError where the disk or its permissions are in the way.
     """
 
-    def __init__(self, path: Path, *, durable: bool = True, read_only: bool = False) -> None:
-        self._file = SqliteFile(path, read_only=read_only)
-        self.path = self._file.path
+    def __init__(self, where: Path | str, *, durable: bool = True, read_only: bool = False) -> None:
+        self._database = database(where, read_only=read_only)
         self._durable, self._read_only = durable, read_only
         self._states: dict[str, _State] = {}
-        self._engine = self._file.engine()
-        self._append = str(_event.insert().compile(self._engine))
+        self._tokens: dict[str, str] = {}  # of the leases held, by study
+        self._appending = Appending(self._database)
         self._writer: Connection | None = None  # kept: to take one from the pool takes as long as to write with it
         self._flushes: bool | None = None  # whether it does
         try:
@@ -76,11 +66,14 @@ class Records:
             self.close()
             raise
 
+    @property
+    def address(self) -> str:
+        """Where the records are, without a password."""
+        return self._database.address
+
     def history(self, study: str) -> History:
         """Return what has been written of `study`; an empty history if nothing has."""
-        columns = _event.c.sequence, _event.c.kind, _event.c.trial, _event.c.body
-        events = select(*columns).where(_event.c.study == study).order_by(_event.c.sequence)
-        history = self._read(events, lambda rows: self._replayed(study, rows))
+        history = self._read(_events(study), lambda rows: self._history(study, rows))
         running = {trial.id: trial.proposal.keep for trial in history.running}
         self._states[study] = _State(len(history) + len(history.finished), len(history), running)
         return history
@@ -93,7 +86,7 @@ class Records:
         state = self._state(study)
         if proposal.start is not None and not 0 <= proposal.start < state.asked:
             raise ValueError(f"Trial {state.asked} of study {study!r} starts from {proposal.start}, which is no trial.")
-        self._write(study, state, "asked", state.asked, _proposal.dump_json(proposal))
+        self._write(study, state, "asked", state.asked, proposals.dump_json(proposal))
         state.running[state.asked] = proposal.keep
         state.asked += 1
         state.sequence += 1
@@ -107,19 +100,59 @@ class Records:
             raise ValueError(f"Trial {trial_id} of study {study!r} has already been told.")
         brief = outcome.seconds < BRIEF_SECONDS and not state.running[trial_id]
         state.brief = state.brief + 1 if brief else 0
-        self._write(study, state, "told", trial_id, _outcome.dump_json(outcome))
+        self._write(study, state, "told", trial_id, outcomes.dump_json(outcome))
         del state.running[trial_id]
         state.sequence += 1
 
     def studies(self) -> list[str]:
         """Return the names of all studies, in the order of the alphabet."""
-        names = select(_event.c.study).distinct().order_by(_event.c.study)
-        return self._read(names, lambda rows: [name for (name,) in rows])
+        names = select(event.c.study).distinct()
+        return self._read(names, lambda rows: sorted(name for (name,) in rows))
+
+    @contextmanager
+    def lease(self, *studies: str, seconds: float = SECONDS) -> Iterator[None]:
+        """Be the one who writes these studies: others are told so, and can write again afterwards.
+
+        Raises StoreError if another process is. The lease of one that has died on this machine is taken at once, any
+        other after it was silent for `seconds`; whoever has lost it that way gets a StoreError at its next event.
+        """
+        with held(self._database, studies, seconds) as token:
+            self._tokens |= dict.fromkeys(studies, token)
+            for study in studies:
+                self._states.pop(study, None)  # another may have written until now
+            try:
+                yield
+            finally:
+                for study in studies:
+                    del self._tokens[study]
+
+    def leases(self) -> list[Lease]:
+        """Return who may write which study, by study; those whose lease has run out, too."""
+        with self._database.explaining("read the leases"), self._database.engine.connect() as connection:
+            return leases(self._database, connection) if checked(self._database, connection) >= LEASED else []
+
+    def events(self, study: str) -> list[tuple[int, str, int, str]]:
+        """Return all there is of a study, as it is written: sequence, kind, trial and body."""
+        return self._read(_events(study), lambda rows: [tuple(row) for row in rows])
+
+    def cut(self, study: str, first: int, keep: Callable[[list[dict[str, Any]]], None]) -> None:
+        """Take the events of a study from number `first` on out of the log, once `keep` has them somewhere else."""
+        tail = (event.c.study == study) & (event.c.sequence >= first)
+        with self._database.explaining(f"cut off study {study!r}"), self._database.exclusive() as connection:
+            rows = connection.execute(select(event).where(tail).order_by(event.c.sequence)).mappings()
+            keep([dict(row) for row in rows])
+            connection.execute(event.delete().where(tail))
+        self._states.pop(study, None)
+
+    def faults(self) -> list[str]:
+        """Return what the database finds wrong with itself, in its own words."""
+        with self._database.explaining("check the records"), self._database.engine.connect() as connection:
+            return self._database.faults(connection)
 
     def close(self) -> None:
-        """Close the file. The next call would open it again."""
+        """Close the database. The next call would open it again."""
         self._release()
-        self._engine.dispose()
+        self._database.engine.dispose()
 
     def __enter__(self) -> Self:
         return self
@@ -130,15 +163,13 @@ class Records:
         self.close()
 
     def _begin(self) -> None:
-        """Make or check the file, so that what is wrong with it is said at once."""
+        """Make or check what is to be written or read, so that what is wrong with it is said at once."""
+        self._database.ready()
         if self._read_only:
-            if not self.path.exists():
-                raise FileNotFoundError(errno.ENOENT, "There are no records", str(self.path))
             self.studies()
         else:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self._connected("open the records") as connection:
-                self._file.make(connection, _metadata)
+            with self._database.explaining("open the records"):
+                prepare(self._database)
 
     def _state(self, study: str) -> _State:
         if study not in self._states:
@@ -147,75 +178,68 @@ class Records:
 
     def _write(self, study: str, state: _State, kind: str, trial_id: TrialId, body: bytes) -> None:
         row = {"study": study, "sequence": state.sequence, "kind": kind, "trial": trial_id, "body": body.decode()}
+        row["at"] = time()
         flushing = self._durable and state.brief < BRIEF_TRIALS
-        with self._writing(f"write that trial {trial_id} of study {study!r} was {kind}", flushing) as connection:
-            try:
-                connection.exec_driver_sql(self._append, {**row, "at": time()})
-            except DBAPIError as error:
-                if not is_taken(error):
-                    raise
-                raise StoreError(
-                    f"Another process is writing study {study!r} to '{self.path}': its event {state.sequence} is there "
-                    "already. A study has one writer: let the other process finish or end it, then run this again."
-                ) from None
+
+        def act(was_lost: bool) -> None:
+            with self._writing(flushing) as connection:
+                self._appending.append(connection, row, self._tokens.get(study), was_lost)
+
+        with self._database.explaining(f"write that trial {trial_id} of study {study!r} was {kind}"):
+            tried(self._database, act)
 
     def _read(self, query: Select[Any], answer: Callable[[Iterable[Any]], T]) -> T:
         """Return the answer to a query; ask again if a file that was read at rest did not stay at rest meanwhile."""
+
+        def act(_: bool) -> T:
+            with self._database.engine.connect() as connection:
+                if not checked(self._database, connection):
+                    return answer(())
+                with connection.execute(query) as rows:
+                    return answer(rows)
+
         while True:
-            rest = self._file.rest()
+            rest = self._database.rest()
             try:
-                with self._connected("read the records") as connection:
-                    if not self._file.is_ours(connection):
-                        return answer(())
-                    with connection.execute(query) as rows:
-                        result = answer(rows)
+                with self._database.explaining("read the records"):
+                    result = tried(self._database, act)
             except (StoreError, OSError):
-                if not self._read_only or rest == self._file.rest():
+                if rest == self._database.rest():
                     raise
             else:
-                if not self._read_only or rest is None or rest == self._file.rest():
+                if rest is None or rest == self._database.rest():
                     return result
 
-    def _replayed(self, study: str, rows: Iterable[Any]) -> History:
-        history = History()
-        for place, (sequence, kind, trial_id, body) in enumerate(rows):
-            try:
-                if sequence != place or (kind == "asked" and trial_id != len(history)):
-                    raise ValueError("an event before it is missing")
-                if kind == "asked":
-                    history = history.asked(_proposal.validate_json(body))
-                else:
-                    history = history.told(trial_id, _outcome.validate_json(body))
-            except ValueError as error:
-                what = explain(error) if isinstance(error, ValidationError) else error
-                raise StoreError(
-                    f"Event {sequence} of study {study!r} in '{self.path}' ({kind} of trial {trial_id}) is damaged: "
-                    f"{what}. Put a copy of the file from before the damage in its place."
-                ) from None
+    def _history(self, study: str, rows: Iterable[Any]) -> History:
+        history, fault = replayed(rows)
+        if fault:
+            raise StoreError(
+                f"Event {fault.sequence} of study {study!r} in '{self.address}' ({fault.kind} of trial {fault.trial}) "
+                f"is damaged: {fault.why}. Put a copy of the records from before the damage in their place; "
+                "`amla doctor` tells what else is wrong, and whether it can be mended."
+            )
         return history
 
     @contextmanager
-    def _connected(self, doing: str) -> Iterator[Connection]:
-        """Lend a connection."""
-        with self._file.explaining(doing), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self, doing: str, flushing: bool) -> Iterator[Connection]:
+    def _writing(self, flushing: bool) -> Iterator[Connection]:
         """Lend the connection to write with. If it is `flushing`, what it has written is on the disk."""
-        with self._file.explaining(doing):
-            try:
-                if self._writer is None:
-                    self._writer, self._flushes = self._engine.connect(), None
-                if self._flushes is not flushing:
-                    flush(self._writer, flushing)
-                    self._flushes = flushing
-                yield self._writer
-            except BaseException:
-                self._release()
-                raise
+        try:
+            if self._writer is None:
+                self._writer, self._flushes = self._database.engine.connect(), None
+            if self._flushes is not flushing:
+                self._database.flush(self._writer, flushing)
+                self._flushes = flushing
+            yield self._writer
+        except BaseException:
+            self._release()
+            raise
 
     def _release(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+def _events(study: str) -> Select[Any]:
+    columns = event.c.sequence, event.c.kind, event.c.trial, event.c.body
+    return select(*columns).where(event.c.study == study).order_by(event.c.sequence)

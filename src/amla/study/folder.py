@@ -1,8 +1,6 @@
 """A run folder: what a study writes, where, and what can be read back from it while it runs or afterwards."""
 
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib import metadata, resources
@@ -11,20 +9,14 @@ from pathlib import Path
 from amla import __version__
 from amla.backends import processor
 from amla.storage.files import Files
-from amla.storage.records import Records
+from amla.study import log
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
 from amla.study.study import Provenance, Study, StudyError, load, to_plain, to_yaml
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.progress import Progress
 
-STUDY, EVENTS, REPORT, BEST, WEIGHTS = (
-    "study.yaml",
-    "events.sqlite",
-    "report.html",
-    "best.arch.json",
-    "weights/best.safetensors",
-)
+STUDY, REPORT, BEST, WEIGHTS = "study.yaml", "report.html", "best.arch.json", "weights/best.safetensors"
 LIBRARIES = ("numpy", "torch", "pydantic", "sqlalchemy", "safetensors")
 
 
@@ -54,16 +46,17 @@ def read(folder: Path) -> Run:
             f"'{folder}' is no run: it has no {STUDY}. Name the folder that `amla search` or `amla run` wrote."
         )
     study = load(folder / STUDY)
-    if not (folder / EVENTS).is_file():
+    if not log.exists(folder):
         return Run(folder, study, History(), History())
-    with Records(folder / EVENTS, read_only=True) as records:
+    with log.reading(folder) as records:
         return Run(folder, study, *(records.history(name) for name in (SEARCH, FINAL, REHEARSAL)))
 
 
-def prepare(folder: Path, study: Study, task: Task) -> Study:
+def prepare(folder: Path, study: Study, task: Task, store: str | None = None) -> Study:
     """Make `folder` the run folder of `study`, or check that it is, and return the study with its provenance.
 
-    Raises StudyError if something has been trained there for another study, or on other data.
+    With `store`, a URL, the events are in that database. Raises StudyError if something has been trained there for
+    another study, or on other data.
     """
     whole = replace(study, provenance=provenance(task))
     if study.provenance and study.provenance.data != task.dataset.fingerprint:
@@ -74,12 +67,14 @@ def prepare(folder: Path, study: Study, task: Task) -> Study:
     path = folder / STUDY
     if path.exists() and not _is_unused(folder):
         _check_same(folder, load(path), whole)
+        log.choose(folder, store, study.name)
         return load(path)
-    if not path.exists() and (folder / EVENTS).exists():
+    if not path.exists() and log.exists(folder):
         raise StudyError(
             f"'{folder}' holds the records of a study, but no {STUDY} that says which. Name another folder with --run, "
             f"or restore {STUDY}."
         )
+    log.choose(folder, store, study.name)
     folder.mkdir(parents=True, exist_ok=True)
     Files(folder).write_text(STUDY, to_yaml(whole))
     return whole
@@ -94,13 +89,6 @@ def provenance(task: Task) -> Provenance:
         versions={"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
         machine=f"{platform.system()} {platform.machine()}, {processor.cores()} cores",
     )
-
-
-@contextmanager
-def records(folder: Path) -> Iterator[Records]:
-    """Yield the event log of a run folder, open for writing."""
-    with Records(folder / EVENTS) as log:
-        yield log
 
 
 def _check_same(folder: Path, held: Study, asked: Study) -> None:

@@ -1,0 +1,1 @@
+"""The revisions, one module each. One that is released is never changed."""
