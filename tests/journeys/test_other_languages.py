@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,16 @@ def test_what_is_no_generator_is_said_in_words(here: Here):
     found = here("check-generator", NOWHERE)
     assert (found.code, found.out) == (1, "")
     assert found.err.startswith(f"Nothing answers at {NOWHERE} (")
+
+
+def test_where_nothing_speaks_http_it_is_said_what_to_install(here: Here, monkeypatch: pytest.MonkeyPatch):
+    for module in ("amla.testing.generators", "amla.algorithms.remote"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    for command in (["check-generator", NOWHERE], ["search", "digits", *changes(NOWHERE)]):
+        found = here(*command)
+        assert found.code == 2
+        assert "needs 'httpx'; install it with: pip install 'amla[remote]'" in found.err
 
 
 @pytest.mark.parametrize("options", ["[]", "{"])

@@ -7,13 +7,19 @@ import typer
 from amla.algorithms.errors import RemoteError
 from amla.cli.console import opened, say
 from amla.study.study import StudyError
-from amla.testing.generators import check_generator
 
 BROKEN = 1  # exit code
 
 
 def check(url: str, options: str) -> None:
-    """Print what was looked at, or what is wrong. Raises StudyError for options that are no JSON object."""
+    """Print what was looked at, or what is wrong.
+
+    Raises StudyError for options that are no JSON object, and where the library that speaks HTTP is not installed.
+    """
+    try:
+        from amla.testing.generators import check_generator
+    except ModuleNotFoundError as error:
+        raise StudyError(f"This needs {error.name!r}; install it with: pip install 'amla[remote]'.") from None
     try:
         given = json.loads(options)
     except ValueError as error:
