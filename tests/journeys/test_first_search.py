@@ -220,7 +220,15 @@ class TestShow:
 
 class TestCutOff:
     def test_ctrl_c_ends_it_with_a_message_and_the_same_command_goes_on(self, tmp_path, archive, here):
-        process = started(tmp_path, "search", str(archive), *TINY, "--run", "run")
+        command = (
+            "search",
+            str(archive),
+            *TINY,
+            "--set=final.steps=400",
+            "--run",
+            "run",
+        )  # it must not be over too soon
+        process = started(tmp_path, *command)
         wait_for(lambda: lines(tmp_path / "run") > 0, process)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
@@ -228,7 +236,7 @@ class TestCutOff:
         assert ended.code == 130
         assert ended.err == "\namla: cut off. Start the same command again to go on.\n"
         assert (tmp_path / "run" / "report.html").is_file()
-        assert here("search", str(archive), *TINY, "--run", "run").code == 0
+        assert here(*command).code == 0
 
     def test_a_search_that_was_cut_off_says_so_when_it_goes_on(self, tmp_path, here, archive, monkeypatch):
         told = Records.told
