@@ -72,17 +72,23 @@ class Space:
                 return child
         raise SpaceError(f"None of {MAX_TRIES} mutations was accepted; loosen the space's constraint.")
 
-    def neighbours(self, parent: Architecture) -> Iterator[Architecture]:
+    def neighbours(self, parent: Architecture, rng: Generator | None = None) -> Iterator[Architecture]:
         """Yield every acceptable architecture that adds, drops or exchanges one input of one Pick of `parent`.
 
-        Picks that come alive keep as many inputs as allowed.
+        Picks that come alive keep as many inputs as allowed. The order is that of the template, or one that `rng`
+        draws at once.
         """
-        kept = self.read(parent)
-        for pick in kept:
-            for move in self._moves(pick, kept[pick]):
-                child = self.close({**self.fullest(), **kept, pick: move})
+        kept, fullest = self.read(parent), self.fullest()
+        moves = [(pick, move) for pick in kept for move in self._moves(pick, kept[pick])]
+        order = range(len(moves)) if rng is None else rng.permutation(len(moves))
+
+        def closed() -> Iterator[Architecture]:
+            for pick, move in (moves[place] for place in order):
+                child = self.close({**fullest, **kept, pick: move})
                 if child != parent and self.accepts(child):
                     yield child
+
+        return closed()
 
     def _moves(self, pick_id: NodeId, kept: tuple[NodeId, ...]) -> list[tuple[NodeId, ...]]:
         """Return the decisions one step from `kept`: one input more, one less, or one for another."""
