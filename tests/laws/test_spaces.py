@@ -55,8 +55,7 @@ SPACES = {
     "nested": nested(),
     "nasbench201": nasbench201((1, 5, 6), 3, width=2, cells=2),
     "nasbench_macro": nasbench_macro((3, 8, 8), 2, width=2, last=4),
-    "darts": darts((3, 8, 7), 3, width=2, cells=5, stem=1),
-    "darts without a head": darts((1, 9), 3, width=2, cells=3, auxiliary=None),
+    "darts": darts((3, 8, 7), 3, width=2, cells=4, stem=1),
     "enas_macro": enas_macro((2, 6, 6), 3, width=2, layers=5),
     "single": single(),
 }
