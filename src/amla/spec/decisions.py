@@ -34,32 +34,8 @@ def in_order(template: Architecture, pick: NodeId, kept: Iterable[NodeId]) -> tu
     return tuple(source for source in template[pick].inputs if source in chosen)
 
 
-def _kept(template: Architecture, ends: set[NodeId], decisions: Decisions) -> dict[NodeId, Node]:
-    """Return the nodes, last ones first, that reach one of `ends` once Picks are decided."""
-    kept: dict[NodeId, Node] = {}
-    widths: dict[NodeId, int] = {}  # what each node must be wide, where a Pick says so
-    wanted = set(ends)
-    for node in reversed(template.nodes):
-        if node.id not in wanted:
-            continue
-        decided = _widened(_decide(node, decisions), widths.get(node.id))
-        kept[node.id] = decided
-        wanted.update(decided.inputs)
-        _hand_down(node, decided, widths)
-    return kept
-
-
-def _heads_on(template: Architecture, kept: Collection[NodeId]) -> set[NodeId]:
-    """Return the auxiliary heads whose every source is kept, or serves such heads alone."""
-    serving = template.sources(template.heads) - template.sources((template.output.id,))
-    alive = set(kept)
-    for node in template:
-        if node.id in serving and alive.issuperset(node.inputs):
-            alive.add(node.id)
-    return alive & template.heads.keys()
-
-
-def _decide(node: Node, decisions: Decisions) -> Node:
+def decided(node: Node, decisions: Decisions) -> Node:
+    """Return what a node is once it is decided: a Pick becomes a Merge of what it keeps. Raises SpecError."""
     if not isinstance(node.op, Pick):
         return node
     pick, kept = node.op, decisions.get(node.id)
@@ -74,6 +50,31 @@ def _decide(node: Node, decisions: Decisions) -> Node:
             f"but was told to keep {list(kept)}."
         )
     return Node(node.id, Merge(pick.how), tuple(source for source in node.inputs if source in chosen))
+
+
+def _kept(template: Architecture, ends: set[NodeId], decisions: Decisions) -> dict[NodeId, Node]:
+    """Return the nodes, last ones first, that reach one of `ends` once Picks are decided."""
+    kept: dict[NodeId, Node] = {}
+    widths: dict[NodeId, int] = {}  # what each node must be wide, where a Pick says so
+    wanted = set(ends)
+    for node in reversed(template.nodes):
+        if node.id not in wanted:
+            continue
+        closed = _widened(decided(node, decisions), widths.get(node.id))
+        kept[node.id] = closed
+        wanted.update(closed.inputs)
+        _hand_down(node, closed, widths)
+    return kept
+
+
+def _heads_on(template: Architecture, kept: Collection[NodeId]) -> set[NodeId]:
+    """Return the auxiliary heads whose every source is kept, or serves such heads alone."""
+    serving = template.sources(template.heads) - template.sources((template.output.id,))
+    alive = set(kept)
+    for node in template:
+        if node.id in serving and alive.issuperset(node.inputs):
+            alive.add(node.id)
+    return alive & template.heads.keys()
 
 
 def _widened(node: Node, width: int | None) -> Node:
