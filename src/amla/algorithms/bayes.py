@@ -169,7 +169,8 @@ class Model:
         mean, deviation = self.predicted(rows)
         over = (mean - least) / deviation
         below = np.array([0.5 * (1 + erf(z / sqrt(2))) for z in over])
-        return deviation * (over * below + np.exp(-(over**2) / 2) / sqrt(2 * pi))
+        expected: Rows = deviation * (over * below + np.exp(-(over**2) / 2) / sqrt(2 * pi))
+        return expected
 
     def _kernel(self, rows: Rows) -> Rows:
         """Return how alike rows are to those that it has seen, at most 1 - noise."""
