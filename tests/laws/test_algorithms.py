@@ -8,17 +8,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from amla.algorithms.bayes import Bayes
+from amla.algorithms.budgeted import Budgeted
 from amla.algorithms.construct import Rules
 from amla.algorithms.evolution import Evolution
 from amla.algorithms.finish import Finish
 from amla.algorithms.fixed import Fixed
+from amla.algorithms.halving import Halving
 from amla.algorithms.local import LocalSearch
 from amla.algorithms.nac import Nac
+from amla.algorithms.nsga2 import Nsga2
+from amla.algorithms.optuna import Optuna, named
 from amla.algorithms.paced import Paced
 from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
+from amla.algorithms.reinforce import Reinforce
 from amla.algorithms.runoff import RunOff
+from amla.algorithms.screened import Distinct, Filtered
+from amla.algorithms.shadow import Repeated, Warm, joined
 from amla.reports.growth import cells
 from amla.spaces.envelope import envelope
 from amla.spaces.macro import Frame
@@ -34,6 +42,18 @@ ENVELOPE = envelope((3, 6, 6), 3, width=6, cells=(1, 1), max_cells=(3, 2), branc
 DROPPING = envelope((2, 12), 3, width=4, cells=(2,), max_cells=(4,), branches=("3", "5"), skips="concat", dropout=0.2)
 SPACE = ENVELOPE.space
 NETWORKS = tuple(SPACE.sample(np.random.default_rng(seed)) for seed in range(3))
+TINY = envelope((3, 6, 6), 3, width=6, cells=(1,), max_cells=(1,), branches=("1x1", "3x3", "3x3sep")).space
+
+
+def searched(algorithm: Algorithm, trials: int) -> History:
+    """Return the history of a search with one worker."""
+    history = History()
+    while len(history) < trials and (proposal := algorithm.ask(history)):
+        history = history.asked(proposal).told(len(history), Synthetic().evaluate(Trial(len(history), proposal)))
+    return history
+
+
+PAST = joined([searched(Halving(SPACE, steps=8, eta=2, seed=seed), 5) for seed in (5, 6)])
 
 ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
     "random": lambda: RandomSearch(SPACE, steps=5, trials=10, seed=1),
@@ -52,6 +72,21 @@ ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
     "evolution": lambda: Evolution(SPACE, steps=5, population=4, sample=2, seed=1),
     "local search": lambda: LocalSearch(SPACE, steps=5),
     "local search, best improvement": lambda: LocalSearch(SPACE, steps=5, improvement="best", seed=1),
+    "reinforce": lambda: Reinforce(SPACE, steps=5, rate=0.5),
+    "asha": lambda: Halving(SPACE, steps=9, eta=2, seed=1),
+    "hyperband": lambda: Halving(SPACE, steps=9, eta=2, brackets=3),
+    "multi-objective asha": lambda: Halving(SPACE, steps=9, eta=2, costs=("parameters", "macs")),
+    "nsga2": lambda: Nsga2(SPACE, steps=5, costs=("parameters", "macs"), population=3),
+    "bayes": lambda: Bayes(SPACE, steps=5, begin=3, candidates=6),
+    "filtered": lambda: Filtered(Evolution(SPACE, 5, population=3), {"macs": 60_000}),
+    "repeated": lambda: Repeated(Evolution(SPACE, 5, population=2), seeds=2),
+    "repeated asha": lambda: Repeated(Halving(SPACE, steps=8, eta=2), seeds=2),
+    "warm": lambda: Warm(Evolution(SPACE, 5, population=3), PAST),
+    "warm asha": lambda: Warm(Halving(SPACE, steps=8, eta=2), PAST),
+    "budgeted": lambda: Budgeted(RandomSearch(SPACE, 5), steps=23),
+    "all of them": lambda: Budgeted(
+        Repeated(Distinct(Filtered(Warm(Halving(SPACE, 8, eta=2), PAST), {"macs": 60_000})), 2), flops=1e8
+    ),
     "finish": lambda: Finish(Fixed(NETWORKS, steps=5)),
 }
 every = pytest.mark.parametrize("make", ALGORITHMS.values(), ids=ALGORITHMS.keys())
@@ -76,12 +111,26 @@ def test_is_an_algorithm(make: Callable[[], Algorithm]):
 
 
 @every
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(seed=st.integers(0, 2**32), workers=st.integers(1, 8), failing=st.sampled_from([0.0, 0.2, 0.5, 1.0]))
 def test_algorithms(make: Callable[[], Algorithm], seed: int, workers: int, failing: float):
     check_algorithm(
         make, space=SPACE, trials=12, seeds=(seed,), workers=(workers,), failing=(failing,), evaluate=Counted()
     )
+
+
+@settings(deadline=None, max_examples=5)
+@given(seed=st.integers(0, 2**32), workers=st.integers(1, 8), failing=st.sampled_from([0.0, 0.5]))
+def test_distinct_where_most_networks_come_again(seed: int, workers: int, failing: float):
+    for search in (RandomSearch(TINY, steps=5), Halving(TINY, steps=8, eta=2), LocalSearch(TINY, 5)):
+        check_algorithm(
+            lambda search=search: Distinct(replace(search)),
+            space=TINY,
+            trials=8,
+            seeds=(seed,),
+            workers=(workers,),
+            failing=(failing,),
+        )
 
 
 @settings(deadline=None, max_examples=25)
@@ -141,3 +190,17 @@ def test_more_trials_find_more(name: str):
         found.append(landscape.accuracy(recommended))
     assert found == sorted(found)
     assert found[-1] > found[0]
+
+
+@settings(deadline=None, max_examples=5)
+@given(seed=st.integers(0, 2**32), workers=st.integers(1, 8), failing=st.sampled_from([0.0, 0.5]))
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_samplers_of_optuna(sampler: str, seed: int, workers: int, failing: float):
+    check_algorithm(
+        lambda: Optuna(SPACE, 5, named(sampler, {"n_startup_trials": 2} if sampler == "tpe" else {})),
+        space=SPACE,
+        trials=8,
+        seeds=(seed,),
+        workers=(workers,),
+        failing=(failing,),
+    )

@@ -21,7 +21,7 @@ from amla.trials.trial import Proposal, Trial
 FAMILIAR = 100  # climbs in a row that meet nothing new; the space is then taken to be searched through
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each instance keeps its own replay
 class LocalSearch:
     """Climb from random networks, each trained for `steps`.
 

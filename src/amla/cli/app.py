@@ -61,13 +61,16 @@ def search(
         Literal["wall", "cpu"],
         typer.Option(help="What the budget goes by; cpu: as if all cores were idle, for machines that others use."),
     ] = "wall",
-    algorithm: Annotated[Literal["nac", "random"], typer.Option(help="How to search.")] = "nac",
+    algorithm: Annotated[
+        Literal["nac", "random", "evolution", "local", "asha", "hyperband", "nsga2", "reinforce", "bayes", "optuna"],
+        typer.Option(help="How to search."),
+    ] = "nac",
     workers: Annotated[
         str | None,
         typer.Option(
             metavar="N|auto",
             help="Worker processes: a number, auto (what trains most, measured), or 0 to train in this process. "
-            "[default: auto for random, else 0]",
+            "[default: 0 for nac, else auto]",
             show_default=False,
         ),
     ] = None,

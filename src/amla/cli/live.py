@@ -15,7 +15,14 @@ from amla.cli.pace import Pace
 from amla.reports.numbers import count, duration, percent, plural
 from amla.study.arrangement import Arranged
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
-from amla.study.settings import FixedSettings, NacSettings, PaperSettings, RandomSettings, RemoteSettings
+from amla.study.settings import (
+    AshaSettings,
+    FixedSettings,
+    NacSettings,
+    PaperSettings,
+    RandomSettings,
+    RemoteSettings,
+)
 from amla.study.study import Study
 from amla.study.timing import Arrangement
 from amla.trials.history import History
@@ -207,6 +214,7 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
     if phase == FINAL:
         return f"final training, leg {trial_id + 1}" if study.final.steps is None else "final training"
     finalists = study.run_off.networks if study.run_off else 0
+    seeds = study.terms.seeds if study.terms else 1
     match study.algorithm:
         case NacSettings(mode="paper", paper=PaperSettings(arm="random", dialect=dialect), iterations=iterations):
             return f"random network {trial_id - failed + 1} of {iterations + (dialect == 'env')}"
@@ -218,11 +226,14 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
         case NacSettings(iterations=iterations):
             return f"construction {trial_id - failed} of {iterations}"
         case RandomSettings(trials=trials):
-            return f"random network {trial_id + 1} of {trials + finalists}"
+            return f"random network {trial_id + 1} of {trials * seeds + finalists}"
         case RemoteSettings():
             return f"network {trial_id + 1}"
         case FixedSettings(architectures=files):
-            return f"network {trial_id + 1} of {len(files)}"
+            return f"network {trial_id + 1} of {len(files) * seeds}"
+        case settings:
+            whole = "" if settings.trials is None else f" of {settings.trials * seeds + finalists}"
+            return f"{'leg' if isinstance(settings, AshaSettings) else 'network'} {trial_id + 1}{whole}"
 
 
 def _eta(pace: Pace) -> str:

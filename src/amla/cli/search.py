@@ -30,12 +30,20 @@ from amla.study.result import is_finished
 from amla.study.run import Store
 from amla.study.search import Search
 from amla.study.settings import (
+    AlgorithmSettings,
+    AshaSettings,
+    BayesSettings,
+    EvolutionSettings,
     ExecutorSettings,
     FixedSettings,
     Inline,
     Local,
+    LocalSettings,
     NacSettings,
+    Nsga2Settings,
+    OptunaSettings,
     RandomSettings,
+    ReinforceSettings,
     RemoteSettings,
     TabularSettings,
     Torch,
@@ -48,6 +56,25 @@ from amla.tasks.recipe import Augment
 from amla.tasks.task import Task
 
 RUNS = Path("runs")
+ALGORITHMS: dict[str, AlgorithmSettings] = {  # as `--algorithm` calls them, besides NAC, whose settings fit the data
+    "random": RandomSettings(),
+    "evolution": EvolutionSettings(),
+    "local": LocalSettings(),
+    "asha": AshaSettings(),
+    "hyperband": AshaSettings(brackets=3),
+    "nsga2": Nsga2Settings(),
+    "reinforce": ReinforceSettings(),
+    "bayes": BayesSettings(),
+    "optuna": OptunaSettings(),
+}
+NAMES = {
+    "evolution": "regularised evolution",
+    "local": "local search",
+    "nsga2": "Pareto evolution (NSGA-II)",
+    "reinforce": "REINFORCE",
+    "bayes": "Bayesian optimisation",
+    "optuna": "a sampler of Optuna",
+}
 
 
 def search_data(
@@ -73,7 +100,7 @@ def search_data(
     study = replace(
         study,
         name=_name(dataset.name),
-        algorithm=_random(study.algorithm) if algorithm == "random" else study.algorithm,
+        algorithm=_called(algorithm, study.algorithm),
         executor=_executor(workers, algorithm),
         backend=Torch(device=device),
         limit=replace(study.limit, clock=budget_clock),
@@ -183,6 +210,15 @@ def _method(study: Study, task: Task) -> str:
             return f"searching by the generator at {escape(url)}"
         case FixedSettings(architectures=files):
             return f"training {plural(len(files), 'given network')}"
+        case AshaSettings(rungs=rungs, brackets=brackets) as asha:
+            name = f"hyperband in {plural(brackets, 'bracket')}" if brackets > 1 else "successive halving (ASHA)"
+            return f"searching by {name}, {plural(rungs, 'rung')}{_as_many(asha.trials, 'leg')}"
+        case settings:
+            return f"searching by {NAMES[settings.kind]}{_as_many(settings.trials, 'network')}"
+
+
+def _as_many(trials: int | None, name: str) -> str:
+    return "" if trials is None else f", {plural(trials, name)}"
 
 
 def _augmentation(augment: Augment) -> str:
@@ -204,7 +240,7 @@ def _has_gpu(device: str | None) -> bool:
 def _executor(workers: str | None, algorithm: str) -> ExecutorSettings:
     """Return where trials run; if nothing is said, in workers where several can be used at once. Raises StudyError."""
     if workers is None:
-        return Local() if algorithm == "random" and os.name == "posix" else Inline()
+        return Local() if algorithm != "nac" and os.name == "posix" else Inline()
     if workers == "auto":
         return Local()
     if not workers.isdecimal():
@@ -212,9 +248,9 @@ def _executor(workers: str | None, algorithm: str) -> ExecutorSettings:
     return Local(int(workers)) if int(workers) else Inline()
 
 
-def _random(settings: object) -> RandomSettings:
-    steps = settings.steps if isinstance(settings, NacSettings) else None
-    return RandomSettings(steps=steps)
+def _called(name: str, of_preset: AlgorithmSettings) -> AlgorithmSettings:
+    """Return the settings of an algorithm, with as many steps a network as NAC's would have."""
+    return of_preset if name == "nac" else replace(ALGORITHMS[name], steps=of_preset.steps)
 
 
 def _name(name: str) -> str:

@@ -13,7 +13,7 @@ from amla.spec.text import explain
 from amla.spec.values import value
 from amla.storage.files import Files
 from amla.storage.records import Records
-from amla.study.resolve import FINAL, REHEARSAL, SEARCH
+from amla.study.phases import FINAL, REHEARSAL, SEARCH
 from amla.study.run import Store
 from amla.study.study import StudyError
 from amla.trials.history import History

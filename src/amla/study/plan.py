@@ -70,11 +70,15 @@ def foreseen(algorithm: Algorithm, steps: int) -> list[Leg]:
     """Return what an algorithm of so many `steps` asks for if it is told that the dearest branches are the best."""
     history, found = History(), []
     while len(history) < FORESEEN and (proposal := algorithm.ask(history)):
-        found.append(Leg(costs(proposal.architecture).macs, proposal.budget / steps))
+        counted = costs(proposal.architecture)
+        found.append(Leg(counted.macs, proposal.budget / steps))
         dear = _branch_macs(proposal.architecture)
         statistics = {name: {i: float(dear.get(i, 0)) for i in nodes} for name, nodes in proposal.probes.items()}
         history = history.asked(proposal)
-        history = history.told(len(history) - 1, Measurement({"accuracy": 0.5}, statistics))
+        metrics = {name: float(getattr(counted, name)) for name in ("parameters", "macs", "peak_memory")}
+        history = history.told(
+            len(history) - 1, Measurement({"accuracy": 0.5, "step_seconds": 1.0, **metrics}, statistics)
+        )
     return found
 
 

@@ -27,6 +27,11 @@ from amla.spec.values import SpecError
 from amla.storage.files import Files
 from amla.study import spaces
 from amla.study.paper import paper_mode, refuse_paper
+from amla.study.phases import FINAL as FINAL
+from amla.study.phases import REHEARSAL as REHEARSAL
+from amla.study.phases import SEARCH as SEARCH
+from amla.study.phases import TIMING as TIMING
+from amla.study.searches import on_terms, open_ended
 from amla.study.settings import (
     FixedSettings,
     Inline,
@@ -47,8 +52,6 @@ from amla.trials.progress import Report
 from amla.trials.trial import Outcome, Trial
 
 BACKENDS = {"torch": "amla.backends.torch.backend:TorchBackend"}
-REHEARSAL, SEARCH, FINAL = "rehearsal", "search", "final"  # the histories of a study
-TIMING = "timing"  # which leaves none
 
 
 def task_of(study: Study, dataset: Dataset) -> Task:
@@ -94,6 +97,19 @@ def algorithm_of(study: Study, space: Found, steps: int, early: bool = True) -> 
 
 
 def _search_of(study: Study, space: Found, steps: int, early: bool) -> Algorithm:
+    """Return the search of a study, on its terms. Where trials are counted, those terms do it, as they add to them."""
+    match study.algorithm:
+        case RandomSettings(trials=trials) if study.terms:
+            return on_terms(RandomSearch(space.space, steps, None, study.seed), study.terms, trials, space.space)
+        case NacSettings() | RandomSettings() | RemoteSettings() | FixedSettings():
+            return on_terms(_of_its_own(study, space, steps, early), study.terms, None, space.space)
+        case settings:
+            search = open_ended(settings, space.space, steps, study.seed)
+            return on_terms(search, study.terms, settings.trials, space.space)
+
+
+def _of_its_own(study: Study, space: Found, steps: int, early: bool) -> Algorithm:
+    """Return a search that knows when to end."""
     match study.algorithm:
         case NacSettings(mode="paper") as nac:
             (shape,), (classes,) = _ends(*_first(space))
@@ -120,6 +136,8 @@ def _search_of(study: Study, space: Found, steps: int, early: bool) -> Algorithm
         case FixedSettings(architectures=files):
             found = tuple(_network(Path(file), space) for file in files)
             return Fixed(found, steps, (study.seed,), keep=False)
+        case settings:
+            return open_ended(settings, space.space, steps, study.seed)
 
 
 def _remote(study: Study, settings: RemoteSettings, space: Found, steps: int) -> Algorithm:
@@ -138,6 +156,8 @@ def _remote(study: Study, settings: RemoteSettings, space: Found, steps: int) ->
 def why_ended(study: Study, task: Task, searched: History) -> str | None:
     """Return why a search ended early, where not its trials say so: NAC's paper mode may have nothing to construct."""
     if searched.pending or not searched.done:  # it goes on, or could not begin, which is told then
+        return None
+    if not isinstance(study.algorithm, NacSettings) or study.algorithm.mode != "paper":
         return None
     match algorithm_of(study, space_of(study, task), steps=1):
         case PaperNac() | PaperRandom() as paper:

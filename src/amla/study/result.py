@@ -5,6 +5,7 @@ from math import sqrt
 from amla.algorithms.nac import FEWEST
 from amla.algorithms.protocol import best
 from amla.algorithms.rounds import fairest
+from amla.algorithms.shadow import means
 from amla.spec.architecture import Architecture
 from amla.spec.values import value
 from amla.study.folder import BEST, REPORT, WEIGHTS, Run
@@ -46,7 +47,7 @@ def winner(run: Run) -> Trial | None:
     In NAC's paper mode, which chooses none: the one whose network was trained to the end, or None if it was new.
     """
     if chooses(run.study):
-        return _fairest(run) or best(run.search)
+        return _fairest(run) or _of_means(run) or best(run.search)
     final = run.final[0].proposal.architecture if len(run.final) else None
     return next((trial for trial in run.search.done if trial.proposal.architecture == final), None)
 
@@ -59,6 +60,13 @@ def _fairest(run: Run) -> Trial | None:
             return found.legs[-1] if found else None
         case _:
             return None
+
+
+def _of_means(run: Run) -> Trial | None:
+    """Return the first training of the network that is the best by the mean of several seeds, if there are several."""
+    seeds = run.study.terms.seeds if run.study.terms else 1
+    found = best(means(run.search, seeds)) if seeds > 1 else None
+    return run.search[found.id * seeds] if found else None
 
 
 def chooses(study: Study) -> bool:

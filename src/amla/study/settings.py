@@ -136,6 +136,107 @@ class RandomSettings:
 
 
 @value
+class EvolutionSettings:
+    """Regularised evolution; see `amla.algorithms.evolution.Evolution`. `trials` None: until another limit is reached.
+
+    Here as below, `steps` None: as many as the limit of seconds allows.
+    """
+
+    kind: Literal["evolution"] = field(default="evolution", kw_only=True)
+    trials: int | None = 30
+    steps: int | None = None
+    population: int = 10
+    sample: int = 3
+
+
+@value
+class LocalSettings:
+    """Local search; see `amla.algorithms.local.LocalSearch`."""
+
+    kind: Literal["local"] = field(default="local", kw_only=True)
+    trials: int | None = 30
+    steps: int | None = None
+    improvement: Literal["first", "best"] = "first"
+
+
+@value
+class AshaSettings:
+    """Successive halving, with several `brackets` Hyperband; see `amla.algorithms.halving.Halving`.
+
+    `trials` counts legs, `steps` those of a network at the last rung.
+    """
+
+    kind: Literal["asha"] = field(default="asha", kw_only=True)
+    trials: int | None = 40
+    steps: int | None = None
+    rungs: int = 3
+    eta: int = 3
+    brackets: int = 1
+    costs: tuple[str, ...] = ()
+
+
+@value
+class Nsga2Settings:
+    """Pareto evolution; see `amla.algorithms.nsga2.Nsga2`."""
+
+    kind: Literal["nsga2"] = field(default="nsga2", kw_only=True)
+    trials: int | None = 60
+    steps: int | None = None
+    costs: tuple[str, ...] = ("parameters",)
+    population: int = 20
+
+
+@value
+class ReinforceSettings:
+    """REINFORCE; see `amla.algorithms.reinforce.Reinforce`."""
+
+    kind: Literal["reinforce"] = field(default="reinforce", kw_only=True)
+    trials: int | None = 60
+    steps: int | None = None
+    rate: float = 0.1
+    decay: float = 0.9
+
+
+@value
+class BayesSettings:
+    """Bayesian optimisation; see `amla.algorithms.bayes.Bayes`."""
+
+    kind: Literal["bayes"] = field(default="bayes", kw_only=True)
+    trials: int | None = 30
+    steps: int | None = None
+    begin: int = 10
+    candidates: int = 100
+    parents: int = 5
+
+
+@value
+class OptunaSettings:
+    """A sampler of Optuna, made with `options`; see `amla.algorithms.optuna.Optuna`."""
+
+    kind: Literal["optuna"] = field(default="optuna", kw_only=True)
+    trials: int | None = 30
+    steps: int | None = None
+    sampler: Literal["tpe", "gp", "random"] = "tpe"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    costs: tuple[str, ...] = ()
+
+
+@value
+class Terms:
+    """On what terms the algorithm searches, whichever it is.
+
+    `distinct`: no isomorphic network is trained twice. `seeds`: so many trainings of each network, of which it is told
+    the means. `most`: bounds on what is counted of a network before training. `after`: run folders whose searches it
+    knows from the start. See `amla.algorithms.screened` and `amla.algorithms.shadow`.
+    """
+
+    distinct: bool = False
+    seeds: int = 1
+    most: Mapping[str, float] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+
+
+@value
 class FixedSettings:
     """No search: the architectures in these files, each trained for `steps`."""
 
@@ -243,8 +344,17 @@ SpaceSettings = Annotated[
     | TemplateSettings,
     Field(discriminator="kind"),
 ]
+OpenEnded = (
+    EvolutionSettings
+    | LocalSettings
+    | AshaSettings
+    | Nsga2Settings
+    | ReinforceSettings
+    | BayesSettings
+    | OptunaSettings
+)  # algorithms that go on until their `trials` are used up
 AlgorithmSettings = Annotated[
-    NacSettings | RandomSettings | FixedSettings | RemoteSettings, Field(discriminator="kind")
+    NacSettings | RandomSettings | OpenEnded | FixedSettings | RemoteSettings, Field(discriminator="kind")
 ]
 OnThisMachine = Inline | Local
 ExecutorSettings = Annotated[Inline | Local | Ray | Simulated, Field(discriminator="kind")]

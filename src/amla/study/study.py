@@ -25,6 +25,7 @@ from amla.study.settings import (
     Simulated,
     SpaceSettings,
     TabularSettings,
+    Terms,
     Torch,
 )
 from amla.tasks.recipe import Recipe
@@ -79,6 +80,7 @@ class Study:
     recipe: Recipe = Recipe()
     space: SpaceSettings = EnvelopeSettings()
     algorithm: AlgorithmSettings = NacSettings()
+    terms: Terms | None = field(default=None, kw_only=True)
     run_off: RunOffSettings | None = field(default=None, kw_only=True)
     final: Final = Final()
     backend: BackendSettings = Torch()
@@ -106,6 +108,8 @@ class Study:
             raise StudyError("final.macs is given, but given networks keep their width; leave it out.")
         if self.run_off is not None:
             self._check_run_off()
+        if self.terms is not None and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":
+            raise StudyError("terms are given, but paper mode searches as it did in 2018; leave them out.")
 
     def _check_tabular(self) -> None:
         """What is looked up takes simulated time, in the space that the table is about, for the steps that it knows."""
@@ -175,6 +179,7 @@ _NUMBERS = {
     "algorithm.skip_share": (0, 1, "from 0 to 1"),
     "algorithm.seconds": (_LEAST, _MOST, "more than 0, and finite"),
     "algorithm.trials": (1, _MOST, "1 or more"),
+    "terms.seeds": (1, 1000, "from 1 to 1000"),
     "run_off.networks": (2, 1000, "from 2 to 1000"),
     "run_off.times": (2, 1000, "from 2 to 1000"),
     "final.macs": (1, _MOST, "1 or more"),

@@ -134,6 +134,13 @@ class History:
             legs.append(self[start])
         return tuple(legs)
 
+    def branch(self) -> "History":
+        """Return an equal history with a record of its own: what is appended to it costs this one nothing."""
+        other = History()
+        other._record = self._copied()
+        other._asked, other._told, other._done = self._asked, self._told, self._done
+        return other
+
     def replayed(self, key: Hashable, begin: Callable[[], S], step: Callable[[S, Trial], None]) -> S:
         """Return the state that `step` makes of the finished trials, one after another, from what `begin` returns.
 

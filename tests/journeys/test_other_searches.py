@@ -1,0 +1,38 @@
+"""`amla search --algorithm ...`: searches whose networks train in several legs, with several seeds, or for a limit."""
+
+from pathlib import Path
+
+from terminal import TINY, Here
+
+from amla.study.folder import read
+
+SMALL = ("--workers", "0", "--set", "space={width: 6, cells: [1], max_cells: [1]}", *TINY[4:6])
+
+
+def test_legs_of_successive_halving_are_one_construction_each_in_the_report(archive: Path, here: Here):
+    steps = ("--set", "algorithm.steps=9", "--set", "algorithm.trials=6", "--set", "algorithm.costs=[macs]")
+    ended = here("search", str(archive), "--algorithm", "asha", *steps, *SMALL)
+    assert (ended.code, ended.err) == (0, "")
+    assert "searching by successive halving (ASHA), 3 rungs, 6 legs" in ended.out
+    assert "leg 6 of 6: " in ended.out
+    found = read(Path("runs/shapes")).search
+    legs = [trial for trial in found.trials if trial.proposal.start is not None]
+    assert legs
+    assert all(found[leg.proposal.start or 0].proposal.architecture == leg.proposal.architecture for leg in legs)
+    assert not any(Path("runs/shapes/snapshots/search").iterdir())  # no weights are left of what will not go on
+    assert f"The search tried {len(found) - len(legs)} constructions" in Path("runs/shapes/report.html").read_text()
+    assert (
+        here("search", str(archive), "--algorithm", "asha", *steps, *SMALL).out.splitlines()[-6:]
+        == (ended.out.splitlines()[-6:])
+    )
+
+
+def test_a_search_on_terms_is_told_means(archive: Path, here: Here):
+    given = ("--set", "algorithm.steps=3", "--set", "algorithm.trials=3", "--set", "algorithm.population=2")
+    ended = here(
+        "search", str(archive), "--algorithm", "evolution", *given, *SMALL, "--set", "terms={distinct: true, seeds: 2}"
+    )
+    assert (ended.code, ended.err) == (0, "")
+    assert "searching by regularised evolution, 3 networks" in ended.out
+    assert "network 6 of 6: " in ended.out
+    assert [trial.proposal.seed for trial in read(Path("runs/shapes")).search.trials] == [0, 1] * 3

@@ -1,0 +1,142 @@
+"""From a study file to the algorithms it may name, and to the terms on which they search."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from amla.algorithms.budgeted import Budgeted
+from amla.algorithms.halving import Halving
+from amla.algorithms.protocol import Algorithm
+from amla.algorithms.random import RandomSearch
+from amla.algorithms.runoff import RunOff
+from amla.algorithms.screened import Distinct, Filtered
+from amla.algorithms.shadow import Repeated, Warm
+from amla.cli.live import called
+from amla.cli.search import ALGORITHMS
+from amla.study import plan
+from amla.study.log import writing
+from amla.study.phases import SEARCH
+from amla.study.resolve import algorithm_of, envelope_of
+from amla.study.settings import EnvelopeSettings, RunOffSettings, Terms
+from amla.study.study import StudyError, from_plain, from_yaml, to_yaml
+from amla.testing import Synthetic
+from amla.trials.history import History
+from amla.trials.trial import Trial
+
+SPACE = envelope_of(EnvelopeSettings(width=8, cells=(1, 1), max_cells=(2, 2)), (1, 8, 8), 2)
+
+
+def study(algorithm: dict[str, Any], **settings: Any) -> Any:
+    plain = {"name": "s", "data": {"source": "digits"}, "algorithm": {"steps": 10, **algorithm}, "final": {"steps": 5}}
+    return from_plain({**plain, **settings})
+
+
+def algorithm(settings: dict[str, Any], **others: Any) -> Algorithm:
+    return algorithm_of(study(settings, **others), SPACE, 10)
+
+
+def searched(search: Algorithm, trials: int) -> History:
+    history = History()
+    while len(history) < trials and (proposal := search.ask(history)):
+        history = history.asked(proposal).told(len(history), Synthetic().evaluate(Trial(len(history), proposal)))
+    return history
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_algorithm_of_the_command_line_searches_as_long_as_it_says(name: str):
+    settings = replace(ALGORITHMS[name], steps=9, trials=12)
+    made = replace(study({"kind": "random"}), algorithm=settings)
+    assert from_yaml(to_yaml(made)) == made
+    assert len(searched(algorithm_of(made, SPACE, 9), 20)) == 12
+    assert called(made, SEARCH, 4, 0).endswith("5 of 12")
+    assert called(replace(made, terms=Terms(seeds=2)), SEARCH, 4, 0).endswith("5 of 24")
+
+
+@pytest.mark.parametrize("name", ALGORITHMS.keys() - {"random"})
+def test_a_search_without_an_end_can_be_foreseen(name: str):
+    made = replace(study({"kind": "random"}), algorithm=replace(ALGORITHMS[name], steps=9, trials=None))
+    assert called(made, SEARCH, 4, 0).endswith(" 5")
+    if name not in ("bayes", "optuna"):  # which take seconds
+        assert len(plan.foreseen(algorithm_of(made, SPACE, 9), 9)) == plan.FORESEEN
+
+
+@pytest.mark.parametrize("costs", [[], ["macs"]])
+def test_legs_of_successive_halving_are_foreseen(costs: list[str]):
+    legs = plan.foreseen(algorithm({"kind": "asha", "trials": 40, "costs": costs}), 10)
+    assert {round(leg.share * 10) for leg in legs} == {1, 2, 7}  # 1, 3 and 10 steps in all
+
+
+def test_terms_apply_to_any_algorithm_in_their_order():
+    made: Any = algorithm({"kind": "asha"}, terms={"distinct": True, "seeds": 2, "most": {"macs": 9e6}})
+    assert isinstance(made, Budgeted)
+    assert made.trials == 80
+    assert isinstance(made.search, Repeated)
+    assert isinstance(made.search.search, Distinct)
+    assert isinstance(made.search.search.search, Filtered)
+    assert isinstance(made.search.search.search.search, Halving)
+
+
+def test_terms_of_random_search_count_networks():
+    made = algorithm({"kind": "random", "trials": 3}, terms={"seeds": 2})
+    assert len(searched(made, 20)) == 6
+    assert isinstance(algorithm({"kind": "random"}), RandomSearch)
+
+
+def test_nac_searches_on_terms_too():
+    made = algorithm({"kind": "nac", "iterations": 1}, terms={"seeds": 2})
+    assert [trial.proposal.seed for trial in searched(made, 20).trials] == [0, 1, 0, 1]
+
+
+def test_a_run_off_follows_a_search_on_terms():
+    made = replace(study({"kind": "evolution", "trials": 4}, terms={"seeds": 2}), run_off=RunOffSettings(2, 2))
+    search = algorithm_of(made, SPACE, 10)
+    assert isinstance(search, RunOff)
+    assert [trial.proposal.budget for trial in searched(search, 20).trials] == [10] * 8 + [20] * 2
+
+
+def test_a_search_knows_the_runs_that_it_comes_after(tmp_path: Path):
+    proposal = RandomSearch(SPACE.space, 10, seed=5).ask(History())
+    assert proposal is not None
+    with writing(tmp_path) as store:
+        store.asked(SEARCH, proposal)
+        store.told(SEARCH, 0, Synthetic().evaluate(Trial(0, proposal)))
+    made: Any = algorithm({"kind": "evolution"}, terms={"after": [str(tmp_path)]})
+    assert isinstance(made.search, Warm)
+    assert [trial.proposal.architecture for trial in made.search.past.trials] == [proposal.architecture]
+    other = envelope_of(EnvelopeSettings(width=6, cells=(1,), max_cells=(1,)), (1, 8, 8), 2)
+    elsewhere: Any = algorithm_of(study({"kind": "evolution"}, terms={"after": [str(tmp_path)]}), other, 10)
+    assert len(elsewhere.search.past) == 0  # its networks are not of that space
+    assert np.isfinite(made.search.past[0].measurement.metrics["accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "others", "message"),
+    [
+        ({"kind": "nsga2", "costs": ["latency"]}, {}, "algorithm.costs names 'latency'; it may name parameters, macs"),
+        ({"kind": "asha", "eta": 1}, {}, "algorithm: eta is 1"),
+        ({"kind": "evolution", "sample": 0}, {}, "algorithm: population is 10 and sample 0"),
+        ({"kind": "optuna", "options": {"nonsense": 1}}, {}, "algorithm: options are"),
+        ({"kind": "random"}, {"terms": {"most": {"latency": 1}}}, "terms: most bounds 'latency'"),
+        ({"kind": "random"}, {"terms": {"after": ["nowhere"]}}, "terms.after names 'nowhere', which holds no records"),
+    ],
+)
+def test_mistakes_are_told_with_their_address(settings: dict[str, Any], others: dict[str, Any], message: str):
+    with pytest.raises(StudyError, match=message):
+        algorithm(settings, **others)
+
+
+@pytest.mark.parametrize(
+    ("settings", "others", "message"),
+    [
+        ({"kind": "evolution", "trials": 0}, {}, "algorithm.trials is 0; it must be 1 or more"),
+        ({"kind": "random"}, {"terms": {"seeds": 0}}, "terms.seeds is 0; it must be from 1 to 1000"),
+        ({"kind": "nac", "mode": "paper"}, {"terms": {}}, "terms are given, but paper mode"),
+        ({"kind": "optuna", "sampler": "cmaes"}, {}, "algorithm"),
+    ],
+)
+def test_numbers_and_names_are_checked_before_anything_runs(settings: dict[str, Any], others: Any, message: str):
+    with pytest.raises(StudyError, match=message):
+        study(settings, **others)
