@@ -19,6 +19,7 @@ from amla.study.settings import (
     FixedSettings,
     Inline,
     NacSettings,
+    Ray,
     RunOffSettings,
     SpaceSettings,
     Torch,
@@ -98,6 +99,8 @@ class Study:
             raise StudyError("final.macs is given, but given networks keep their width; leave it out.")
         if self.run_off is not None:
             self._check_run_off()
+        if self.backend.devices > 1:
+            self._check_devices(self.backend.devices)
 
     def _check_run_off(self) -> None:
         """A run-off compares networks that the search has trained from new weights for equally long."""
@@ -114,6 +117,20 @@ class Study:
                 raise StudyError(
                     "run_off is given, but with algorithm.stable trainings end at different times; leave it out."
                 )
+
+    def _check_devices(self, devices: int) -> None:
+        """Several devices train one network on equal shares of each batch, on this machine."""
+        if isinstance(self.executor, Ray):
+            raise StudyError(
+                f"backend.devices is {devices}, but on Ray every network trains on one; use the executor local or "
+                "inline, or leave backend.devices out."
+            )
+        place, recipe = ("final.recipe", self.final.recipe) if self.final.recipe else ("recipe", self.recipe)
+        if recipe.batch % devices:
+            raise StudyError(
+                f"{place}.batch is {recipe.batch}; the {devices} devices of backend.devices have equal shares of a "
+                f"batch, so it must be a multiple of {devices}."
+            )
 
     def _check_numbers(self) -> None:
         plain = to_plain(self)
@@ -160,6 +177,7 @@ _NUMBERS = {
     "final.steps": (1, _MOST, "1 or more"),
     "space.macs": (1, _MOST, "1 or more"),
     "space.parameters": (1, _MOST, "1 or more"),
+    "backend.devices": (1, 1024, "from 1 to 1024"),
     "executor.workers": (1, 1024, "from 1 to 1024"),
     "executor.threads": (1, 1024, "from 1 to 1024"),
     "executor.cpus": (1, 1024, "from 1 to 1024"),
