@@ -19,7 +19,7 @@ from amla.study.settings import (
     FixedSettings,
     Inline,
     NacSettings,
-    Ray,
+    OnThisMachine,
     RunOffSettings,
     SpaceSettings,
     Torch,
@@ -120,10 +120,10 @@ class Study:
 
     def _check_devices(self, devices: int) -> None:
         """Several devices train one network on equal shares of each batch, on this machine."""
-        if isinstance(self.executor, Ray):
+        if not isinstance(self.executor, OnThisMachine):
             raise StudyError(
-                f"backend.devices is {devices}, but on Ray every network trains on one; use the executor local or "
-                "inline, or leave backend.devices out."
+                f"backend.devices is {devices}, but with the executor {self.executor.kind!r} every network trains on "
+                "one device; use 'local' or 'inline', or leave backend.devices out."
             )
         place, recipe = ("final.recipe", self.final.recipe) if self.final.recipe else ("recipe", self.recipe)
         if recipe.batch % devices:
