@@ -5,12 +5,14 @@ A trial's number says which of `CASES` it is; what was found comes back as its m
 
 import os
 import signal
+import socket
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -207,7 +209,12 @@ def going_on(member: Member) -> dict[str, float]:
 
 
 def sockets(member: Member) -> dict[str, float]:
-    """Count the addresses that this process listens on, and those of which others may speak to it."""
+    """Count the addresses that this process listens on, and those at which other machines may speak to it.
+
+    Where there is a way out, the process is told to use that, as it might be for another program.
+    """
+    outwards = [name for name, of in psutil.net_if_addrs().items() if any(map(_is_outwards, of))]
+    os.environ |= dict.fromkeys(("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), outwards[0]) if outwards else {}
     TorchBackend("cpu", member=member).build(chain(), Fit(), make_task(), 0).fit(1, 1, _quiet)
     found = [of for of in psutil.Process().net_connections("all") if of.family.name in ("AF_INET", "AF_INET6")]
     addresses = [of.laddr.ip for of in found if of.status == psutil.CONN_LISTEN or not of.raddr]
@@ -252,6 +259,10 @@ def dies(member: Member) -> dict[str, float]:
     return {}
 
 
+def _is_outwards(address: Any) -> bool:
+    return address.family == socket.AF_INET and not address.address.startswith("127.")
+
+
 def _apart(one: float, other: float) -> float:
     return abs(one - other) / max(abs(other), 1e-3)
 
@@ -268,6 +279,7 @@ CASES: dict[str, Callable[[Member], dict[str, float]]] = {
     "no normalisation": as_alone(chain(RELU), Recipe(16, Sgd(0.05), augment=MOVED)),
     "of layers": as_alone(chain(ops.LayerNorm(), RELU), Recipe(16, AdamW(), augment=MOVED)),
     "of batches": as_alone(chain(ops.BatchNorm(), RELU), Recipe(16, Sgd(0.05), augment=MOVED, ema=0.9, clip=1.0)),
+    "in passes": as_alone(branching(), Recipe(16, Sgd(0.05)), {"msss": ("deep", "wide")}),
     "all at once": as_alone(
         branching(),
         Recipe(16, Muon(0.02, other=Sgd(0.02)), whiten=True, ema=0.9, clip=1.0, clip_each=True, small=Small(0.75, 0.4)),
