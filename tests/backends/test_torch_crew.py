@@ -15,6 +15,8 @@ from amla.execution.crew import CrewExecutor
 from amla.execution.work import Work
 from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Trial
 
+pytestmark = pytest.mark.xdist_group("crew")  # which starts the processes once
+
 SIZE = 2
 _member = TypeAdapter(Member)
 
