@@ -12,7 +12,7 @@ from amla.spaces.envelope import envelope
 from amla.spec.costs import costs, training_flops
 from amla.study.arrangement import Arranged
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
-from amla.study.settings import FixedSettings, NacSettings, RandomSettings, RunOffSettings
+from amla.study.settings import FixedSettings, NacSettings, RandomSettings, RunOffSettings, Torch
 from amla.study.study import Data, Final, Study
 from amla.study.timing import Arrangement, Timing
 from amla.trials.history import History
@@ -146,6 +146,7 @@ class TestPlain:
             (replace(NAC, algorithm=FixedSettings(("a", "b"), 300)), SEARCH, "network 2 of 2"),
             (NAC, REHEARSAL, "rehearsal"),
             (NAC, FINAL, "final training"),
+            (replace(NAC, backend=Torch(devices=2)), FINAL, "final training on 2 devices"),
         ],
     )
     def test_every_trial_is_called_what_it_is(self, study, phase, called, pipe):

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from amla.execution.crew import CrewExecutor
 from amla.execution.inline import InlineExecutor
 from amla.execution.local import LocalExecutor
 from amla.execution.simulated import SimulatedExecutor
@@ -37,6 +38,17 @@ def test_local(executors, workers):
         return executors[-1]
 
     check_executor(make, faults=("fail", "crash", "hang", "memory"))
+
+
+def test_crew(tmp_path):
+    with ExitStack() as made:
+
+        def make(config: str) -> CrewExecutor:
+            work = Work("amla.testing:synthetic", config)
+            crew = CrewExecutor(lambda *_: work, size=2, meetings=tmp_path / "crew", threads=1, memory=1 << 30)
+            return made.enter_context(crew)
+
+        check_executor(make, faults=("fail", "crash", "memory"))
 
 
 @pytest.mark.ray

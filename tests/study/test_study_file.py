@@ -263,6 +263,23 @@ class TestMistakes:
         assert study.run_off == RunOffSettings(2, 3)
         assert from_yaml(to_yaml(study)) == study
 
+    @pytest.mark.parametrize(
+        ("settings", "rule"),
+        [
+            (["backend.devices=0"], r"^backend\.devices is 0; it must be from 1 to 1024"),
+            (["backend.devices=2", "executor.kind=ray"], r"^backend\.devices is 2, but with the executor 'ray' every "),
+            (["recipe.batch=66", "backend.devices=4"], r"^recipe\.batch is 66; .*it must be a multiple of 4\.$"),
+            (["final.recipe={batch: 33}", "backend.devices=2"], r"^final\.recipe\.batch is 33; .* a multiple of 2\.$"),
+        ],
+    )
+    def test_devices_that_cannot_share_a_training_are_refused(self, settings: list[str], rule: str):
+        with pytest.raises(StudyError, match=rule):
+            changed(STUDY, settings)
+
+    def test_only_the_final_training_needs_a_batch_to_share(self):
+        settings = ["final.recipe={batch: 32}", "recipe.batch=33", "backend.devices=2", "executor.kind=local"]
+        assert changed(STUDY, settings).backend == Torch(devices=2)
+
     @pytest.mark.parametrize(("place", "steps"), [("algorithm", "algorithm.steps"), ("final", "final.steps")])
     def test_a_study_without_steps_and_seconds_is_refused(self, place: str, steps: str):
         plain = written(steps, None)

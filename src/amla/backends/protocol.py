@@ -4,12 +4,25 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from amla.spec.architecture import Architecture, NodeId
+from amla.spec.values import value
 from amla.tasks.task import Task
 from amla.trials.snapshot import Snapshot
 from amla.trials.trial import Cost, Method, Table
 
 Statistics = Mapping[str, Table]
 Beat = Callable[[int, float, float, float], None]  # step, loss, accuracy, learning rate: means since the last beat
+
+
+@value
+class Member:
+    """One of the `of` processes that train a network together, the `number`th from 0.
+
+    They meet by a file at the path `meeting`, which is new and which nobody else uses.
+    """
+
+    number: int
+    of: int
+    meeting: str
 
 
 class Diverged(Exception):

@@ -212,7 +212,9 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
     if phase == REHEARSAL:
         return "rehearsal"
     if phase == FINAL:
-        return f"final training, leg {trial_id + 1}" if study.final.steps is None else "final training"
+        devices = f" on {study.devices} devices" if study.devices > 1 else ""
+        leg = f", leg {trial_id + 1}" if study.final.steps is None else ""
+        return f"final training{devices}{leg}"
     finalists = study.run_off.networks if study.run_off else 0
     seeds = study.terms.seeds if study.terms else 1
     match study.algorithm:

@@ -62,6 +62,11 @@ class LocalExecutor:
         """How many more trials it can take now."""
         return self._most - len(self._queue) - sum(worker.trial is not None for worker in self._workers.values())
 
+    @property
+    def files(self) -> tuple[int, ...]:
+        """The files of which one becomes readable when there is something to wait for; they change with the workers."""
+        return tuple(file for worker in self._workers.values() for file in worker.files)
+
     def submit(self, trial: Trial) -> None:
         """Take a trial. Raises RuntimeError if all workers are busy, or if it was closed."""
         if self._selector.get_map() is None:
@@ -77,15 +82,15 @@ class LocalExecutor:
         With `patience`, come back as well once a worker has said anything, or after so many seconds.
         """
         self._dispatch()
+        listened = False
         while not self._over:
             if self._fault:
                 fault, self._fault = self._fault, None
                 raise fault
-            if self.idle == self._most:
+            if self.idle == self._most or listened:
                 break
             self._listen(patience)
-            if patience is not None:
-                break
+            listened = patience is not None
         over, self._over = self._over, []
         return over
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amla.algorithms.protocol import Algorithm
+from amla.backends.protocol import Member
 from amla.evaluation.tabular import Tabular
+from amla.execution.crew import CrewExecutor
 from amla.execution.inline import InlineExecutor
-from amla.execution.local import LocalExecutor
+from amla.execution.local import LocalExecutor, cores
 from amla.execution.simulated import SimulatedExecutor
 from amla.execution.work import Work, WorkerError
 from amla.study.arrangement import Arranged, at_once
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
 def executor(search: Search, phase: str, arrangement: Arrangement, report: Report) -> Iterator[Executor]:
     """Yield what runs the trials of a phase, and end its workers."""
     study = search.study
+    if phase == FINAL and study.devices > 1:
+        with _crew(search, arrangement, report) as crew:
+            yield crew
+        return
     logs, seconds = search.folder / "logs", _killing(study.trial_seconds) if phase == SEARCH else None
     match study.executor:
         case Inline():
@@ -37,7 +44,7 @@ def executor(search: Search, phase: str, arrangement: Arrangement, report: Repor
             yield InlineExecutor(evaluate, report)
         case Local(memory=memory):
             with LocalExecutor(
-                _work(search, phase, arrangement),
+                _work(search, phase, arrangement.workers),
                 workers=arrangement.workers,
                 threads=arrangement.threads,
                 seconds=seconds,
@@ -52,7 +59,7 @@ def executor(search: Search, phase: str, arrangement: Arrangement, report: Repor
             yield SimulatedExecutor(table, arrangement.workers, report, past)
         case Ray() as ray:
             with _of_ray("ray").RayExecutor(
-                _work(search, phase, arrangement),
+                _work(search, phase, arrangement.workers),
                 workers=arrangement.workers,
                 cpus=ray.cpus,
                 gpus=ray.gpus,
@@ -94,8 +101,26 @@ def arranged_on(ray: Ray, study: Study, algorithm: Algorithm) -> Arranged:
     return Arranged(Arrangement(workers, ray.cpus), Arrangement(1, ray.cpus))
 
 
-def _work(search: Search, phase: str, arrangement: Arrangement) -> Work:
-    config = work_config(search.study, phase, search.folder, search.data_dir, arrangement.workers)
+def _crew(search: Search, arrangement: Arrangement, report: Report) -> CrewExecutor:
+    """Return what trains the final network, on several devices of this machine; without more threads than cores."""
+    size = search.study.devices
+
+    def work(number: int, meeting: Path) -> Work:
+        return _work(search, FINAL, size, Member(number, size, str(meeting.absolute())))
+
+    return CrewExecutor(
+        work,
+        size=size,
+        meetings=search.folder / "crew",
+        threads=max(1, min(arrangement.threads, cores() // size)),
+        memory=getattr(search.study.executor, "memory", None),
+        report=report,
+        logs=search.folder / "logs",
+    )
+
+
+def _work(search: Search, phase: str, workers: int, member: Member | None = None) -> Work:
+    config = work_config(search.study, phase, search.folder, search.data_dir, workers, member)
     return Work("amla.study.resolve:evaluation_in_worker", config)
 
 

@@ -14,8 +14,9 @@ from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
 from amla.algorithms.runoff import RunOff
 from amla.backends import processor
-from amla.backends.protocol import Backend
-from amla.evaluation.train import Training
+from amla.backends.protocol import Backend, Member
+from amla.evaluation.readers import ReadOnly
+from amla.evaluation.train import Snapshots, Training
 from amla.execution.work import Evaluate
 from amla.probes import ProbeError, probe
 from amla.spaces.envelope import Envelope
@@ -46,6 +47,7 @@ from amla.study.study import Study, StudyError, from_plain, to_plain
 from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load
+from amla.tasks.recipe import Recipe
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.progress import Report
@@ -83,6 +85,14 @@ def check(study: Study, task: Task) -> None:
     named = isinstance(study.backend, Torch) and study.backend.device and not isinstance(study.executor, Ray)
     if named or isinstance(study.executor, Inline):
         backend_of(study)
+    if (devices := study.devices) > 1:
+        examples, batch = len(task.parts.train.labels) + len(task.parts.validation.labels), final_recipe(study).batch
+        if batch > examples and examples % devices:
+            raise StudyError(
+                f"The final training has {examples} examples, which are one batch; the {devices} devices of "
+                f"backend.devices have equal shares of it. Make the batch smaller than that, a multiple of {devices}."
+            )
+        backend_of(study, member=Member(devices - 1, devices, ""))
 
 
 def algorithm_of(study: Study, space: Found, steps: int, early: bool = True) -> Algorithm:
@@ -166,8 +176,13 @@ def why_ended(study: Study, task: Task, searched: History) -> str | None:
             return None
 
 
-def backend_of(study: Study, threads: int | None = None) -> Backend:
-    """Return the backend of a study, which computes with so many threads (None: as it likes).
+def final_recipe(study: Study) -> Recipe:
+    """Return the recipe of a study's final training."""
+    return study.final.recipe or study.recipe
+
+
+def backend_of(study: Study, threads: int | None = None, member: Member | None = None) -> Backend:
+    """Return the backend of a study, which computes with so many threads (None: as it likes), maybe as a crew's member.
 
     Raises StudyError if its library is not installed, or its device not there.
     """
@@ -182,36 +197,48 @@ def backend_of(study: Study, threads: int | None = None) -> Backend:
             f"The backend {kind!r} needs {error.name!r}; install it with: pip install 'amla[{kind}]'."
         ) from None
     try:
-        backend: Backend = found(study.backend.device, threads)
+        backend: Backend = found(study.backend.device, threads, member)
     except ValueError as error:
         raise StudyError(f"backend.device: {error}") from None
     return backend
 
 
 def evaluation_of(
-    study: Study, phase: str, task: Task, files: Files, threads: int | None = None, workers: int = 1
+    study: Study,
+    phase: str,
+    task: Task,
+    files: Files,
+    threads: int | None = None,
+    workers: int = 1,
+    member: Member | None = None,
 ) -> Evaluate:
     """Return what evaluates the trials of a phase, in this process with so many threads (None: as it has them).
 
     It is one of so many `workers` that share the cores.
 
     In the final phase a proposal with a budget trains on all that is not test, and one without is scored on the test
-    part: `amla.algorithms.finish` makes one such proposal.
+    part: `amla.algorithms.finish` makes one such proposal. A `member` of a crew meets the others of each trial anew, at
+    a file in the folder that its meeting is; the first one writes snapshots.
     """
     memory = getattr(study.executor, "memory", None)
-    training = Training(
-        phase, backend_of(study, threads), task, files, memory, study.trial_seconds, clock=clock_of(study, workers)
-    )
+    snapshots: Snapshots = ReadOnly(files) if member is not None and member.number else files
+    backend, clock = backend_of(study, threads, member), clock_of(study, workers)
+    training = Training(phase, backend, task, snapshots, memory, study.trial_seconds, clock=clock)
     if phase == TIMING:  # leaves nothing behind: neither a score nor a checkpoint
         return replace(training, task=replace(task, score_on=None), seconds=None, checkpoint_seconds=1e9)
     if phase != FINAL:
         return training
-    final_task = task.with_recipe(study.final.recipe or study.recipe)
+    final_task = task.with_recipe(final_recipe(study))
     fitting = replace(training, task=final_task.final(), seconds=None)
     testing = replace(training, task=final_task.test(), seconds=None)
 
     def evaluate(trial: Trial, report: Report) -> Outcome:
-        return (fitting if trial.proposal.budget else testing)(trial, report)
+        if not trial.proposal.budget:
+            return testing(trial, report)
+        if member is None:
+            return fitting(trial, report)
+        meeting = replace(member, meeting=str(Path(member.meeting) / str(trial.id)))
+        return replace(fitting, backend=backend_of(study, threads, meeting))(trial, report)
 
     return evaluate
 
@@ -228,10 +255,17 @@ def clock_of(study: Study, workers: int) -> Callable[[], float]:
     return lambda: process_time() / share
 
 
-def work_config(study: Study, phase: str, folder: Path, data_dir: Path | None, workers: int) -> str:
-    """Return what each of so many worker processes needs to know to evaluate the trials of a phase, as JSON."""
+def work_config(
+    study: Study, phase: str, folder: Path, data_dir: Path | None, workers: int, member: Member | None = None
+) -> str:
+    """Return what each of so many worker processes needs to know to evaluate the trials of a phase, as JSON.
+
+    `member` says which of a crew it is, None for none.
+    """
     where = {"folder": str(folder.absolute()), "data_dir": data_dir and str(data_dir)}
-    return json.dumps({"study": to_plain(study), "phase": phase, "workers": workers, **where})
+    return json.dumps(
+        {"study": to_plain(study), "phase": phase, "workers": workers, "member": member and asdict(member), **where}
+    )
 
 
 def evaluation_in_worker(config: str) -> Evaluate:
@@ -240,7 +274,9 @@ def evaluation_in_worker(config: str) -> Evaluate:
     study = from_plain(said["study"])
     data_dir = Path(said["data_dir"]) if said["data_dir"] else None
     dataset = load(study.data.source, data_dir=data_dir, size=study.data.size)
-    return evaluation_of(study, said["phase"], task_of(study, dataset), Files(said["folder"]), workers=said["workers"])
+    member = Member(**said["member"]) if said["member"] else None
+    files, workers = Files(said["folder"]), said["workers"]
+    return evaluation_of(study, said["phase"], task_of(study, dataset), files, workers=workers, member=member)
 
 
 def _network(file: Path, space: Found) -> Architecture:

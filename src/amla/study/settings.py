@@ -317,10 +317,11 @@ class Simulated:
 
 @value
 class Torch:
-    """PyTorch, on `device` (None: the best there is)."""
+    """PyTorch, on `device` (None: the best there is); the final training is on so many `devices` at once."""
 
     kind: Literal["torch"] = field(default="torch", kw_only=True)
     device: str | None = None
+    devices: int = 1
 
 
 @value

@@ -21,6 +21,7 @@ from amla.study.settings import (
     NacSettings,
     NasBench201Settings,
     NasBenchMacroSettings,
+    OnThisMachine,
     RunOffSettings,
     Simulated,
     SpaceSettings,
@@ -110,6 +111,13 @@ class Study:
             self._check_run_off()
         if self.terms is not None and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":
             raise StudyError("terms are given, but paper mode searches as it did in 2018; leave them out.")
+        if self.devices > 1:
+            self._check_devices(self.devices)
+
+    @property
+    def devices(self) -> int:
+        """How many devices the final training is on at once."""
+        return self.backend.devices if isinstance(self.backend, Torch) else 1
 
     def _check_tabular(self) -> None:
         """What is looked up takes simulated time, in the space that the table is about, for the steps that it knows."""
@@ -140,6 +148,20 @@ class Study:
                 raise StudyError(
                     "run_off is given, but with algorithm.stable trainings end at different times; leave it out."
                 )
+
+    def _check_devices(self, devices: int) -> None:
+        """Several devices train one network on equal shares of each batch, on this machine."""
+        if not isinstance(self.executor, OnThisMachine):
+            raise StudyError(
+                f"backend.devices is {devices}, but with the executor {self.executor.kind!r} every network trains on "
+                "one device; use 'local' or 'inline', or leave backend.devices out."
+            )
+        place, recipe = ("final.recipe", self.final.recipe) if self.final.recipe else ("recipe", self.recipe)
+        if recipe.batch % devices:
+            raise StudyError(
+                f"{place}.batch is {recipe.batch}; the {devices} devices of backend.devices have equal shares of a "
+                f"batch, so it must be a multiple of {devices}."
+            )
 
     def _check_numbers(self) -> None:
         plain = to_plain(self)
@@ -187,6 +209,7 @@ _NUMBERS = {
     "final.steps": (1, _MOST, "1 or more"),
     "space.macs": (1, _MOST, "1 or more"),
     "space.parameters": (1, _MOST, "1 or more"),
+    "backend.devices": (1, 1024, "from 1 to 1024"),
     "executor.workers": (1, 1024, "from 1 to 1024"),
     "executor.threads": (1, 1024, "from 1 to 1024"),
     "executor.cpus": (1, 1024, "from 1 to 1024"),

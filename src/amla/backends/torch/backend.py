@@ -4,7 +4,9 @@ from weakref import finalize
 
 import torch
 
+from amla.backends.protocol import Member
 from amla.backends.torch import memory
+from amla.backends.torch.crew import Alone, Crew
 from amla.backends.torch.learner import TorchLearner
 from amla.spec.architecture import Architecture
 from amla.tasks.task import Task
@@ -16,25 +18,40 @@ DEVICES = ("cpu", "cuda", "mps")
 class TorchBackend:
     """Trains with PyTorch on `device` ("cpu", "cuda", "mps"; None: the best there is). Raises ValueError for others.
 
-    `threads` are those of the whole process from now on; None leaves them as they are.
+    `threads` are those of the whole process from now on; None leaves them as they are. As a `member` of a crew it has
+    the GPU of its number, where there are GPUs, and what it builds trains together with what the others build.
     """
 
-    def __init__(self, device: str | None = None, threads: int | None = None) -> None:
+    def __init__(self, device: str | None = None, threads: int | None = None, member: Member | None = None) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self.device = _usable(device) if device else torch.device(_best_device())
+        self._member = member
+        name = device or _best_device()
+        self.device = _usable(name if member is None else _of_member(name, member))
 
     def build(self, architecture: Architecture, method: Method, task: Task, seed: int) -> TorchLearner:
         """Return an untrained learner. Raises NotImplementedError for a method that PyTorch learners lack."""
         match method:
             case Fit():
-                learner = TorchLearner(architecture, task, seed, self.device)
+                crew = Alone() if self._member is None else Crew(self._member, architecture, self.device)
+                learner = TorchLearner(architecture, task, seed, self.device, crew)
                 if self.device.type == "cpu":
                     memory.keep_freed()
                     finalize(learner, memory.give_back).atexit = False
                 return learner
             case _:
                 raise NotImplementedError(f"The PyTorch backend cannot train by {method.kind!r} yet; use 'fit'.")
+
+
+def _of_member(name: str, member: Member) -> str:
+    """Return which device of those called `name` a member has. Raises ValueError unless there is one for each."""
+    if name == "cpu":
+        return name
+    if name != "cuda":
+        raise ValueError(f"{name!r} is one device, and there must be {member.of}; give 'cuda' or 'cpu'.")
+    if torch.cuda.device_count() < member.of:
+        raise ValueError(f"There must be {member.of} GPUs, but here are {torch.cuda.device_count()}.")
+    return f"cuda:{member.number}"
 
 
 def _usable(name: str) -> torch.device:

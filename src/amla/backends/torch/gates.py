@@ -5,7 +5,7 @@ on each side of 0, it is s dL/ds + b dL/db, added over channels. So a step costs
 Any other output is multiplied with its gradient.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -23,8 +23,14 @@ SUMS = ".gates"  # no node has this name
 class Gates:
     """What is known of some nodes' gates since a leg began. `before` and `after` go around the backward pass."""
 
-    def __init__(self, network: Network, architecture: Architecture, nodes: Sequence[NodeId]) -> None:
-        self._network = network
+    def __init__(
+        self,
+        network: Network,
+        architecture: Architecture,
+        nodes: Sequence[NodeId],
+        mean: Callable[[Tensor], Tensor],
+    ) -> None:
+        self._network, self._mean = network, mean
         scaled = {node_id: weights for node_id in nodes if (weights := _weights(network, architecture, node_id))}
         self._scaled = tuple(scaled)
         self.others = tuple(node_id for node_id in nodes if node_id not in scaled)  # that `network` must have seen
@@ -54,6 +60,8 @@ class Gates:
             g.index_add_(0, self._owners, products.double())
         for place, node_id in enumerate(self.others, len(self._scaled)):
             g[place] = self._felt.pop(node_id, 0.0)
+        if self.others:  # gradients of weights are those of the whole batch already
+            g[len(self._scaled) :] = self._mean(g[len(self._scaled) :])
         self._sums += torch.stack((g, g.abs(), g.square()))
 
     def read(self, steps: int) -> dict[NodeId, Gate]:

@@ -1,5 +1,6 @@
 """Every op as a PyTorch module, whose parameters and buffers are called by their canonical roles."""
 
+from collections.abc import Callable
 from functools import singledispatch
 
 import torch
@@ -73,7 +74,10 @@ class Linear(Weighted):
 
 
 class BatchNormalisation(Weighted):
-    """Batch normalisation; scale and shift where the op has them."""
+    """Batch normalisation; scale and shift where the op has them.
+
+    While training, `shared` is what normalises if the batch is one process's share of it.
+    """
 
     scale: Tensor | None
     shift: Tensor | None
@@ -83,9 +87,12 @@ class BatchNormalisation(Weighted):
     def __init__(self, op: ops.BatchNorm, source: Size) -> None:
         super().__init__(op, source, ("scale", "shift"))
         self.epsilon, self.momentum = op.epsilon, op.momentum
+        self.shared: Callable[[BatchNormalisation, Tensor], Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise by the batch while training, else by what was remembered."""
+        if self.training and self.shared is not None:
+            return self.shared(self, x)
         return F.batch_norm(
             x, self.mean, self.variance, self.scale, self.shift, self.training, self.momentum, self.epsilon
         )
@@ -182,9 +189,13 @@ class Scaling(Weighted):
 
 
 class SeededDropout(nn.Module):
-    """Dropout whose random numbers come from the generator that the network lends it."""
+    """Dropout whose random numbers come from the generator that the network lends it.
+
+    They are drawn for the whole batch, of which the input is a `share`: the first number of that many.
+    """
 
     generator: torch.Generator | None = None
+    share: tuple[int, int] = (0, 1)
 
     def __init__(self, op: ops.Dropout) -> None:
         super().__init__()
@@ -194,7 +205,10 @@ class SeededDropout(nn.Module):
         """Zero and enlarge while training; else return the input."""
         if not self.training or self.keep == 1:
             return x
-        return x * torch.empty_like(x).bernoulli_(self.keep, generator=self.generator).div_(self.keep)
+        number, shares = self.share
+        drawn = torch.empty_like(x) if shares == 1 else x.new_empty_strided((shares * len(x), *x.shape[1:]), x.stride())
+        drawn.bernoulli_(self.keep, generator=self.generator).div_(self.keep)
+        return x * drawn[number * len(x) : (number + 1) * len(x)]
 
 
 class Merging(nn.Module):

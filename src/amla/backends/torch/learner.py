@@ -13,6 +13,7 @@ from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 from amla.backends.initial import initial
 from amla.backends.protocol import Beat, OutOfMemory
 from amla.backends.torch.ablation import losses_without
+from amla.backends.torch.crew import Alone, Crew, Forward
 from amla.backends.torch.curve import Lines
 from amla.backends.torch.data import DROP, Batches, mixed, reduced
 from amla.backends.torch.growing import inherit, remember, settle
@@ -34,12 +35,15 @@ _MEMORY_FORMATS = {3: torch.channels_last, 4: torch.channels_last_3d}
 
 
 class TorchLearner:
-    """Trains the weights of a closed architecture (the method `fit`)."""
+    """Trains the weights of a closed architecture (the method `fit`), alone or in a crew."""
 
-    def __init__(self, architecture: Architecture, task: Task, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, architecture: Architecture, task: Task, seed: int, device: torch.device, crew: Alone | Crew
+    ) -> None:
         self.architecture, self.task, self.seed, self.device = architecture, task, seed, device
+        self._crew = crew
         self.steps, self._horizon = 0, 1
-        self._network = Network(architecture)
+        self._network = Network(architecture, crew.rewrites)
         drawn = initial(architecture, seed, task.recipe.start)
         frozen = whitened(architecture, task, drawn) if task.recipe.whiten else {}
         write_arrays(self._network.tensors(), {**drawn, **frozen})
@@ -53,13 +57,13 @@ class TorchLearner:
         self._mover = Mover(task.recipe, architecture, self._weights)
         self._average = {name: t.detach().clone() for name, t in self._tensors.items()} if task.recipe.ema else {}
         self._dropping = torch.Generator(device=device)
-        self._network.lend(self._dropping)
+        self._network.lend(self._dropping, crew.place)
         self._batches: Batches | None = None
         self.watch({})
 
     def watch(self, probes: Mapping[str, tuple[NodeId, ...]]) -> None:
         """Begin a leg: watch what `probes` name, from nothing."""
-        self._watch = Watch(self._network, self.architecture, probes, self.seed)
+        self._watch = Watch(self._network, self.architecture, probes, self.seed, self._crew.mean)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on exactly if the snapshot is of this architecture and method; else inherit, as `Inheritance` says."""
@@ -83,8 +87,10 @@ class TorchLearner:
 
     def fit(self, steps: int, horizon: int, beat: Beat) -> None:
         """Train for `steps` of a schedule `horizon` long. Raises Diverged, OutOfMemory."""
-        with _memory_faults():
-            self._fit(steps, horizon, beat)
+        self._horizon = horizon
+        self._network.train()
+        with _memory_faults(), self._crew.training(self._network, self.steps) as network:
+            self._fit(network, steps, horizon, beat)
 
     def statistics(self) -> Mapping[str, Table]:
         """Return the readings of the probes since the leg began."""
@@ -162,17 +168,15 @@ class TorchLearner:
         with self._averaged(), self._precision():
             return losses_without(self._network, nodes, held_out, self.task.moments, self.device)
 
-    def _fit(self, steps: int, horizon: int, beat: Beat) -> None:
-        recipe, batches = self.task.recipe, self._training_batches()
-        self._horizon = horizon
-        self._network.train()
-        lines = Lines(beat)
+    def _fit(self, network: Forward, steps: int, horizon: int, beat: Beat) -> None:
+        recipe, batches, crew = self.task.recipe, self._training_batches(), self._crew
+        lines = Lines(beat, crew.mean)
         for step in range(self.steps, self.steps + steps):
-            inputs, labels = batches.training(self.seed, step, recipe.augment)
+            inputs, labels = crew.share(*batches.training(self.seed, step, recipe.augment))
             inputs = reduced(inputs, self._scale(step, horizon))
             self._dropping.manual_seed(mixed(self.seed, DROP, step))
             with self._precision():
-                logits = self._network(inputs)
+                logits = network(inputs)
             logits = logits.float()
             loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
             total = self._with_heads(loss, labels)

@@ -90,11 +90,11 @@ class Network(nn.Module):
         self.heads = {node_id: values[node_id] for node_id in self._heads} if self.training else {}
         return values[self._nodes[-1].id]
 
-    def lend(self, generator: torch.Generator) -> None:
-        """Let `generator` be where dropout takes its random numbers from."""
+    def lend(self, generator: torch.Generator, share: tuple[int, int] = (0, 1)) -> None:
+        """Let `generator` be where dropout takes its random numbers from, for a batch of which it sees a share."""
         for module in self.layers:
             if isinstance(module, SeededDropout):
-                module.generator = generator
+                module.generator, module.share = generator, share
 
     def modules_by_node(self) -> dict[NodeId, nn.Module]:
         """Return the module of every node."""

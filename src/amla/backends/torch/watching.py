@@ -23,17 +23,24 @@ STEPS = ".steps"  # no node has this name
 class Watch:
     """What the probes of one leg read. In a step, `look` comes after the forward pass and `feel` after the backward.
 
+    What is read is of the whole batch: `mean` is that over the processes that share it.
+
     The inputs of a concatenation are read off its output where all of them are watched: one pass over memory a cell
     rather than one a branch.
     """
 
     def __init__(
-        self, network: Network, architecture: Architecture, probes: Mapping[str, tuple[NodeId, ...]], seed: int
+        self,
+        network: Network,
+        architecture: Architecture,
+        probes: Mapping[str, tuple[NodeId, ...]],
+        seed: int,
+        mean: Callable[[Tensor], Tensor],
     ) -> None:
-        self._network, self._architecture, self._seed = network, architecture, seed
+        self._network, self._architecture, self._seed, self._mean = network, architecture, seed, mean
         self._probes = [(found, watched(found, architecture, nodes)) for found, nodes in _found(probes)]
         self._parts = _parts(architecture, set(self._nodes("output")))
-        self._gates = Gates(network, architecture, self._nodes("gate"))
+        self._gates = Gates(network, architecture, self._nodes("gate"), mean)
         network.watch(self._gates.others, measured=self._parts, whole=bool(self._gates.others))
         self._sums: dict[NodeId, Tensor] = {}  # (2, channels): of h and of h squared
         self._steps = 0
@@ -45,7 +52,7 @@ class Watch:
         self._gates.before()
         seen, told = self._network.seen, self._network.moments
         for node_id in self._parts:
-            means = told[node_id] if node_id in told else moments_of(seen[node_id])
+            means = self._mean(told[node_id] if node_id in told else moments_of(seen[node_id]))
             if node_id in self._sums:
                 self._sums[node_id] += means
             else:

@@ -48,14 +48,14 @@ class Seeded:
     module: SeededDropout
     node_id: NodeId
 
-    def now(self) -> Drop | None:
-        """Return what is to be dropped, or None for nothing."""
+    def now(self, elements: int) -> Drop | None:
+        """Return what is to be dropped of so many elements, or None for nothing."""
         if not self.module.training or self.module.keep == 1:
             return None
         generator = self.module.generator
         seed = torch.randint(2**62, ()).item() if generator is None else generator.initial_seed()
         words = hashlib.blake2b(f"{seed} {self.node_id}".encode(), digest_size=8).digest()
-        return Drop(self.module.keep, int.from_bytes(words, "little"))
+        return Drop(self.module.keep, int.from_bytes(words, "little"), self.module.share[0] * elements)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Dropped:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Zero and enlarge while training; else return the input."""
-        drop = self.dropout.now()
+        drop = self.dropout.now(x.numel())
         return x if drop is None else dropped(by_pixel(x), drop)
 
 
@@ -104,7 +104,8 @@ class Normalised:
     def __call__(self, *xs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the output, and the means of the concatenation and of its square."""
         norms = [Norm(n.mean, n.variance, n.scale, n.shift, n.epsilon, n.momentum) for n in self.norms]
-        drop, relu = self.dropout.now() if self.dropout else None, len(self.branches[0]) > 1
+        drop = self.dropout.now(sum(x.numel() for x in xs)) if self.dropout else None
+        relu = len(self.branches[0]) > 1
         training = self.norms[0].training
         out, sums = normalised([by_pixel(x) for x in xs], norms, training=training, relu=relu, drop=drop)
         return out, sums / (out.numel() // out.shape[1])

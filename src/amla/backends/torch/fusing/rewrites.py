@@ -111,6 +111,9 @@ REWRITES: tuple[Rewrite, ...] = (
     dropout,
 )
 
+# Where a batch is shared among processes, its moments are not known within one pass.
+UNNORMALISED = tuple(rewrite for rewrite in REWRITES if rewrite is not normalised_branches)
+
 
 def _is_plain_depthwise(node: Node) -> bool:
     """Whether a node is a depthwise convolution without stride, dilation, multiplier or bias that keeps the size."""

@@ -37,16 +37,21 @@ class Norm:
 
 @dataclass(frozen=True)
 class Drop:
-    """Dropout that keeps with probability `keep`; what it keeps is a function of `seed` and an element's place."""
+    """Dropout that keeps with probability `keep`; what it keeps is a function of `seed` and an element's place.
+
+    The place of the first element is `first`.
+    """
 
     keep: float
     seed: int
+    first: int = 0
 
     def told(self) -> Dropout:
         """Return what the kernels are told."""
         words = hashlib.blake2b(str(self.seed).encode(), digest_size=8).digest()
         key, second = int.from_bytes(words[:4], "little"), int.from_bytes(words[4:], "little")
-        return Dropout(self.keep < 1, key, second, min(round(self.keep * 2**31), 2**31 - 1), 1 / self.keep)
+        threshold = min(round(self.keep * 2**31), 2**31 - 1)
+        return Dropout(self.keep < 1, key, second, threshold, 1 / self.keep, self.first % 2**32)
 
 
 def normalised(

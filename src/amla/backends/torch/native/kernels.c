@@ -48,6 +48,7 @@ struct dropout {
     int on;
     unsigned key, second, threshold; /* kept is what hashes to less than threshold, of 31 bits */
     float enlarge;                   /* 1 / keep */
+    unsigned first;                  /* how many elements of the whole batch come before these */
 };
 
 /* One of the tensors whose channels, in a row, make up an output: each (rows, channels), or (channels). */

@@ -28,7 +28,7 @@ INLINE VEC NAME(kept)(const struct dropout *d, unsigned index)
 {
     UINT h;
     UNROLL for (int i = 0; i < W; i++) h[i] = i;
-    h = (h + index) ^ d->key;
+    h = (h + index + d->first) ^ d->key;
     h = (h ^ h >> 17) * 0xed5ad4bbu;
     h = ((h ^ h >> 11) + d->second) * 0xac4c1b51u;
     h = (h ^ h >> 15) * 0x31848babu;

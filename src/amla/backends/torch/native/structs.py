@@ -21,7 +21,10 @@ class Images(Structure):
 class Dropout(Structure):
     """`struct dropout`."""
 
-    _fields_ = [("on", c_int), ("key", c_uint), ("second", c_uint), ("threshold", c_uint), ("enlarge", c_float)]
+    _fields_ = [
+        *(("on", c_int), ("key", c_uint), ("second", c_uint), ("threshold", c_uint), ("enlarge", c_float)),
+        ("first", c_uint),
+    ]
 
 
 class Branch(Structure):
