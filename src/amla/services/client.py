@@ -233,7 +233,9 @@ class Client:
 
 
 def _path(key: str, *steps: str) -> str:
-    """Return an address of a study, in which nothing has a meaning but the slashes between."""
+    """Return an address of a study, in which nothing has a meaning but the slashes between. Raises ServiceError."""
+    if bad := [step for step in (key, *steps) if step in ("", ".", "..")]:
+        raise ServiceError(f"{bad[0]!r} names nothing on a server; `amla studies list` names its studies.")
     return "/".join(["/v1/studies", *(quote(step, safe="") for step in (key, *steps))])
 
 

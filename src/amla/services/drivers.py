@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import time
 
 from amla.storage.errors import StoreError
 from amla.storage.lease import SECONDS, Lease
@@ -94,12 +95,16 @@ def holder(folder: Path) -> Lease | None:
     return None
 
 
-def may_be_driven(folder: Path, now: float) -> bool:
-    """Return whether it is worth asking who drives a run: its log was written while a lease of now could last."""
-    files = (folder / name for name in (EVENTS, f"{EVENTS}-wal"))
+def by_hand(folder: Path) -> Lease | None:
+    """Return the lease of whoever drives a run without a scheduler: somebody at a terminal.
+
+    A log in a file is only opened if it was written while a lease of now could last.
+    """
+    files = [path for name in (EVENTS, f"{EVENTS}-wal") if (path := folder / name).exists()]
     with suppress(FileNotFoundError):
-        return max((path.stat().st_mtime for path in files if path.exists()), default=0.0) > now - SECONDS
-    return False
+        if max((path.stat().st_mtime for path in files), default=0.0) > time() - SECONDS:
+            return holder(folder)
+    return None
 
 
 def last_words(folder: Path) -> str:

@@ -13,23 +13,19 @@ from pathlib import Path
 from threading import RLock
 from time import monotonic, time
 
-from amla.services.drivers import UPLOAD, Drivers, holder, last_words, may_be_driven
+from amla.services.drivers import UPLOAD, Drivers, by_hand
+from amla.services.endings import after, found_by
 from amla.services.entries import Entry, Folder
 from amla.services.keys import Keys, digest
-from amla.services.logbook import counts, number_of_events
+from amla.services.logbook import counts
 from amla.services.problems import Problem
 from amla.services.wire import Found, Standing, Standings, State
-from amla.storage.errors import StoreError
-from amla.storage.lease import Lease
 from amla.study import folder as folders
-from amla.study.result import is_finished, result
-from amla.study.study import Study, StudyError, load
+from amla.study.study import Study, load
 from amla.trials.calls import begun, current, parsed
 
 log = logging.getLogger("amla.services")
 
-ATTEMPTS = 3  # at going on with a study whose driver is killed each time before anything new was recorded
-CTRL_C = 130  # exit code
 PATIENCE = 30.0  # seconds that a driver has to end when it is told to
 DELETED = "There is no study {key!r} on this server; /v1/studies lists those there are."
 
@@ -126,7 +122,7 @@ class Studies:
                 if entry.pid and entry.wanted == "stop" and entry not in over:
                     self._end(entry)
         for entry in over:
-            found = _found(self.folder.path(entry.key))  # which may take long
+            found = found_by(self.folder.path(entry.key))  # which may take long
             with self._lock:
                 self._ended(self._entries[entry.key], found)
         with self._lock:
@@ -180,7 +176,7 @@ class Studies:
     def _begin(self, entry: Entry) -> None:
         """Start the driver of a study; if somebody drives it already, that one is its driver."""
         path = self.folder.path(entry.key)
-        if lease := _by_hand(path):
+        if lease := by_hand(path):
             self._become(replace(entry, pid=lease.pid, process=lease.process), "found running")
             return
         try:
@@ -193,7 +189,7 @@ class Studies:
     def _end(self, entry: Entry) -> None:
         """Tell the driver of a study to end, and end it if it has not for long."""
         if not entry.pid:
-            if lease := _by_hand(self.folder.path(entry.key)):
+            if lease := by_hand(self.folder.path(entry.key)):
                 self.drivers.interrupt(lease.pid, lease.process)
             return
         since = self._told_to_end.get(entry.key)
@@ -205,22 +201,9 @@ class Studies:
 
     def _ended(self, entry: Entry, found: Found | None) -> None:
         """Write down how the driver of a study ended, which has `found` what it should, or nothing yet."""
-        path, code = self.folder.path(entry.key), self.drivers.code(entry.pid)
-        was_told = self._told_to_end.pop(entry.key, None) is not None
+        code, was_told = self.drivers.code(entry.pid), self._told_to_end.pop(entry.key, None) is not None
         self.drivers.forget(entry.pid)
-        free = replace(entry, pid=0, process="")
-        if found:
-            self._become(replace(free, ended="done", wanted="run", found=found, why=None), "done")
-        elif was_told or entry.wanted == "stop":
-            self._become(free, "stopped")
-        elif code == CTRL_C:  # of somebody at a terminal
-            self._become(replace(free, wanted="stop"), "stopped")
-        elif lease := holder(path):  # it was another one that drives it
-            self._become(replace(entry, pid=lease.pid, process=lease.process), "found running")
-        elif code is not None and code > 0:
-            self._become(replace(free, ended="failed", why=last_words(path)), "failed")
-        else:  # it was killed, or nobody knows
-            self._become(_taken_up(free, number_of_events(path)), "was killed")
+        self._become(*after(entry, self.folder.path(entry.key), found, code, was_told))
 
     def _state(self, entry: Entry) -> State:
         path = self.folder.path(entry.key)
@@ -228,7 +211,7 @@ class Studies:
             return "done"
         if entry.pid:
             return "running" if entry.wanted == "run" else "stopping"
-        if _by_hand(path):
+        if by_hand(path):
             return "running"
         if entry.ended == "failed":
             return "failed"
@@ -247,42 +230,3 @@ class Studies:
 
     def _described(self, entry: Entry) -> Standing:
         return replace(self._standing(entry), phases=counts(self.folder.path(entry.key)))
-
-
-def _by_hand(path: Path) -> Lease | None:
-    """Return the lease of whoever drives a run without the scheduler: somebody at a terminal."""
-    return holder(path) if may_be_driven(path, time()) else None
-
-
-def _found(path: Path) -> Found | None:
-    """Return what a run has found, None if it is not done."""
-    if not (path / folders.WEIGHTS).is_file():
-        return None
-    try:
-        run = folders.read(path)
-        found = result(run) if is_finished(run) else None
-    except (StudyError, StoreError, OSError):  # what is wrong with it, its driver has said
-        return None
-    if found is None:
-        return None
-    tested = found.tested
-    return Found(
-        accuracy=tested.accuracy,
-        low=tested.low,
-        high=tested.high,
-        examples=tested.examples,
-        parameters=found.parameters,
-        macs=found.macs,
-        steps=found.steps,
-        search_seconds=found.search_seconds,
-        final_seconds=found.final_seconds,
-    )
-
-
-def _taken_up(entry: Entry, events: int) -> Entry:
-    """Return the entry of a study whose driver was killed: it is to go on, unless that has helped nothing before."""
-    attempts = 1 if events > entry.events else entry.attempts + 1
-    if attempts > ATTEMPTS:
-        why = f"Its process was killed {ATTEMPTS} times without getting any further. Is there memory enough?"
-        return replace(entry, ended="failed", why=why)
-    return replace(entry, attempts=attempts, events=events)

@@ -18,6 +18,7 @@ from amla.study.study import Study, StudyError, to_plain
 from amla.tasks.builtin import NAMES, shape_of
 
 NODES = 4_000  # of a template: 35 ms to build, and ten times as many as any network that was ever worth training
+STAGES = 16
 WIDEST = 4_096  # channels
 MACS = 10**12  # of a network, on one image
 TEXT = 4_096  # characters
@@ -78,6 +79,8 @@ def _check_sizes(study: Study, plain: dict[str, Any], allowed: Allowed) -> None:
 def _check_space(study: Study) -> None:
     """Refuse a space that is too large to be written down, and then one with networks too large to be trained."""
     space = study.space
+    if max(len(space.cells), len(space.max_cells), len(space.growth)) > STAGES:
+        raise StudyError(f"The space has {len(space.max_cells)} stages; this server allows up to {STAGES}.")
     widest = space.width * max((1.0, *space.growth, 2.0 ** len(space.cells) if not space.growth else 1.0))
     if widest > WIDEST:
         raise StudyError(f"The space is up to {widest:.0f} channels wide; this server allows up to {WIDEST:,}.")
