@@ -1,6 +1,6 @@
-"""Runs that were never trained, as the tests of studies make them up."""
+"""Where made-up worker services are."""
 
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "study"))
+sys.path.append(str(Path(__file__).parents[1] / "execution"))  # for worker_service and faulty_work

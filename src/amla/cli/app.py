@@ -200,6 +200,25 @@ def check_generator(
         check(url, options)
 
 
+@app.command("check-worker")
+def check_worker(
+    url: Annotated[str, typer.Argument(help="Where the worker listens, such as http://127.0.0.1:8760.")],
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            help="A study whose data and recipe it is told to train with. [default: digits]", show_default=False
+        ),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long a small trial may take.")] = 120.0,
+    data_dir: DataDir = None,
+) -> None:
+    """Check a worker service, in whatever language: each trial is run once, and answered as it must be."""
+    with users_mistakes():
+        from amla.cli.worker import check
+
+        check(url, study, data_dir, seconds)
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of architectures."""

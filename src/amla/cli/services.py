@@ -35,6 +35,13 @@ def serve(
     ] = None,
     data_dir: DataDir = None,
     at_once: Annotated[int, typer.Option("--at-once", min=1, help="How many studies run at a time.")] = 1,
+    slots: Annotated[int, typer.Option(min=1, max=1024, help="How many trials a worker runs at a time.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of each. [default: its share of the cores]", show_default=False)
+    ] = None,
+    memory: Annotated[
+        int | None, typer.Option(min=1, help="Bytes that each may use. [default: any]", show_default=False)
+    ] = None,
     allow_url: Annotated[
         list[str] | None,
         typer.Option("--allow-url", metavar="URL", help="An address that studies may name, such as a generator's."),
@@ -61,7 +68,11 @@ def serve(
         from amla.cli.serving import Listening, Serving, run_server
 
         listening = Listening(host, port, tuple(name or ()), tokens, tls_cert, tls_key, rate, max_body)
-        run_server(role, listening, Serving(root, data, data_dir, at_once, tuple(allow_url or ()), store))
+        run_server(
+            role,
+            listening,
+            Serving(root, data, data_dir, at_once, tuple(allow_url or ()), store, slots, threads, memory),
+        )
 
 
 @token.command("add")

@@ -12,6 +12,7 @@ from amla.cli.console import escape, opened
 from amla.services.errors import ServiceError
 from amla.storage.lease import at
 
+WORKER = ".worker"  # the folder of what workers keep, beside the run folders
 SERVED = ("generate", "worker", "scheduler")
 
 
@@ -39,6 +40,9 @@ class Serving:
     at_once: int
     urls: tuple[str, ...]
     store: str | None
+    slots: int = 1
+    threads: int | None = None
+    memory: int | None = None
 
 
 def run_server(role: str, listening: Listening, serving: Serving) -> None:
@@ -63,6 +67,15 @@ def run_server(role: str, listening: Listening, serving: Serving) -> None:
     serve(application(roles, guard), guard, listening.port, listening.certificate, listening.key, listens)
 
 
+def _worker(serving: Serving) -> Any:
+    from amla.services.trade import workshop
+    from amla.services.trials import Worker
+
+    data = serving.data.absolute() if serving.data else None
+    folder = serving.root.absolute() / WORKER
+    return Worker(workshop(folder, serving.slots, serving.threads, serving.memory, data, serving.data_dir))
+
+
 def print_tokens(file: Path) -> None:
     """Print the tokens in a file. Raises ServiceError if it holds none."""
     from amla.services import tokens
@@ -78,7 +91,7 @@ def print_tokens(file: Path) -> None:
 
 def _role(name: str, serving: Serving) -> Any:
     if name == "worker":
-        return import_module("amla.services.trials").Worker()
+        return _worker(serving)
     if name == "generate":
         return import_module("amla.services.generate").Generator(serving.root)
     from amla.services.scheduler import Scheduler

@@ -30,6 +30,7 @@ from amla.study.paper import paper_mode, refuse_paper
 from amla.study.settings import (
     EnvelopeSettings,
     FixedSettings,
+    Http,
     Inline,
     NacSettings,
     RandomSettings,
@@ -74,8 +75,8 @@ def envelope_of(settings: EnvelopeSettings, shape: Size, classes: int) -> Envelo
 def check(study: Study, task: Task) -> None:
     """Raise StudyError, SpaceError or SpecError for what could only fail later: before anything is written.
 
-    The device is looked for only where one is named or PyTorch is needed at once: asking takes seconds. On Ray, it
-    is that of other machines.
+    The device is looked for only where one is named or PyTorch is needed at once: asking takes seconds. On Ray
+    and over HTTP, it is that of other machines.
     """
     algorithm_of(study, space_of(study, task), steps=1)
     if isinstance(study.algorithm, NacSettings):
@@ -85,7 +86,7 @@ def check(study: Study, task: Task) -> None:
                     probe(name)
             except ProbeError as error:
                 raise StudyError(f"algorithm.{setting}: {error}") from None
-    if isinstance(study.executor, Inline) or (study.backend.device and not isinstance(study.executor, Ray)):
+    if isinstance(study.executor, Inline) or (study.backend.device and not isinstance(study.executor, Ray | Http)):
         backend_of(study)
 
 

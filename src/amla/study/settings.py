@@ -152,6 +152,24 @@ class Ray:
 
 
 @value
+class Http:
+    """Trials are sent to the worker services at `urls`; see `amla.execution.http.HttpExecutor`.
+
+    `workers` auto: as many at once as the services have slots when the study starts. Each has `threads` and `memory`
+    bytes, as far as is said. A service is gone that has not answered for `lease` seconds; without any for `patience`
+    seconds, the study ends.
+    """
+
+    kind: Literal["http"] = field(default="http", kw_only=True)
+    urls: tuple[str, ...]
+    workers: int | Auto = "auto"
+    threads: int | None = None
+    memory: int | None = None
+    lease: float = 15.0
+    patience: float = 600.0
+
+
+@value
 class Torch:
     """PyTorch, on `device` (None: the best there is)."""
 
@@ -164,5 +182,5 @@ AlgorithmSettings = Annotated[
     NacSettings | RandomSettings | FixedSettings | RemoteSettings, Field(discriminator="kind")
 ]
 OnThisMachine = Inline | Local
-ExecutorSettings = Annotated[Inline | Local | Ray, Field(discriminator="kind")]
+ExecutorSettings = Annotated[Inline | Local | Ray | Http, Field(discriminator="kind")]
 BackendSettings = Torch
