@@ -1,9 +1,10 @@
 """The HTTP API is what its OpenAPI document says, and whatever is sent, nothing breaks.
 
-AMLA_REQUESTS says how many requests are sent; by default some hundred.
+AMLA_REQUESTS says about how many requests are sent; by default some hundred. `--log-level INFO -rP` shows how many were.
 """
 
 import json
+import logging
 import os
 import shutil
 from collections import Counter
@@ -31,6 +32,8 @@ from amla.spaces.envelope import envelope
 from amla.study.study import from_plain, to_plain
 from amla.trials.history import History
 from amla.trials.trial import Measurement, Proposal
+
+log = logging.getLogger(__name__)
 
 REQUESTS = int(os.environ.get("AMLA_REQUESTS", "400"))
 DOCUMENT = Path(__file__).parents[2] / "docs/reference/openapi.json"
@@ -111,6 +114,7 @@ def sending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending
         shutil.copytree(finished(tmp_path / "run"), root / key, dirs_exist_ok=True)
         sender = Sending(transport, key)
         yield sender
+        log.info("%d requests, by status: %s", sender.statuses.total(), dict(sorted(sender.statuses.items())))
         sender.client.close()
 
 
