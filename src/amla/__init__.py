@@ -1,7 +1,6 @@
 """amla finds good, small neural networks for your data, and compares the ways of finding them fairly."""
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # type checkers take a variable of this name for true; `typing` takes a while to load
 if TYPE_CHECKING:
     from amla.services.client import Client
 
@@ -9,7 +8,7 @@ __version__ = "0.1.0"
 __all__ = ["Client", "__version__"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Return `Client`, the client of a scheduler, whose libraries take time to load and may not be installed."""
     if name != "Client":
         raise AttributeError(f"amla has no {name!r}")

@@ -124,10 +124,11 @@ def _print(console: Console, standing: Standing) -> None:
 
 
 def _print_found(console: Console, found: Found) -> None:
+    right = round(found.accuracy * found.examples)
     say(
         console,
         f"[bold]test accuracy {percent(found.accuracy, 2)}[/bold] (95 % interval {interval(found.low, found.high)}; "
-        f"{found.examples:,} test images)",
+        f"{right:,} of {found.examples:,} test images right)",
     )
     say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs an image")
     say(

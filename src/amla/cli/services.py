@@ -96,7 +96,7 @@ def add(
 @token.command("rotate")
 def rotate(
     name: Name,
-    grace: Annotated[str, typer.Option(help="How long the old one still holds: 10m, 1d.")] = "1h",
+    grace: Annotated[str, typer.Option(help="How long the old one still holds: 0, 10m, 1d.")] = "1h",
     file: TokenFile = TOKENS,
 ) -> None:
     """Make a new token in the place of one, and print it, once."""
@@ -104,7 +104,7 @@ def rotate(
         from amla.cli.durations import seconds
         from amla.services import tokens
 
-        typer.echo(tokens.rotate(file, name, seconds(grace)))
+        typer.echo(tokens.rotate(file, name, 0.0 if grace == "0" else seconds(grace)))
 
 
 @token.command("remove")
