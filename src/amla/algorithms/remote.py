@@ -17,6 +17,7 @@ from amla.spec.architecture import Architecture
 from amla.spec.decisions import Decisions
 from amla.spec.text import explain
 from amla.spec.values import SpecError
+from amla.trials.calls import headers
 from amla.trials.history import History
 from amla.trials.trial import Proposal, Trial
 
@@ -91,7 +92,8 @@ class Remote:
     def check_health(self) -> None:
         """Raise RemoteError unless a generator answers at the URL that it is well."""
         try:
-            response = httpx.get(f"{self.url.rstrip('/')}/v1/health", timeout=self.seconds, verify=_certificates())
+            address = f"{self.url.rstrip('/')}/v1/health"
+            response = httpx.get(address, headers=headers(), timeout=self.seconds, verify=_certificates())
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise RemoteError(f"Nothing answers at {self.url} ({type(error).__name__}: {error}). Start it.") from None
         if response.status_code != httpx.codes.OK:
@@ -107,7 +109,9 @@ class Remote:
         }
         trials = tuple(map(self._past, history.trials))
         finished = tuple(trial.id for trial in history.finished)
-        return wire.Question(self.study, self.seed, self.steps, template, picks, trials, finished, self.options)
+        return wire.Question(
+            self.study, self.seed, self.steps, template, picks, trials, finished, self.options, self.space.tied
+        )
 
     def _past(self, trial: Trial) -> wire.Past:
         ask = trial.proposal
@@ -139,9 +143,9 @@ class Remote:
 
     def _sent(self, call: str, body: bytes) -> tuple[int, bytes]:
         """Return the status and body of an answer. Raises httpx.HTTPError, and RemoteError for one that is too long."""
-        address, headers = f"{self.url.rstrip('/')}/v1/{call}", {"content-type": "application/json"}
+        address, sent = f"{self.url.rstrip('/')}/v1/{call}", {"content-type": "application/json", **headers()}
         with httpx.stream(
-            "POST", address, content=body, headers=headers, timeout=self.seconds, verify=_certificates()
+            "POST", address, content=body, headers=sent, timeout=self.seconds, verify=_certificates()
         ) as response:
             text = b""
             for chunk in response.iter_bytes():

@@ -46,8 +46,9 @@ class Question:
 
     `picks` are those of the open `template` that are to be decided, in its order; decisions about Picks that others
     make unreachable are ignored. `trials` are in the order in which they were asked for, `finished` names them in the
-    order in which they ended. `steps` is how long a network should train, `options` whatever the study tells this
-    generator.
+    order in which they ended. Other Picks of the template are `tied` to one of `picks`, and keep inputs at the same
+    places; who builds no networks need not know. `steps` is how long a network should train, `options` whatever the
+    study tells this generator.
     """
 
     study: str
@@ -58,6 +59,7 @@ class Question:
     trials: tuple[Past, ...]
     finished: tuple[TrialId, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+    tied: Mapping[NodeId, NodeId] = field(default_factory=dict)
     version: Literal[1] = 1
 
 

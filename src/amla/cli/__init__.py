@@ -2,8 +2,10 @@
 
 from amla.cli.app import app
 from amla.cli.bench import bench
+from amla.cli.services import studies, token
 
-app.add_typer(bench)
+for group in (bench, token, studies):
+    app.add_typer(group)
 
 
 def main() -> None:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from amla import __version__
+from amla.cli.mistakes import is_explained, message
 
 app = typer.Typer(
     name="amla",
@@ -38,6 +39,11 @@ StoreUrl = Annotated[
         "[default: a file in the run folder]",
         show_default=False,
     ),
+]
+
+Server = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="A server of `amla serve`: http://HOST:PORT.", show_default=False),
 ]
 
 
@@ -109,18 +115,28 @@ def run_study(
     ] = None,
     plain: Plain = False,
     store: StoreUrl = None,
+    server: Server = None,
 ) -> None:
-    """Run the study that a YAML file describes."""
+    """Run the study that a YAML file describes; with --server, there."""
     with users_mistakes():
+        if server is not None:
+            client_commands().run_there(server, study, settings or [])
+            return
         from amla.cli.search import run_file
 
         run_file(study, run, data_dir, settings or [], plain, store)
 
 
 @app.command()
-def show(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+def show(
+    run: Annotated[Path, typer.Argument(help="A run folder, or with --server what a study is called there.")],
+    server: Server = None,
+) -> None:
     """Print a run, finished or running: every construction, and the result."""
     with users_mistakes():
+        if server is not None:
+            client_commands().show_there(server, str(run))
+            return
         from amla.cli.show import show_run
 
         show_run(run)
@@ -187,6 +203,25 @@ def check_generator(
         check(url, options)
 
 
+@app.command("check-worker")
+def check_worker(
+    url: Annotated[str, typer.Argument(help="Where the worker listens, such as http://127.0.0.1:8760.")],
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            help="A study whose data and recipe it is told to train with. [default: digits]", show_default=False
+        ),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long a small trial may take.")] = 120.0,
+    data_dir: DataDir = None,
+) -> None:
+    """Check a worker service, in whatever language: each trial is run once, and answered as it must be."""
+    with users_mistakes():
+        from amla.cli.worker import check
+
+        check(url, study, data_dir, seconds)
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of architectures."""
@@ -222,26 +257,13 @@ def users_mistakes() -> Iterator[None]:
         raise typer.Exit(USERS_MISTAKE) from None
 
 
-def is_explained(error: Exception) -> bool:
-    """Return whether an error is one of those that tell a user what to do; any other is a bug in amla."""
-    from amla.algorithms.errors import RemoteError
-    from amla.execution.work import WorkerError
-    from amla.probes import ProbeError
-    from amla.spaces.space import SpaceError
-    from amla.spec.values import SpecError
-    from amla.storage.errors import DamagedFile, StoreError
-    from amla.study.study import StudyError
-    from amla.tasks.dataset import DataError
+def client_commands() -> Any:
+    """Return what speaks to servers. Raises StudyError where the library that speaks HTTP is not installed."""
+    from importlib import import_module
 
-    known = (
-        SpecError, SpaceError, StudyError, DataError, StoreError, DamagedFile, ProbeError, WorkerError, RemoteError,
-        OSError,
-    )  # fmt: skip
-    return isinstance(error, known)
+    try:
+        return import_module("amla.cli.remote")
+    except ModuleNotFoundError as error:
+        from amla.study.study import StudyError
 
-
-def message(error: Exception) -> str:
-    """Return what to tell the user."""
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.strerror}: '{error.filename}'. Nothing is lost: mend that, and start the same command again."
-    return str(error)
+        raise StudyError(f"This needs {error.name!r}; install it with: pip install 'amla[serve]'.") from None

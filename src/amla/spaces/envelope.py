@@ -6,6 +6,7 @@ outputs are concatenated. A cell may also read what came earlier in its stage, t
 Depth is a Pick too: a stage ends with one of its cells.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -18,7 +19,7 @@ from amla.spec.costs import costs, shapes
 from amla.spec.decisions import Decisions, close
 from amla.spec.ops import Size
 
-__all__ = ["BRANCHES", "Cell", "Envelope", "Stage", "envelope"]
+__all__ = ["BRANCHES", "Cell", "Envelope", "Stage", "envelope", "recovered"]
 
 BRANCHES = ("1x1", "3x3", "3x3sep", "5x5", "5x5sep", "7x7sep")
 MOST_CELLS = 64  # of a stage: skips grow with their square, and each takes a construction to grow
@@ -89,6 +90,28 @@ def envelope(
         return found
     widest = _Widest(options, len(branches), width, macs, parameters)
     return Envelope(Space(open_architecture, widest.fits, widest.template), stages)
+
+
+def recovered(template: Architecture, cells: tuple[int, ...] | None = None) -> Envelope:
+    """Return the space of EnvelopeNets that has this template, whose stages start with so many cells; None: with one.
+
+    That it has bounds on what networks cost, and other widths then, a template does not say. Raises SpaceError for one
+    that is no template of EnvelopeNets.
+    """
+    depths = [pick for pick in template.picks if re.fullmatch(r"stage\d+", pick)]
+    starts = cells or (1,) * len(depths)
+    if not depths or len(starts) != len(depths):
+        raise SpaceError(f"The template has {len(depths)} stages of cells, and cells say how {len(starts)} begin.")
+    stages = []
+    for depth, start in zip(depths, starts, strict=True):
+        names = [source.removesuffix("/dropout") for source in template[depth].inputs]
+        found = tuple(Cell(name, f"{name}/in" if f"{name}/in" in template.picks else None) for name in names)
+        if lacking := [name for name in names if name not in template.picks]:
+            raise SpaceError(f"In the template {lacking[0]!r} ends a cell of {depth!r}, but is no Pick of branches.")
+        if template.picks[depth].at_most != 1 or not 1 <= start <= len(found):
+            raise SpaceError(f"{depth!r} may have {len(found)} cells and should start with {start}.")
+        stages.append(Stage(depth, found, start))
+    return Envelope(Space(template), tuple(stages))
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,19 @@ class Files:
         """Return a snapshot. Raises FileNotFoundError if there is none, DamagedFile if it is torn or altered."""
         return unpacked(self._folder.read(_snapshot(key)), self._folder.path(_snapshot(key)))
 
+    def packed(self, key: str) -> bytes:
+        """Return a snapshot as the bytes of its file. Raises FileNotFoundError if there is none."""
+        return self._folder.read(_snapshot(key))
+
+    def save_packed(self, key: str, content: bytes) -> None:
+        """Write a snapshot that comes as the bytes of its file. Raises DamagedFile for what is none."""
+        unpacked(content, key)
+        self._folder.write(_snapshot(key), content)
+
+    def path(self, key: str) -> str:
+        """Return where a snapshot is, or would be."""
+        return self._folder.path(_snapshot(key))
+
     def exists(self, key: str) -> bool:
         """Return whether there is such a snapshot."""
         return self._folder.exists(_snapshot(key))

@@ -8,7 +8,7 @@ from time import time
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.engine import Connection
 
 from amla.storage.appending import Appending
@@ -131,9 +131,21 @@ class Records:
         with self._database.explaining("read the leases"), self._database.engine.connect() as connection:
             return leases(self._database, connection) if checked(self._database, connection) >= LEASED else []
 
-    def events(self, study: str) -> list[tuple[int, str, int, str]]:
-        """Return all there is of a study, as it is written: sequence, kind, trial and body."""
-        return self._read(_events(study), lambda rows: [tuple(row) for row in rows])
+    def events(self, study: str, first: int = 0, most: int | None = None) -> list[tuple[int, str, int, str]]:
+        """Return what there is of a study from event `first` on, as it is written: sequence, kind, trial and body."""
+        query = _events(study).where(event.c.sequence >= first).limit(most)
+        return self._read(query, lambda rows: [tuple(row) for row in rows])
+
+    def events_of(self, study: str, first: int, most: int) -> list[tuple[int, str, int, str]]:
+        """Return the events of up to so many trials, from number `first` on, in order: as `events`."""
+        query = _events(study).where(event.c.trial >= first, event.c.trial < first + most)
+        return self._read(query, lambda rows: [tuple(row) for row in rows])
+
+    def counts(self, *studies: str) -> dict[tuple[str, str], int]:
+        """Return how many events of each kind there are, by study and kind."""
+        query = select(event.c.study, event.c.kind, func.count()).where(event.c.study.in_(studies))
+        query = query.group_by(event.c.study, event.c.kind)
+        return self._read(query, lambda rows: {(study, kind): count for study, kind, count in rows})
 
     def cut(self, study: str, first: int, keep: Callable[[list[dict[str, Any]]], None]) -> None:
         """Take the events of a study from number `first` on out of the log, once `keep` has them somewhere else."""

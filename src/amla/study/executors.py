@@ -19,10 +19,11 @@ from amla.execution.work import Work, WorkerError
 from amla.study.arrangement import Arranged, at_once
 from amla.study.resolve import FINAL, SEARCH, evaluation_of, work_config
 from amla.study.run import Executor
-from amla.study.settings import ExecutorSettings, Inline, Local, Ray, Simulated
+from amla.study.settings import ExecutorSettings, Http, Inline, Local, Ray, Simulated
 from amla.study.study import Study, StudyError
 from amla.study.tables import table_of
 from amla.study.timing import Arrangement
+from amla.study.worker_services import arranged_by, http_executor
 from amla.trials.progress import Report
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ def executor(search: Search, phase: str, arrangement: Arrangement, report: Repor
                 logs=logs.absolute(),
             ) as running:
                 yield running
+        case Http() as http:
+            with http_executor(search, http, phase, arrangement.workers, seconds, report) as running:
+                yield running
 
 
 @contextmanager
@@ -81,6 +85,16 @@ def cluster(settings: ExecutorSettings) -> Iterator[None]:
     cpus = settings.cpus if settings.workers == "auto" else settings.cpus * settings.workers
     with _of_ray("cluster").connected(settings.address, cpus):
         yield
+
+
+def arranged_elsewhere(settings: Ray | Http, study: Study, algorithm: Algorithm) -> Arranged:
+    """Return how many trials of a study train at once on other machines, which may be others than before.
+
+    Raises WorkerError.
+    """
+    if isinstance(settings, Ray):
+        return arranged_on(settings, study, algorithm)
+    return arranged_by(settings, study, algorithm)
 
 
 def arranged_on(ray: Ray, study: Study, algorithm: Algorithm) -> Arranged:

@@ -35,6 +35,7 @@ from amla.study.phases import TIMING as TIMING
 from amla.study.searches import on_terms, open_ended
 from amla.study.settings import (
     FixedSettings,
+    Http,
     Inline,
     NacSettings,
     RandomSettings,
@@ -71,8 +72,8 @@ def space_of(study: Study, task: Task) -> Found:
 def check(study: Study, task: Task) -> None:
     """Raise StudyError, SpaceError or SpecError for what could only fail later: before anything is written.
 
-    The device is looked for only where one is named or PyTorch is needed at once: asking takes seconds. On Ray, it
-    is that of other machines.
+    The device is looked for only where one is named or PyTorch is needed at once: asking takes seconds. On Ray
+    and over HTTP, it is that of other machines.
     """
     algorithm_of(study, space_of(study, task), steps=1)
     if isinstance(study.algorithm, NacSettings):
@@ -82,7 +83,7 @@ def check(study: Study, task: Task) -> None:
                     probe(name)
             except ProbeError as error:
                 raise StudyError(f"algorithm.{setting}: {error}") from None
-    named = isinstance(study.backend, Torch) and study.backend.device and not isinstance(study.executor, Ray)
+    named = isinstance(study.backend, Torch) and study.backend.device and not isinstance(study.executor, Ray | Http)
     if named or isinstance(study.executor, Inline):
         backend_of(study)
     if (devices := study.devices) > 1:

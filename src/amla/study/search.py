@@ -20,12 +20,12 @@ from amla.spec.text import to_json
 from amla.storage.files import Files
 from amla.study import plan
 from amla.study.arrangement import Arranged, arrange, record, recorded
-from amla.study.executors import arranged_on, cluster, executor
+from amla.study.executors import arranged_elsewhere, cluster, executor
 from amla.study.folder import BEST
 from amla.study.heard import Curves, Heard, Listener
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH, TIMING, algorithm_of, space_of
 from amla.study.run import Executor, Limit, Store, run
-from amla.study.settings import Ray, Simulated, TabularSettings
+from amla.study.settings import Http, Ray, Simulated, TabularSettings
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError
 from amla.study.timing import Arrangement
@@ -83,8 +83,8 @@ class Search:
         settings = self.study.executor
         if isinstance(settings, Simulated):
             return Arranged(Arrangement(settings.workers, 1), Arrangement(1, 1))
-        if isinstance(settings, Ray):  # whose nodes may be others than before
-            return arranged_on(settings, self.study, algorithm)
+        if isinstance(settings, Ray | Http):  # whose nodes may be others than before
+            return arranged_elsewhere(settings, self.study, algorithm)
         begun = any(len(self.store.history(phase)) for phase in (REHEARSAL, SEARCH))
         if begun and (known := recorded(self.files)):
             return known

@@ -316,6 +316,24 @@ class Simulated:
 
 
 @value
+class Http:
+    """Trials are sent to the worker services at `urls`; see `amla.execution.http.HttpExecutor`.
+
+    `workers` auto: as many at once as the services have slots when the study starts. Each has `threads` and `memory`
+    bytes, as far as is said. A service is gone that has not answered for `lease` seconds; without any for `patience`
+    seconds, the study ends.
+    """
+
+    kind: Literal["http"] = field(default="http", kw_only=True)
+    urls: tuple[str, ...]
+    workers: int | Auto = "auto"
+    threads: int | None = None
+    memory: int | None = None
+    lease: float = 15.0
+    patience: float = 600.0
+
+
+@value
 class Torch:
     """PyTorch, on `device` (None: the best there is); the final training is on so many `devices` at once."""
 
@@ -358,5 +376,5 @@ AlgorithmSettings = Annotated[
     NacSettings | RandomSettings | OpenEnded | FixedSettings | RemoteSettings, Field(discriminator="kind")
 ]
 OnThisMachine = Inline | Local
-ExecutorSettings = Annotated[Inline | Local | Ray | Simulated, Field(discriminator="kind")]
+ExecutorSettings = Annotated[Inline | Local | Ray | Http | Simulated, Field(discriminator="kind")]
 BackendSettings = Annotated[Torch | TabularSettings, Field(discriminator="kind")]

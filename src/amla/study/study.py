@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from amla.execution.service import address
 from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.run import Limit
@@ -17,6 +18,7 @@ from amla.study.settings import (
     EnvelopeSettings,
     ExecutorSettings,
     FixedSettings,
+    Http,
     Inline,
     NacSettings,
     NasBench201Settings,
@@ -107,6 +109,8 @@ class Study:
             raise StudyError("final.stem_stride is given, which needs final.macs, the size of the final network.")
         if self.final.macs is not None and isinstance(self.algorithm, FixedSettings):
             raise StudyError("final.macs is given, but given networks keep their width; leave it out.")
+        if isinstance(self.executor, Http):
+            self._check_urls(self.executor)
         if self.run_off is not None:
             self._check_run_off()
         if self.terms is not None and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":
@@ -132,6 +136,15 @@ class Study:
         for place, steps in (("algorithm.steps", self.algorithm.steps), ("final.steps", self.final.steps)):
             if steps is None:
                 raise StudyError(f"{place} is not given; with backend.kind tabular steps are epochs, and must be.")
+
+    def _check_urls(self, executor: Http) -> None:
+        if not executor.urls:
+            raise StudyError("executor.urls is empty; give the URL of one worker service or more.")
+        for place, url in enumerate(executor.urls):
+            try:
+                address(url)
+            except ValueError as error:
+                raise StudyError(f"executor.urls[{place}]: {error}") from None
 
     def _check_run_off(self) -> None:
         """A run-off compares networks that the search has trained from new weights for equally long."""
@@ -165,12 +178,12 @@ class Study:
 
     def _check_numbers(self) -> None:
         plain = to_plain(self)
-        for address, (low, high, rule) in _NUMBERS.items():
+        for place, (low, high, rule) in _NUMBERS.items():
             number: Any = plain
-            for step in address.split("."):
+            for step in place.split("."):
                 number = number.get(step) if isinstance(number, dict) else None
             if isinstance(number, int | float) and not low <= number <= high:
-                raise StudyError(f"{address} is {number}; it must be {rule}.")
+                raise StudyError(f"{place} is {number}; it must be {rule}.")
 
 
 _LEAST = 1e-9  # of a number that must be more than 0
@@ -214,6 +227,8 @@ _NUMBERS = {
     "executor.threads": (1, 1024, "from 1 to 1024"),
     "executor.cpus": (1, 1024, "from 1 to 1024"),
     "executor.gpus": (0, 1024, "from 0 to 1024"),
+    "executor.lease": (1, 3600, "from 1 to 3600"),
+    "executor.patience": (_LEAST, _MOST, "more than 0, and finite"),
     "executor.memory": (1, _MOST, "1 or more, in bytes"),
     "limit.trials": (1, _MOST, "1 or more"),
     "limit.seconds": (_LEAST, _MOST, "more than 0, and finite"),

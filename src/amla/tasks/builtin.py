@@ -62,6 +62,18 @@ _PUBLISHED = {
     ),
 }
 NAMES = ("digits", *_PUBLISHED)
+_SHAPES = {"digits": (1, 8, 8), "cifar10": (3, 32, 32), "fashion_mnist": (1, 28, 28)}  # each has ten classes
+
+
+def shape_of(name: str, size: tuple[int, ...] | None) -> tuple[tuple[int, ...], int] | None:
+    """The shape of the inputs (channels, height, width), resized if `size` says so, and the number of classes.
+
+    Nothing is read for that. None for what is no built-in dataset.
+    """
+    if name not in _SHAPES:
+        return None
+    channels, *own = _SHAPES[name]
+    return (channels, *(size or own)), 10
 
 
 def find(name: str, *, data_dir: Path | None, cache_dir: Path, download: bool, progress: Progress | None) -> Source:

@@ -10,6 +10,7 @@ from amla.testing.executors import check_executor
 from amla.testing.landscape import Synthetic, synthetic
 from amla.testing.spaces import check_space
 from amla.testing.stores import check_store
+from amla.testing.workers import check_worker
 
 __all__ = [
     "Synthetic",
@@ -18,5 +19,6 @@ __all__ = [
     "check_executor",
     "check_space",
     "check_store",
+    "check_worker",
     "synthetic",
 ]

@@ -1,0 +1,1 @@
+"""Services: the scheduler, the generator and the worker behind HTTP, and the client that drives them."""
