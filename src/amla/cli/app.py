@@ -143,6 +143,28 @@ def show(
 
 
 @app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run folder with a finished run.")],
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="source, onnx, int8, torch or card; may be given several times. [default: source and card]",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A folder. [default: export in the run]", show_default=False)
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Write the network of a run as plain PyTorch, ONNX, a program of PyTorch, or a model card."""
+    with users_mistakes():
+        from amla.cli.export import export_run, forms
+
+        export_run(run, forms(to or ["source", "card"]), output, data_dir)
+
+
+@app.command()
 def doctor(
     store: Annotated[str, typer.Argument(help="A run folder, or the URL of a database of many runs.")],
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended; no record is lost.")] = False,

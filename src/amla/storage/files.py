@@ -9,9 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from amla.spec.text import explain
 from amla.storage.errors import DamagedFile
 from amla.storage.folder import Folder
-from amla.storage.tensors import packed, packed_weights, unpacked
+from amla.storage.tensors import packed, packed_weights, unpacked, unpacked_weights
 from amla.trials.progress import Progress
-from amla.trials.snapshot import Snapshot
+from amla.trials.snapshot import Arrays, Snapshot
 
 NO_NOTES: Mapping[str, str] = MappingProxyType({})
 
@@ -66,6 +66,11 @@ class Files:
         self._folder.write(name, packed_weights(snapshot, notes))
         return self._folder.path(name)
 
+    def load_weights(self, key: str) -> tuple[Arrays, Mapping[str, str]]:
+        """Return weights by canonical name, and their notes. Raises FileNotFoundError, DamagedFile."""
+        name = f"weights/{key}.safetensors"
+        return unpacked_weights(self._folder.read(name), self._folder.path(name))
+
     def start_curve(self, key: str, step: int = 0) -> None:
         """Begin a learning curve, or keep of one what was written up to `step`, from where its leg is resumed.
 
@@ -95,6 +100,10 @@ class Files:
     def write_text(self, name: str, text: str) -> None:
         """Write a text, replacing one of the same name."""
         self._folder.write(name, text.encode())
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file, replacing one of the same name."""
+        self._folder.write(name, content)
 
     def read_text(self, name: str) -> str:
         """Return a text. Raises FileNotFoundError."""

@@ -58,6 +58,14 @@ def packed_weights(snapshot: Snapshot, notes: Mapping[str, str]) -> bytes:
     return save({name: _plain(array) for name, array in snapshot.weights.items()}, about)
 
 
+def unpacked_weights(content: bytes, path: str) -> tuple[Arrays, Mapping[str, str]]:
+    """Return the weights in a safetensors file by name, and its notes. Raises DamagedFile, naming `path`."""
+    try:
+        return load(content), _metadata(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise DamagedFile(f"'{path}' is torn, or holds no weights ({type(error).__name__}: {error}).") from None
+
+
 def _plain(array: NDArray[np.generic]) -> NDArray[np.generic]:
     """Return the same array laid out as a file holds it: C order, little endian. (A scalar stays one.)"""
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")

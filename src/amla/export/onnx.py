@@ -1,0 +1,97 @@
+"""A network as an ONNX file, checked against PyTorch in ONNX Runtime, and a smaller one in whole numbers of 8 bits."""
+
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+TOLERANCE = 1e-4  # of a logit, absolute and relative: what the order of sums does in single precision
+INPUT, OUTPUT = "input", "logits"
+OPSET = 20  # of ONNX, which runtimes since 2024 read
+
+
+class ExportError(RuntimeError):
+    """An exported network that does not compute what the network computes."""
+
+
+Batches = Iterable[NDArray[np.float32]]
+
+
+def export(network: nn.Module, inputs: torch.Tensor, path: Path) -> None:
+    """Write a network for any number of inputs in a batch, normalised, into one file."""
+    batch = torch.export.Dim("batch", min=1)
+    with _quiet():
+        torch.onnx.export(
+            network, (inputs,), str(path), input_names=[INPUT], output_names=[OUTPUT], opset_version=OPSET,
+            dynamic_shapes=({0: batch},), dynamo=True, external_data=False, verbose=False,
+        )  # fmt: skip
+
+
+def compare(network: nn.Module, path: Path, batches: Batches) -> float:
+    """Return the largest difference of a logit between PyTorch and the file in ONNX Runtime.
+
+    Raises ExportError where one is beyond what rounding explains.
+    """
+    session, worst = opened(path), 0.0
+    for batch in batches:
+        with torch.no_grad():
+            ours = network(torch.from_numpy(batch)).numpy()
+        theirs = logits(session, batch)
+        apart = float(np.abs(ours - theirs).max())
+        if not np.allclose(ours, theirs, rtol=TOLERANCE, atol=TOLERANCE):
+            raise ExportError(f"'{path}' differs from the network by {apart:.2g} in a logit; {TOLERANCE:g} is allowed.")
+        worst = max(worst, apart)
+    return worst
+
+
+def quantise(path: Path, small: Path, calibration: Batches) -> None:
+    """Write a file with weights and activations in whole numbers of 8 bits; ranges are those of `calibration`."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._batches = iter(calibration)
+
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            batch = next(self._batches, None)
+            return None if batch is None else {INPUT: batch}
+
+    with _quiet():
+        quantize_static(
+            str(path), str(small), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+        )  # fmt: skip
+
+
+def opened(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
+    """Return a session of ONNX Runtime on the processor, with so many threads."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def logits(session: onnxruntime.InferenceSession, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logits of a batch of normalised inputs, (batch, classes)."""
+    found: NDArray[np.float32] = session.run([OUTPUT], {INPUT: batch})[0]
+    return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Have exporters say nothing: what is wrong with their work is found by comparing."""
+    root = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(root)

@@ -1,0 +1,113 @@
+"""A model card (Mitchell et al. 2019): what a network is for, how it was made, how good it is, and its limits."""
+
+from amla.reports.numbers import count, duration, interval, percent, size
+from amla.spec.costs import costs
+from amla.spec.digest import digest
+from amla.study.result import by_class, result
+from amla.study.study import to_yaml
+from amla.study.trained import Trained
+from amla.tasks.recipe import Recipe
+
+FEWEST = 30  # test examples of a class, below which its accuracy says little
+
+
+def card(found: Trained) -> str:
+    """Return the card as Markdown; what amla cannot know is left for its user to fill in, and says so."""
+    run, facts = found.run, found.facts
+    known = result(run)
+    if known is None:
+        return ""
+    study, counted, tested = run.study, costs(found.architecture), known.tested
+    lines = [f"# {study.name}", ""]
+    lines += [f"A network that tells {len(facts.classes)} classes apart, found by architecture search with amla.", ""]
+    lines += _table(
+        ("Test accuracy", f"{percent(tested.accuracy, 2)}, 95 % interval {interval(tested.low, tested.high)}"),
+        ("Measured on", f"{tested.examples:,} test examples, read once, after everything was decided"),
+        ("Parameters", f"{counted.parameters:,} ({size(4 * counted.parameters)} in single precision)"),
+        ("Multiply-accumulates", f"{count(counted.macs)} an example"),
+        ("Peak memory", f"{size(counted.peak_memory)} of activations, one example"),
+        ("Digest", f"`{digest(found.architecture)}`"),
+    )
+    if facts.mirrored:
+        lines += ["The accuracy is that of the mean of two passes, of an example and of its mirror image.", ""]
+    lines += ["## Intended use", "", "To be filled in: who uses it for what, and what it must not be used for.", ""]
+    lines += ["## Data", "", *_data(found)]
+    lines += ["## Training", "", *_training(found)]
+    lines += ["## Accuracy by class", "", *_classes(found)]
+    lines += ["## Limits", "", *_limits(found)]
+    lines += ["## To make it again", "", "```yaml", to_yaml(study).rstrip(), "```", ""]
+    return "\n".join(lines).replace("\u202f", "\u00a0")
+
+
+def _data(found: Trained) -> list[str]:
+    study = found.run.study
+    about = study.provenance
+    return _table(
+        ("Source", f"`{study.data.source}`"),
+        ("Fingerprint", f"`{about.data}`" if about else "not noted"),
+        ("Validation", f"{percent(study.data.validation, 0)} of the training examples, where the source has none"),
+        ("Test", f"{percent(study.data.test, 0)} of the training examples, where the source has none"),
+        ("Seed of the split", str(study.data.split_seed)),
+        (
+            "Inputs",
+            f"less {_listed(found.facts.mean)}, divided by {_listed(found.facts.deviation)}, channel by channel",
+        ),
+        ("Classes", ", ".join(found.facts.classes)),
+    )
+
+
+def _training(found: Trained) -> list[str]:
+    run = found.run
+    study, known = run.study, result(run)
+    recipe: Recipe = study.final.recipe or study.recipe
+    joules = [t.measurement.cost.joules for t in (*run.search.done, *run.final.done) if t.measurement.cost]
+    energy = sum(joule for joule in joules if joule is not None)
+    about = study.provenance
+    return _table(
+        ("Search", f"{study.algorithm.kind}, {len(run.search)} networks, {duration(run.search.seconds)}"),
+        ("Final training", f"{known.steps if known else 0:,} steps, {duration(run.final.seconds)}"),
+        ("Optimiser", f"{recipe.optimiser.kind}, batch {recipe.batch}"),
+        ("Seed", str(study.seed)),
+        ("Energy", f"{energy / 3600:.1f} Wh" if joules and None not in joules else "could not be read on this machine"),
+        ("Machine", about.machine if about else "not noted"),
+        (
+            "Software",
+            f"{about.code}; {', '.join(f'{k} {v}' for k, v in about.versions.items())}" if about else "not noted",
+        ),
+    )
+
+
+def _classes(found: Trained) -> list[str]:
+    last = found.run.final.done[-1].measurement
+    rows = by_class(last, found.facts.classes)
+    lines = ["| class | right | of | accuracy |", "|---|---|---|---|"]
+    worst = sorted(rows.items(), key=lambda item: item[1][0] / max(1, item[1][1]))
+    lines += [
+        f"| {_cell(name)} | {right:,} | {of:,} | {percent(right / of) if of else ''} |" for name, (right, of) in worst
+    ]
+    return [*lines, ""]
+
+
+def _limits(found: Trained) -> list[str]:
+    last = found.run.final.done[-1].measurement
+    few = [name for name, (_, of) in by_class(last, found.facts.classes).items() if of < FEWEST]
+    said = [
+        "- The interval is for examples like those of the test part. It says nothing of others.",
+        "- One training with one seed; another one would differ by some tenths of a point or more.",
+        "- Probabilities were not calibrated.",
+    ]
+    if few:
+        said.append(f"- Fewer than {FEWEST} test examples: {', '.join(few)}. Their accuracies say little.")
+    return [*said, ""]
+
+
+def _table(*rows: tuple[str, str]) -> list[str]:
+    return ["| | |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in rows), ""]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _listed(numbers: tuple[float, ...]) -> str:
+    return ", ".join(f"{number:.4g}" for number in numbers)
