@@ -124,6 +124,29 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
 
 
 @app.command()
+def compare(
+    comparison: Annotated[Path, typer.Argument(help="A comparison, .yaml.")],
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where its runs and its report go. [default: runs/NAME]", show_default=False),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Other than the file says: fewer, or more later.", show_default=False)
+    ] = None,
+    data_dir: DataDir = None,
+    report: Annotated[bool, typer.Option("--report", help="Run nothing; write the report anew.")] = False,
+) -> None:
+    """Compare ways of searching fairly: same tasks, pipeline, budget and seeds, with controls and tests.
+
+    Started again after it was cut off, or with more seeds, the same command goes on.
+    """
+    with users_mistakes():
+        from amla.cli.compare import compare_file
+
+        compare_file(comparison, folder, seeds, data_dir, report)
+
+
+@app.command()
 def doctor(
     store: Annotated[str, typer.Argument(help="A run folder, or the URL of a database of many runs.")],
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended; no record is lost.")] = False,
