@@ -22,7 +22,7 @@ from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 
 from arms import TRIED, Bench, recipe_of, space_of, task_of
-from scipy.stats import t  # type: ignore[import-untyped]
+from scipy.stats import t
 
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs

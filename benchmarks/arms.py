@@ -22,8 +22,7 @@ Each search is kept in --folder as it goes, and another call goes on from there.
 import argparse
 import json
 import os
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from statistics import mean
@@ -35,16 +34,14 @@ from search_cost import images
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.nac import Nac
 from amla.algorithms.protocol import Algorithm
-from amla.algorithms.pruning import Pruning
 from amla.algorithms.random import RandomSearch
 from amla.algorithms.runoff import RunOff
 from amla.backends.torch.backend import TorchBackend
 from amla.evaluation.train import Training
 from amla.execution.inline import InlineExecutor
-from amla.spaces.envelope import Cell, Envelope
-from amla.spec.architecture import Architecture, NodeId
+from amla.spaces.envelope import Envelope
+from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
-from amla.spec.decisions import Decisions
 from amla.storage.files import Files
 from amla.storage.records import Records
 from amla.study.presets import PHOTO, preset
@@ -57,7 +54,6 @@ from amla.tasks.load import load
 from amla.tasks.recipe import Recipe
 from amla.tasks.task import Task
 from amla.trials.history import History
-from amla.trials.trial import Table
 
 NULL, NETWORKS = "random", "networks"  # prunes at random; random networks
 MATCHED, PLAIN = "matched", "plain"
@@ -112,25 +108,10 @@ def algorithm_of(arm: str, space: Envelope, steps: int, seed: int) -> Algorithm:
         return RunOff(search, run_off.networks, run_off.times * steps, seed + 1)
     if arm == NETWORKS:
         return RandomSearch(space.space, steps, 1 + ITERATIONS, seed)
-    kind = Worst if arm.endswith(WORST) else Nac
-    share = 1 / 2 if arm.endswith(HALF) else 1 / 3
-    return kind(space, steps, ITERATIONS, score, share=share, growing_only=False, alike=arm.endswith(ALIKE), seed=seed)
-
-
-class Worst(Nac):
-    """NAC that prunes the strongest branches, the paper's worst case."""
-
-    @cached_property
-    def pruning(self) -> Pruning:
-        usual = super().pruning
-        return Strongest(*(getattr(usual, field.name) for field in fields(Pruning)))
-
-
-class Strongest(Pruning):
-    """The rules of NAC upside down."""
-
-    def ranked(self, cells: list[Cell], kept: Decisions, worth: Table) -> list[tuple[float, NodeId, NodeId]]:
-        return super().ranked(cells, kept, worth)[::-1]
+    return Nac(
+        space, steps, ITERATIONS, score, share=1 / 2 if arm.endswith(HALF) else 1 / 3, growing_only=False,
+        alike=arm.endswith(ALIKE), worst=arm.endswith(WORST), seed=seed,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

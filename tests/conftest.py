@@ -8,7 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("amla", deadline=None)  # the machine may have other things to do
+settings.load_profile("amla")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

@@ -16,6 +16,7 @@ import yaml
 from pages import PAGES, ROOT, Block, anchors, blocks, code, links, tables, text_of
 
 from amla.cli.app import app
+from amla.comparison import comparison
 from amla.probes import PROBES
 from amla.spec import text
 from amla.spec.ops import Op
@@ -96,6 +97,8 @@ def test_what_looks_like_a_study_or_a_network_is_one(block: Block):
     plain = yaml.safe_load(block.text)
     if "nodes" in plain:
         assert text.from_json(json.dumps(plain)).nodes
+    elif "contenders" in plain:
+        comparison.from_yaml(block.text)
     elif "name" in plain:
         from_plain(plain)
     else:
@@ -121,6 +124,11 @@ def test_the_reference_has_every_option(name: str):
 
 def test_the_reference_has_every_setting_with_its_default():
     check_tables("docs/reference/study-file.md", settings(Study, "The study"))
+
+
+def test_the_reference_has_every_setting_of_a_comparison():
+    values = {"The comparison file": comparison.Comparison, "contenders": comparison.Contender}
+    check_tables("docs/reference/comparison-file.md", values)
 
 
 def test_the_reference_has_every_operation_with_its_fields():

@@ -52,6 +52,9 @@ class Nac:
     `iterations` + 1 networks in which the network changes: its schedule spans them all, and suits if it is constant. A
     later construction has then trained longer, so it is the last one that is recommended.
 
+    With `worst` the strongest branches leave instead of the weakest, the paper's worst case: what a statistic is worth
+    is seen by it.
+
     Raises ValueError for a number out of range.
     """
 
@@ -69,6 +72,7 @@ class Nac:
     stable: float | None = None
     candidates: int = 1
     inherit: bool = False
+    worst: bool = False
     seed: int = 0
     metric: str = "accuracy"
 
@@ -195,7 +199,9 @@ class Nac:
     @cached_property
     def pruning(self) -> Pruning:
         """The rules by which it prunes and grows."""
-        return Pruning(self.envelope, self.quota, self.share, self.skip_share, self.growing_only, self.alike)
+        return Pruning(
+            self.envelope, self.quota, self.share, self.skip_share, self.growing_only, self.alike, self.worst
+        )
 
 
 def failures_since_done(history: History) -> int:

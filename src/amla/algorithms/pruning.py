@@ -32,6 +32,7 @@ class Pruning:
     skip_share: float
     growing_only: bool
     alike: bool = False
+    worst: bool = False  # the strongest leave: what a statistic must beat
 
     def pruned(self, kept: Decisions, worth: Table, scales: Table) -> Decisions:
         """Return `kept` without the weakest branches and skips of every stage, or of every one that may still grow."""
@@ -123,10 +124,14 @@ class Pruning:
         return left
 
     def ranked(self, cells: list[Cell], kept: Decisions, worth: Table) -> list[tuple[float, NodeId, NodeId]]:
-        """Return the branches of some cells, the weakest first: reading, cell and branch.
+        """Return the branches of some cells, those first that leave first: reading, cell and branch.
 
         If cells are kept alike, the reading is the mean rank of a branch's kind.
         """
+        order = self._weakest_first(cells, kept, worth)
+        return order[::-1] if self.worst else order
+
+    def _weakest_first(self, cells: list[Cell], kept: Decisions, worth: Table) -> list[tuple[float, NodeId, NodeId]]:
         if self.alike:
             kinds = _mean_ranks([[(_rank(worth[b]), b) for b in kept[cell.branches]] for cell in cells])
             worth = {branch: kinds[_kind(branch)] for cell in cells for branch in kept[cell.branches]}

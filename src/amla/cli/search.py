@@ -94,20 +94,20 @@ def search_data(
     """Search a network for a dataset with the settings that fit it, changed as the user says."""
     console = opened()
     given = None if budget is None else seconds(budget)
-    dataset = _loaded(console, Data(source), data_dir, plain)
+    dataset = loaded(console, Data(source), data_dir, plain)
     flops = GPU_FLOPS if _has_gpu(device) else CORE_FLOPS * processor.cores()
     study = preset(dataset, Data(source), seconds=given, seed=seed, flops=flops)
     study = replace(
         study,
-        name=_name(dataset.name),
+        name=name_of(dataset.name),
         algorithm=_called(algorithm, study.algorithm),
-        executor=_executor(workers, algorithm),
+        executor=executor_of(workers, algorithm),
         backend=Torch(device=device),
         limit=replace(study.limit, clock=budget_clock),
     )
     study = changed(study, settings)
     if (study.data.source, study.data.size) != (source, None):
-        dataset = _loaded(console, study.data, data_dir, plain)
+        dataset = loaded(console, study.data, data_dir, plain)
     _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, store)
 
 
@@ -120,7 +120,7 @@ def run_file(
     if isinstance(study.backend, TabularSettings):
         dataset = dataset_of(table_of(study, data_dir))
     else:
-        dataset = _loaded(console, study.data, data_dir, plain)
+        dataset = loaded(console, study.data, data_dir, plain)
     _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, store)
 
 
@@ -168,7 +168,8 @@ def _write_report(folder: Path, dataset: Dataset) -> None:
     Files(folder).write_text(folders.REPORT, render(report(folders.read(folder), dataset)))
 
 
-def _loaded(console: Console, data: Data, data_dir: Path | None, plain: bool) -> Dataset:
+def loaded(console: Console, data: Data, data_dir: Path | None, plain: bool) -> Dataset:
+    """Return the dataset of a study, telling how far it is read unless `plain`."""
     if plain or not console.is_terminal:
         return load_dataset(data.source, data_dir=data_dir, size=data.size)
     with console.status(f"reading {escape(data.source)}") as status:
@@ -237,7 +238,7 @@ def _has_gpu(device: str | None) -> bool:
     return device.startswith("cuda") if device else which("nvidia-smi") is not None
 
 
-def _executor(workers: str | None, algorithm: str) -> ExecutorSettings:
+def executor_of(workers: str | None, algorithm: str) -> ExecutorSettings:
     """Return where trials run; if nothing is said, in workers where several can be used at once. Raises StudyError."""
     if workers is None:
         return Local() if algorithm != "nac" and os.name == "posix" else Inline()
@@ -253,5 +254,6 @@ def _called(name: str, of_preset: AlgorithmSettings) -> AlgorithmSettings:
     return of_preset if name == "nac" else replace(ALGORITHMS[name], steps=of_preset.steps)
 
 
-def _name(name: str) -> str:
+def name_of(name: str) -> str:
+    """Return a name that a folder can have."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "search"

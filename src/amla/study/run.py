@@ -41,18 +41,22 @@ class Limit:
     """What a study may use up before it asks for nothing more; None is without limit.
 
     `seconds` go by the wall or, where others use the machine too, by CPU time: the `clock` "cpu" counts what the trials
-    would have taken on as many idle cores as there are.
+    would have taken on as many idle cores as there are. `steps` are those of all legs together, and `flops` the
+    floating-point operations of their training, as counted: what comparisons are fair by.
     """
 
     trials: int | None = None
     seconds: float | None = None
     clock: Literal["wall", "cpu"] = "wall"
+    steps: int | None = None
+    flops: float | None = None
 
     def reached(self, history: History) -> bool:
-        """Return whether `history` has used the limit up. Seconds are those of finished trials, added."""
+        """Return whether `history` has used the limit up, by what its finished trials took together."""
         if self.trials is not None and len(history) >= self.trials:
             return True
-        return self.seconds is not None and history.seconds >= self.seconds
+        used = ((self.seconds, history.seconds), (self.steps, history.steps), (self.flops, history.flops))
+        return any(limit is not None and spent >= limit for limit, spent in used)
 
 
 def run(name: str, algorithm: Algorithm, executor: Executor, store: Store, limit: Limit) -> History:

@@ -60,7 +60,7 @@ class Search:
         algorithm = algorithm_of(self.study, space, steps)
         if not self._looks_up:
             self.listener.expects(self._flops(self._foreseen(space, steps), steps, speed))
-        searched = self._phase(SEARCH, algorithm, self._search_limit())
+        searched = self.phase(SEARCH, algorithm, self._search_limit())
         for trial in searched.done:  # from which nothing can start any more
             self.files.drop(f"{SEARCH}/{trial.id}")
         winner = algorithm.recommend(searched)
@@ -69,12 +69,19 @@ class Search:
         winner, speed = self._widened(winner, searched, speed)
         self.files.write_text(BEST, to_json(winner, indent=1) + "\n")  # also if cut off after the last one was told
         self.listener.expects({FINAL: self._flops([plan.Leg(costs(winner).macs)], steps, speed)[FINAL]})
-        trained = self._phase(FINAL, self._final(winner, self._left(searched), speed), Limit())
+        trained = self.phase(FINAL, self._final(winner, self._left(searched), speed), Limit())
         if not trained.done or trained.done[-1].proposal.budget:
             raise StudyError(_why_nothing(trained))
         if self._looks_up:  # there are no weights
             return
         self.files.save_weights("best", self.files.load(f"{FINAL}/{trained.done[-1].proposal.start}"), self._notes())
+
+    def phase(self, name: str, algorithm: Algorithm, limit: Limit) -> History:
+        """Run an algorithm as a phase of this study, from wherever it was cut off, and return its history."""
+        self.listener.begins(name, self.store.history(name))
+        arrangement = self.arranged.search if name == SEARCH else self.arranged.final
+        with executor(self, name, arrangement, Curves(name, self.files, self.listener)) as running:
+            return run(name, algorithm, running, Heard(self.store, self.files, self.listener, algorithm), limit)
 
     @cached_property
     def arranged(self) -> Arranged:
@@ -130,7 +137,7 @@ class Search:
         if first is None:
             raise StudyError("The space has no network to begin with; loosen its constraint.")
         fixed = Fixed((first,), plan.REHEARSAL_STEPS, (self.study.seed,), keep=False)
-        history = self._phase(REHEARSAL, fixed, Limit())
+        history = self.phase(REHEARSAL, fixed, Limit())
         if not history.done:
             raise StudyError(_why_nothing(history))
         return history.done[0].measurement
@@ -146,7 +153,7 @@ class Search:
         if self.study.final.macs != "auto" or speed is None:
             return widened(self.study, self.task, winner, 0.0), speed
         guess = widened(self.study, self.task, winner, self._left(searched) * speed.flops)
-        history = self._phase(
+        history = self.phase(
             REHEARSAL, Fixed((winner, guess), plan.WIDE_STEPS, (self.study.seed,), keep=False), Limit()
         )
         if len(history.done) > 1:
@@ -209,12 +216,6 @@ class Search:
     @property
     def _final_batch(self) -> int:
         return min((self.study.final.recipe or self.study.recipe).batch, len(self.task.parts.train.labels))
-
-    def _phase(self, name: str, algorithm: Algorithm, limit: Limit) -> History:
-        self.listener.begins(name, self.store.history(name))
-        arrangement = self.arranged.search if name == SEARCH else self.arranged.final
-        with executor(self, name, arrangement, Curves(name, self.files, self.listener)) as running:
-            return run(name, algorithm, running, Heard(self.store, self.files, self.listener, algorithm), limit)
 
 
 def _why_nothing(history: History) -> str:

@@ -122,6 +122,7 @@ class NacSettings:
     stable: float | None = None
     candidates: int = 1
     inherit: bool = False
+    worst: bool = False
     mode: Literal["fixed", "paper"] = "fixed"
     paper: PaperSettings = PaperSettings()
 

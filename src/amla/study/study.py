@@ -232,6 +232,8 @@ _NUMBERS = {
     "executor.memory": (1, _MOST, "1 or more, in bytes"),
     "limit.trials": (1, _MOST, "1 or more"),
     "limit.seconds": (_LEAST, _MOST, "more than 0, and finite"),
+    "limit.steps": (1, _MOST, "1 or more"),
+    "limit.flops": (1, 1e30, "1 or more"),
     "trial_seconds": (_LEAST, _MOST, "more than 0, and finite"),
     "seed": (0, _MOST, "0 or more"),
 }

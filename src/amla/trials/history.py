@@ -7,12 +7,32 @@ history copies the record once: both results are right.
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast, overload
+from typing import Any, NamedTuple, TypeVar, cast, overload
 
 import numpy as np
 from numpy.random import Generator
 
-from amla.trials.trial import Measurement, Outcome, Proposal, Trial, TrialId
+from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Trial, TrialId
+
+
+class Spent(NamedTuple):
+    """What trials took: seconds, optimiser steps of those that are done, and floating-point operations counted."""
+
+    seconds: float = 0.0
+    steps: int = 0
+    flops: float = 0.0
+
+    def and_by(self, trial: Trial) -> "Spent":
+        """Return this and what a finished trial took; of one that failed, only the seconds are known."""
+        match trial.outcome:
+            case Measurement(seconds=seconds, cost=cost):
+                flops = cost.flops if cost else 0.0
+                return Spent(self.seconds + seconds, self.steps + trial.proposal.budget, self.flops + flops)
+            case Failure(seconds=seconds):
+                return self._replace(seconds=self.seconds + seconds)
+            case None:
+                return self
+
 
 S = TypeVar("S")
 
@@ -25,7 +45,7 @@ class _Record:
     told: list[Trial] = field(default_factory=list)  # in the order in which they finished
     done: list[Trial] = field(default_factory=list)
     failed: list[Trial] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)  # those of the first n told, added up, at place n - 1
+    spent: list[Spent] = field(default_factory=list)  # by the first n told together, at place n - 1
     place: dict[TrialId, int] = field(default_factory=dict)  # of a trial in `told`
     running: dict[TrialId, None] = field(default_factory=dict)  # of the longest history, in order
     replays: dict[Hashable, tuple[int, Any]] = field(default_factory=dict)  # a cache: see History.replayed
@@ -59,7 +79,7 @@ class History:
         trial = Trial(trial_id, record.proposals[trial_id], outcome)
         record.place[trial_id] = len(record.told)
         record.told.append(trial)
-        record.seconds.append(self.seconds + outcome.seconds)
+        record.spent.append(self.spent.and_by(trial))
         del record.running[trial_id]
         longer._told += 1
         if isinstance(outcome, Measurement):
@@ -125,7 +145,22 @@ class History:
     @property
     def seconds(self) -> float:
         """The seconds of all finished trials together, failed ones too."""
-        return self._record.seconds[self._told - 1] if self._told else 0.0
+        return self.spent.seconds
+
+    @property
+    def steps(self) -> int:
+        """The optimiser steps of all trials that are done, together."""
+        return self.spent.steps
+
+    @property
+    def flops(self) -> float:
+        """The floating-point operations of training of all trials that are done, together, where they were counted."""
+        return self.spent.flops
+
+    @property
+    def spent(self) -> Spent:
+        """What all finished trials took together."""
+        return self._record.spent[self._told - 1] if self._told else Spent()
 
     def lineage(self, trial: Trial) -> tuple[Trial, ...]:
         """Return `trial` and those whose weights it descends from, newest first."""
@@ -177,7 +212,7 @@ class History:
             told=told,
             done=self._record.done[: self._done],
             failed=self._record.failed[: self._told - self._done],
-            seconds=self._record.seconds[: self._told],
+            spent=self._record.spent[: self._told],
             place={trial.id: place for place, trial in enumerate(told)},
             running=dict.fromkeys(trial.id for trial in self.trials if trial.is_running),
         )

@@ -1,0 +1,101 @@
+"""`amla audit`: how well cheap scores rank networks on the user's task."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from rich.table import Table
+
+from amla.cli.compare import Silence
+from amla.cli.console import escape, opened, say
+from amla.cli.search import executor_of, loaded, name_of
+from amla.comparison.audit import Audit, Plan, as_json, audited, verdict
+from amla.evidence.agreement import Agreement
+from amla.reports.numbers import DASH, percent, plural
+from amla.storage.files import Files
+from amla.study import folder as folders
+from amla.study.changes import changed
+from amla.study.log import writing
+from amla.study.presets import preset
+from amla.study.resolve import check, task_of
+from amla.study.search import Search
+from amla.study.settings import RandomSettings, Torch
+from amla.study.study import Data, Final
+from amla.trials.history import History
+from amla.trials.trial import Measurement, Trial
+
+RUNS, FILE = Path("runs"), "audit.json"
+
+
+class Counting(Silence):
+    """Prints a line for each training."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._console, self._done = opened(), 0
+        self._all = plan.networks * (len(plan.steps) + plan.seeds)
+
+    def begins(self, phase: str, history: History) -> None:
+        """Hear that a phase begins."""
+        self._done += len(history.finished)
+
+    def told(self, phase: str, trial: Trial) -> None:
+        """Print how a training went."""
+        self._done += 1
+        outcome = trial.outcome
+        how = percent(outcome.metrics["accuracy"]) if isinstance(outcome, Measurement) else "failed"
+        say(self._console, f"{self._done} of {self._all}: {phase}, training {trial.id}: {how}")
+
+
+def audit_data(
+    source: str,
+    plan: Plan,
+    run: Path | None,
+    workers: str | None,
+    device: str | None,
+    seed: int,
+    data_dir: Path | None,
+    settings: list[str],
+) -> None:
+    """Train what an audit needs, print what scores are worth, and write it into the run folder."""
+    console = opened()
+    dataset = loaded(console, Data(source), data_dir, plain=True)
+    study = replace(
+        preset(dataset, Data(source), seed=seed),
+        name=f"{name_of(dataset.name)}-audit",
+        algorithm=RandomSettings(plan.networks, min(plan.steps)),
+        run_off=None,
+        final=Final(steps=1),
+        executor=executor_of(workers, "random"),
+        backend=Torch(device=device),
+    )
+    study = changed(study, settings)
+    task, folder = task_of(study, dataset), run or RUNS / study.name
+    check(study, task)
+    study = folders.prepare(folder, study, task)
+    trainings = plural(plan.networks * (len(plan.steps) + plan.seeds), "training")
+    say(console, f"[bold]{escape(study.name)}[/bold]: {trainings}; run folder [bold]{escape(str(folder))}[/bold]")
+    with writing(folder) as log:
+        found = audited(Search(study, task, log, Files(folder), folder, Counting(plan), data_dir), plan)
+    Files(folder).write_text(FILE, as_json(found) + "\n")
+    console.print(_table(found))
+    say(console, escape(verdict(found)))
+    say(console, f"all of it [bold]{escape(str(folder / FILE))}[/bold]")
+
+
+def _table(audit: Audit) -> Table:
+    reference = f"{plural(audit.steps, 'step')} with {plural(audit.seeds, 'seed')}"
+    title = f"How well scores rank {audit.networks} networks, against {reference}"
+    table = Table(title=title, title_justify="left", box=None, header_style="dim")
+    table.add_column("score")
+    for name in ("tau", "95 % interval", f"of the best {audit.top}", "regret", "cost"):
+        table.add_column(name, justify="right")
+    for score in audit.scores:
+        name = f"[bold]{score.name}[/bold]" if score.name == audit.choice else score.name
+        table.add_row(name, *_cells(score.agreement), percent(score.cost))
+    if audit.ceiling:
+        table.add_row("[dim]another seed[/dim]", *_cells(audit.ceiling), DASH)
+    return table
+
+
+def _cells(found: Agreement) -> tuple[str, ...]:
+    bounds = f"{found.low:.2f} to {found.high:.2f}"
+    return f"{found.tau:.2f}", bounds, percent(found.precision, 0), percent(found.regret, 2)

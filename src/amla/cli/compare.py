@@ -1,0 +1,155 @@
+"""`amla compare`: run what has not been run, then say what can be said."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from amla.cli.console import escape, opened, say
+from amla.comparison import comparison as settings
+from amla.comparison.checklist import checklist
+from amla.comparison.comparison import Comparison
+from amla.comparison.judgement import Judgement, OnTask, as_json, judged
+from amla.comparison.markdown import markdown
+from amla.comparison.page import render
+from amla.comparison.runs import Cell, Running, begin
+from amla.comparison.words import too_few, verdict
+from amla.reports.numbers import DASH, count, duration, percent, plural
+from amla.storage.files import Files
+from amla.study.arrangement import Arranged
+from amla.study.study import Study, StudyError
+from amla.study.timing import Arrangement
+from amla.tasks.task import Task
+from amla.trials.history import History
+from amla.trials.progress import Progress
+from amla.trials.trial import Trial
+
+RUNS = Path("runs")
+REPORT = "report"
+
+
+class Silence:
+    """Hears all there is to hear of a run, and says nothing."""
+
+    def times(self, arrangements: Sequence[Arrangement]) -> None:
+        """Hear what is going to be timed."""
+
+    def arranged(self, found: Arranged) -> None:
+        """Hear in which arrangements the study trains."""
+
+    def expects(self, flops: Mapping[str, float]) -> None:
+        """Hear what the phases will take."""
+
+    def begins(self, phase: str, history: History) -> None:
+        """Hear that a phase begins."""
+
+    def asked(self, phase: str, trial: Trial) -> None:
+        """Hear that a trial begins."""
+
+    def progress(self, phase: str, progress: Progress) -> None:
+        """Hear how far a trial is."""
+
+    def told(self, phase: str, trial: Trial) -> None:
+        """Hear that a trial is over."""
+
+
+def compare_file(path: Path, folder: Path | None, seeds: int | None, data_dir: Path | None, report_only: bool) -> None:
+    """Run a comparison to its end, and write its report after every seed."""
+    try:
+        import scipy  # noqa: F401 - so that it is missed before anything is run
+    except ModuleNotFoundError as error:
+        raise StudyError(f"A comparison needs {error.name!r}; install it with: pip install 'amla[compare]'.") from None
+    console = opened()
+    comparison = settings.load(path)
+    if seeds is not None:
+        comparison = replace(comparison, seeds=seeds)
+    place = folder or RUNS / comparison.name
+    running = begin(comparison, place, data_dir)
+    again = shlex.join(["amla", "compare", str(path)] + ([] if seeds is None else ["--seeds", str(seeds)]))
+    cells = running.cells()
+    if not report_only:
+        _announce(console, comparison, cells, place)
+        _run(console, running, cells, again)
+    judgement = _reported(running, len(cells), again)
+    _tell(console, judgement, place)
+
+
+def _announce(console: Console, comparison: Comparison, cells: Sequence[Cell], folder: Path) -> None:
+    names = list(dict.fromkeys(cell.contender for cell in cells))
+    size = f"{plural(comparison.seeds, 'seed')} on {plural(len(comparison.tasks), 'task')}, {plural(len(cells), 'run')}"
+    say(console, f"[bold]{escape(comparison.name)}[/bold]: {escape(', '.join(names))}")
+    say(console, f"{size}; folder [bold]{escape(str(folder))}[/bold]")
+    contenders = len(comparison.contenders)
+    family = contenders * (contenders - 1) // 2 + contenders * (len(names) - contenders)
+    if warning := too_few(comparison.seeds, family):
+        say(console, f"[yellow]note[/yellow] {warning}")
+
+
+def _run(console: Console, running: Running, cells: Sequence[Cell], again: str) -> None:
+    known, seed = running.records(), 0
+    if known:
+        say(console, f"going on after {plural(len(known), 'run')}")
+    for place, cell in enumerate(cells, start=1):
+        if cell.seed != seed:  # a report after every seed, for those who look in between
+            _reported(running, len(cells), again)
+            seed = cell.seed
+        if cell in known:
+            running.confirm(cell)
+            continue
+        found = running.run(cell, _silent)
+        what = f"{place} of {len(cells)}: {cell.contender} on {cell.task}, seed {cell.seed}"
+        if found is None:
+            say(console, f"{escape(what)}: there is no such network")
+            continue
+        seconds = found.search.seconds + found.final.seconds
+        say(
+            console,
+            f"{escape(what)}: test accuracy {percent(found.accuracy)}, {plural(found.search.trials, 'network')} tried, "
+            f"{count(found.search.flops + found.final.flops)} operations, {duration(seconds)}",
+        )
+
+
+def _silent(cell: Cell, study: Study, task: Task) -> Silence:
+    return Silence()
+
+
+def _reported(running: Running, planned: int, again: str) -> Judgement:
+    """Write the report of what is known by now."""
+    comparison = running.comparison
+    judgement = judged(comparison, running.records(), planned)
+    items, file = checklist(comparison, judgement), settings.to_yaml(comparison)
+    files = Files(running.folder)
+    files.write_text(f"{REPORT}.html", render(judgement, items, file, again))
+    files.write_text(f"{REPORT}.md", markdown(judgement, items, file, again))
+    files.write_text(f"{REPORT}.json", as_json(judgement) + "\n")
+    return judgement
+
+
+def _tell(console: Console, judgement: Judgement, folder: Path) -> None:
+    for found in judgement.tasks:
+        console.print(_table(found))
+        for pair in found.pairs:
+            say(console, f"- {escape(verdict(pair))}")
+    say(console, f"report [bold]{escape(str(folder / REPORT))}.html[/bold], .md and .json")
+
+
+def _table(found: OnTask) -> Table:
+    table = Table(title=f"Test accuracy on {found.task}", title_justify="left", box=None, header_style="dim")
+    table.add_column("contender")
+    for name in ("mean", "95 % interval", "runs", "parameters", "networks", "operations"):
+        table.add_column(name, justify="right")
+    for standing in found.standings:
+        several = len(standing.accuracies) > 1
+        table.add_row(
+            escape(standing.name) if standing.is_control else f"[bold]{escape(standing.name)}[/bold]",
+            percent(standing.mean, 2),
+            f"{100 * standing.low:.2f} to {100 * standing.high:.2f}" if several else DASH,
+            str(len(standing.accuracies)),
+            count(standing.parameters),
+            f"{standing.trials:.1f}",
+            count(standing.flops),
+        )
+    return table

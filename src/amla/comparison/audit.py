@@ -1,0 +1,176 @@
+"""How well cheap scores rank networks on a task: random networks, scored in each way, against training them for long.
+
+A score is worth what its ranking is worth on the task at hand (White et al. 2021 found none that is good on all). So
+networks of the space are drawn at random, trained for long with several seeds, and ranked by each score besides: by
+shorter trainings, and by parameters and multiply-accumulates, which cost nothing and are the baseline of all scores.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from amla.algorithms.fixed import Fixed
+from amla.evidence.agreement import Agreement, agreement
+from amla.spaces.space import Space
+from amla.spec.architecture import Architecture
+from amla.spec.digest import digest
+from amla.spec.values import value
+from amla.study.resolve import space_of
+from amla.study.run import Limit
+from amla.study.search import Search
+from amla.study.study import StudyError
+from amla.trials.history import History
+from amla.trials.trial import Trial
+
+REFERENCE = "reference"
+COUNTED = ("parameters", "macs")
+DRAWS = 20  # times as many networks are drawn as are wanted, at most
+APART = 1000  # between the seeds of scores and those of the reference, which must know nothing of each other
+
+
+@value
+class Audited:
+    """A score: how well it ranks, and what one network costs by it, as a share of the reference's operations."""
+
+    name: str
+    agreement: Agreement
+    cost: float
+
+
+@value
+class Audit:
+    """What scores are worth on a task. `ceiling` is how well one reference training agrees with another one.
+
+    `choice` is the cheapest score whose interval is above `at_least`, None if there is none. `failed` networks, of
+    which some training failed, are left out.
+    """
+
+    networks: int
+    failed: int
+    steps: int
+    seeds: int
+    top: int
+    at_least: float
+    scores: tuple[Audited, ...]
+    ceiling: Agreement | None
+    choice: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained: so many `networks` for each of `steps`, and for `reference` steps with so many `seeds`."""
+
+    networks: int
+    steps: tuple[int, ...]
+    reference: int
+    seeds: int = 2
+    top: int = 5
+    at_least: float = 0.4
+
+    def __post_init__(self) -> None:
+        if not self.steps or max(self.steps) >= self.reference:
+            raise StudyError(
+                f"The reference trains for {self.reference} steps, scores for {list(self.steps)}; it must be longer."
+            )
+        if self.networks < 4:
+            raise StudyError(f"{self.networks} networks make no ranking; take 4 or more.")
+
+
+_audit = TypeAdapter(Audit)
+
+
+def as_json(audit: Audit) -> str:
+    """Return an audit as JSON."""
+    return _audit.dump_json(audit, indent=1).decode()
+
+
+def audited(search: Search, plan: Plan) -> Audit:
+    """Return what scores are worth on the task of a study; what was trained before is not trained again.
+
+    Raises StudyError where fewer than four networks could be trained.
+    """
+    networks = drawn(space_of(search.study, search.task).space, plan.networks, search.study.seed)
+    phases = {
+        steps: search.phase(f"steps-{steps}", Fixed(networks, steps, (search.study.seed,), keep=False), Limit())
+        for steps in sorted(plan.steps)
+    }
+    seeds = tuple(range(APART, APART + plan.seeds))
+    reference = search.phase(REFERENCE, Fixed(networks, plan.reference, seeds, keep=False), Limit())
+    return judged(plan, networks, phases, reference)
+
+
+def drawn(space: Space, count: int, seed: int) -> tuple[Architecture, ...]:
+    """Return so many different networks, drawn from a space; fewer if it has not so many. Raises SpaceError."""
+    rng = np.random.default_rng((seed, count))
+    found: dict[str, Architecture] = {}
+    for _ in range(DRAWS * count):
+        network = space.sample(rng)
+        found.setdefault(digest(network), network)
+        if len(found) == count:
+            break
+    return tuple(found.values())
+
+
+def judged(plan: Plan, networks: Sequence[Architecture], phases: Mapping[int, History], reference: History) -> Audit:
+    """Return what the trainings of an audit say."""
+    long = [_of_network(reference, place, plan.seeds) for place in range(len(networks))]
+    short = {
+        steps: [_of_network(history, place, 1) for place in range(len(networks))] for steps, history in phases.items()
+    }
+    whole = [place for place, runs in enumerate(long) if runs and all(of[place] for of in short.values())]
+    if len(whole) < 4:
+        raise StudyError(f"Only {len(whole)} of {len(networks)} networks could be trained; an audit needs 4 or more.")
+    worths = [float(np.mean([_accuracy(trial) for trial in long[place]])) for place in whole]
+    dear = _flops([trial for place in whole for trial in long[place]]) / plan.seeds
+    scores = [
+        Audited(f"{steps} steps", agreement([_accuracy(of[place][0]) for place in whole], worths, plan.top),
+                _flops([of[place][0] for place in whole]) / dear)
+        for steps, of in short.items()
+    ]  # fmt: skip
+    for name in COUNTED:
+        counted = [long[place][0].measurement.metrics[name] for place in whole]
+        scores.append(Audited(name, agreement(counted, worths, plan.top), 0.0))
+    ceiling = None
+    if plan.seeds > 1:
+        one, other = ([_accuracy(long[place][which]) for place in whole] for which in (0, 1))
+        ceiling = agreement(one, other, plan.top)
+    good = [score for score in scores if score.agreement.low >= plan.at_least]
+    choice = min(good, key=lambda score: score.cost).name if good else None
+    failed = len(networks) - len(whole)
+    return Audit(
+        len(whole), failed, plan.reference, plan.seeds, plan.top, plan.at_least, tuple(scores), ceiling, choice
+    )
+
+
+def verdict(audit: Audit) -> str:
+    """Return what to do, in a sentence or two."""
+    if audit.choice is None:
+        best = max(audit.scores, key=lambda score: score.agreement.low)
+        return (
+            f"No score is good enough: the interval of none is above {audit.at_least:g}. The nearest is {best.name}, "
+            f"{_tau(best.agreement)}. Train for longer, or audit more networks, which narrows the intervals."
+        )
+    chosen = next(score for score in audit.scores if score.name == audit.choice)
+    cost = "nothing" if chosen.cost == 0 else f"{100 * chosen.cost:.1f} % of a training of {audit.steps} steps"
+    return f"Use {chosen.name}: {_tau(chosen.agreement)}, for {cost}."
+
+
+def _tau(found: Agreement) -> str:
+    return f"tau {found.tau:.2f} (95 % interval {found.low:.2f} to {found.high:.2f})"
+
+
+def _of_network(history: History, place: int, seeds: int) -> list[Trial]:
+    """Return the trainings of a network, empty if one of them failed."""
+    done = {trial.id: trial for trial in history.done}
+    wanted = range(place * seeds, (place + 1) * seeds)
+    return [done[trial] for trial in wanted] if all(trial in done for trial in wanted) else []
+
+
+def _accuracy(trial: Trial) -> float:
+    return trial.measurement.metrics["accuracy"]
+
+
+def _flops(trials: Sequence[Trial]) -> float:
+    return sum(trial.measurement.cost.flops for trial in trials if trial.measurement.cost)

@@ -1,0 +1,127 @@
+"""The checklist of good practice in research on architecture search, filled in from what a comparison did.
+
+The fourteen practices are those of Lindauer & Hutter, "Best Practices for Scientific Research on Neural Architecture
+Search", JMLR 21(243), 2020, in words of ours.
+"""
+
+from collections.abc import Callable
+
+from amla.comparison.comparison import Comparison
+from amla.comparison.controls import HAND_MADE, RANDOM, SAMPLING
+from amla.comparison.judgement import Judgement
+from amla.reports.numbers import count, duration, plural
+from amla.spec.values import value
+from amla.study.settings import Inline, Local
+
+
+@value
+class Item:
+    """A practice, whether it was followed (None: only its author can say), and by what that is seen."""
+
+    practice: str
+    met: bool | None
+    evidence: str
+
+
+def checklist(comparison: Comparison, judgement: Judgement) -> tuple[Item, ...]:
+    """Return the checklist of a comparison, item by item."""
+    return tuple(Item(practice, *found(comparison, judgement)) for practice, found in _PRACTICES.items())
+
+
+Found = tuple[bool | None, str]
+
+
+def _pipeline(comparison: Comparison, judgement: Judgement) -> Found:
+    return True, f"amla, {judgement.about.get('code', 'version unknown')}; recipe and task are in the comparison's file"
+
+
+def _method(comparison: Comparison, judgement: Judgement) -> Found:
+    return True, "every contender is a setting of that code, and is in the file"
+
+
+def _at_once(comparison: Comparison, judgement: Judgement) -> Found:
+    return None, "publish the folder of the comparison with the paper, not after it"
+
+
+def _benchmark(comparison: Comparison, judgement: Judgement) -> Found:
+    refused = sum(len(task.refused) for task in judgement.tasks)
+    said = ", ".join(f"{task.task}: {task.benchmark}" for task in judgement.tasks)
+    return True, f"one digest a task of data, split, space, recipe and final training ({said}); {refused} runs refused"
+
+
+def _ablations(comparison: Comparison, judgement: Judgement) -> Found:
+    found = [name for name in _controls(judgement) if "random-pruning" in name or "worst-case" in name]
+    if found:
+        return True, f"NAC's statistic is ablated: {', '.join(found)}"
+    return None, "add contenders that differ in one setting each"
+
+
+def _protocol(comparison: Comparison, judgement: Judgement) -> Found:
+    return True, "all contenders end in the same final training and one look at the test part, after the search chose"
+
+
+def _over_time(comparison: Comparison, judgement: Judgement) -> Found:
+    return True, "curves of the best so far against networks, steps, operations and seconds"
+
+
+def _chance(comparison: Comparison, judgement: Judgement) -> Found:
+    missing = [name for name in (SAMPLING, RANDOM) if name not in _controls(judgement)]
+    if missing:
+        return False, f"missing: {', '.join(missing)}; set controls to true"
+    hand = ", and a network made by hand" if HAND_MADE in _controls(judgement) else ""
+    return True, f"random sampling and random search{hand}, by the same pipeline"
+
+
+def _repeated(comparison: Comparison, judgement: Judgement) -> Found:
+    fewest = min((len(s.accuracies) for task in judgement.tasks for s in task.standings), default=0)
+    return fewest >= 5, f"{plural(fewest, 'seed')} of every contender at least, from 0 on, all of them shown"
+
+
+def _tabular(comparison: Comparison, judgement: Judgement) -> Found:
+    return None, "networks were really trained; on tabular benchmarks many more seeds are cheap"
+
+
+def _confounders(comparison: Comparison, judgement: Judgement) -> Found:
+    machines = sorted({machine for task in judgement.tasks for machine in task.machines})
+    pinned = isinstance(comparison.executor, Inline | Local)
+    return len(
+        machines
+    ) == 1, f"{'; '.join(machines)}; {'threads pinned' if pinned else 'see the cluster'}; versions are noted"
+
+
+def _tuning(comparison: Comparison, judgement: Judgement) -> Found:
+    return None, "say how the settings of the contenders were chosen, and what that cost"
+
+
+def _cost(comparison: Comparison, judgement: Judgement) -> Found:
+    runs = [(s, len(s.accuracies)) for task in judgement.tasks for s in task.standings]
+    seconds = sum((s.search_seconds + s.final_seconds) * n for s, n in runs)
+    flops = sum(s.flops * n for s, n in runs)
+    return True, f"{count(flops)} operations of training and {duration(seconds)} in all, failed trials included"
+
+
+def _details(comparison: Comparison, judgement: Judgement) -> Found:
+    is_whole = judgement.done == judgement.planned
+    return is_whole, f"{judgement.done} of {judgement.planned} runs done; every one has its own report beside this one"
+
+
+def _controls(judgement: Judgement) -> set[str]:
+    return {standing.name for task in judgement.tasks for standing in task.standings}
+
+
+_PRACTICES: dict[str, Callable[[Comparison, Judgement], Found]] = {
+    "1. The code of the training pipeline is released": _pipeline,
+    "2. The code of the method is released": _method,
+    "3. Not later, but with the paper": _at_once,
+    "4. The same benchmark for all, not only the same data": _benchmark,
+    "5. Ablations are run": _ablations,
+    "6. The same protocol of evaluation for all": _protocol,
+    "7. Performance as a function of what was spent": _over_time,
+    "8. Random sampling and random search are among the baselines": _chance,
+    "9. Several runs, and all are reported": _repeated,
+    "10. Tabular or surrogate benchmarks where that helps": _tabular,
+    "11. Confounders are controlled": _confounders,
+    "12. The tuning of the method is reported": _tuning,
+    "13. What it cost from end to end is reported": _cost,
+    "14. All details of the experiment are reported": _details,
+}

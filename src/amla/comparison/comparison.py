@@ -1,0 +1,133 @@
+"""A comparison: which ways of searching, on which tasks, how often, for how much. One YAML file is one value."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from amla.spec.text import explain, plain_yaml, written_yaml
+from amla.spec.values import SpecError, value
+from amla.study.run import Limit
+from amla.study.settings import (
+    AlgorithmSettings,
+    BackendSettings,
+    EnvelopeSettings,
+    ExecutorSettings,
+    Inline,
+    RunOffSettings,
+    SpaceSettings,
+    Torch,
+)
+from amla.study.study import Data, Final, Study, StudyError
+from amla.tasks.recipe import Recipe
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+SEEDS = 1000  # at most
+
+
+@value
+class Setting:
+    """What all contenders have in common on a task: data, recipe, space, and how what is found is trained."""
+
+    data: Data
+    recipe: Recipe = Recipe()
+    space: SpaceSettings = EnvelopeSettings()
+    final: Final = Final()
+
+
+@value
+class Contender:
+    """A way of searching. What else may differ between two studies belongs to the task, and is the same for all."""
+
+    algorithm: AlgorithmSettings
+    run_off: RunOffSettings | None = None
+
+
+@value
+class Comparison:
+    """Contenders, each run with every seed on every task, until it has used `limit` up or ends by itself.
+
+    With `controls` what any search must beat is run besides; see `amla.comparison.controls`. Seeds are 0, 1 and so on;
+    runs of one seed are a pair.
+    """
+
+    name: str
+    tasks: Mapping[str, Setting]
+    contenders: Mapping[str, Contender]
+    seeds: int = 8
+    limit: Limit = Limit()
+    controls: bool = True
+    backend: BackendSettings = Torch()
+    executor: ExecutorSettings = Inline()
+
+    def __post_init__(self) -> None:
+        for what, names in (("name", (self.name,)), ("tasks", self.tasks), ("contenders", self.contenders)):
+            if not names:
+                raise StudyError(f"{what} is empty; a comparison has one or more.")
+            for name in names:
+                if not NAME.fullmatch(name):
+                    raise StudyError(f"{what} has {name!r}; use letters, digits, '_' and '-', 64 at most.")
+        if not 1 <= self.seeds <= SEEDS:
+            raise StudyError(f"seeds is {self.seeds}; it must be from 1 to {SEEDS}.")
+        for task in self.tasks:
+            for name, contender in self.contenders.items():
+                try:
+                    self.study(task, contender, 0)
+                except StudyError as error:
+                    raise StudyError(f"{name} on {task}: {error}") from None
+
+    def study(self, task: str, contender: Contender, seed: int) -> Study:
+        """Return the study of a contender on a task. Raises StudyError where the two do not fit together."""
+        shared = self.tasks[task]
+        return Study(
+            name=task,
+            data=shared.data,
+            recipe=shared.recipe,
+            space=shared.space,
+            algorithm=contender.algorithm,
+            final=shared.final,
+            backend=self.backend,
+            executor=self.executor,
+            limit=self.limit,
+            seed=seed,
+            run_off=contender.run_off,
+        )
+
+
+_comparison = TypeAdapter(Comparison)
+
+
+def load(path: Path) -> Comparison:
+    """Read a comparison from a file. Raises StudyError, naming the file, which says where it breaks which rule."""
+    try:
+        return from_yaml(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(f"There is no comparison '{path}'.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"'{path}' cannot be read: {error}.") from None
+    except StudyError as error:
+        raise StudyError(f"'{path}' is no comparison that can be run:\n{error}") from None
+
+
+def from_yaml(text: str) -> Comparison:
+    """Return the comparison that `text` describes. Raises StudyError."""
+    plain: Any = None
+    try:
+        plain = plain_yaml(text)
+        return _comparison.validate_json(json.dumps(plain))
+    except ValidationError as error:
+        raise StudyError(explain(error, plain)) from None
+    except SpecError as error:
+        raise StudyError(str(error)) from None
+    except StudyError:
+        raise
+    except (TypeError, ValueError, RecursionError) as error:  # YAML knows dates, and values that contain themselves
+        raise StudyError(f"This is no comparison: {error}.") from None
+
+
+def to_yaml(comparison: Comparison) -> str:
+    """Return a comparison as YAML, every setting written out."""
+    return written_yaml(_comparison.dump_python(comparison, mode="json"), width=100)

@@ -1,0 +1,95 @@
+"""What any search must beat, run in every comparison by the same pipeline: chance in several forms, and a hand.
+
+Lindauer & Hutter (2020) ask for random sampling and random search, Yang et al. (2020) for networks drawn from the same
+space; the paper of NAC (Kamath et al. 2018) has random and worst-case pruning as its own controls.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from amla.comparison.comparison import Comparison, Contender, Setting
+from amla.spaces.space import SpaceError
+from amla.spec.architecture import Architecture
+from amla.spec.costs import costs
+from amla.study.resolve import space_of
+from amla.study.settings import EnvelopeSettings, FixedSettings, NacSettings, RandomSettings
+from amla.study.spaces import envelope_of
+from amla.study.study import StudyError
+from amla.tasks.task import Task
+
+SAMPLING, RANDOM, HAND_MADE, MATCHED = "random-sampling", "random-search", "hand-made", "equal-size"
+RANDOM_PRUNING, WORST_CASE = "random-pruning", "worst-case"
+WITHOUT_END = 1_000_000  # networks: the limit ends it
+DRAWS, APART = 400, 0.05  # of random networks, until one has as many parameters and MACs, to this share
+
+
+def searching(comparison: Comparison) -> dict[str, Contender]:
+    """Return the controls that search by themselves, by name, without those that are contenders already.
+
+    Their networks train for as many steps as those of the first contender, with the same run-off.
+    """
+    if not comparison.controls:
+        return {}
+    first = next(iter(comparison.contenders.values()))
+    steps = first.algorithm.steps
+    found = {
+        SAMPLING: Contender(RandomSettings(1, steps)),
+        RANDOM: Contender(RandomSettings(comparison.limit.trials or WITHOUT_END, steps), first.run_off),
+    }
+    if comparison.limit == type(comparison.limit)():  # nothing else ends it
+        raise StudyError("limit is empty; say what each contender may use up, such as limit: {steps: 2000}.")
+    for name, contender in comparison.contenders.items():
+        match contender.algorithm:
+            case NacSettings(mode="fixed", worst=False) as nac if nac.statistic != "random":
+                found[f"{name}-{RANDOM_PRUNING}"] = replace(contender, algorithm=replace(nac, statistic="random"))
+                found[f"{name}-{WORST_CASE}"] = replace(contender, algorithm=replace(nac, worst=True))
+    return {name: control for name, control in found.items() if name not in comparison.contenders}
+
+
+def given(comparison: Comparison, file: str) -> Contender:
+    """Return the control that trains the network in a file to the end, and searches nothing."""
+    steps = next(iter(comparison.contenders.values())).algorithm.steps
+    return Contender(FixedSettings((file,), 1 if steps is not None else None))
+
+
+def hand_made(setting: Setting, task: Task) -> Architecture | None:
+    """Return the network that people would build by hand: two plain 3x3 convolutions a stage, as wide as may be.
+
+    None for a space that has none.
+    """
+    if not isinstance(setting.space, EnvelopeSettings):
+        return None
+    plain = next((name for name in setting.space.branches if name.partition("-")[0] == "3x3"), None)
+    if plain is None:
+        return None
+    two = (2,) * len(setting.space.cells)
+    settings = replace(setting.space, cells=two, max_cells=two)
+    space = envelope_of(settings, task.shape, task.classes)
+    only = {cell.branches: (f"{cell.branches}/{plain}",) for stage in space.stages for cell in stage.cells}
+    return space.space.close({**space.initial(), **only})
+
+
+def matched(comparison: Comparison, task: str, data: Task, like: Architecture, seed: int) -> Architecture | None:
+    """Return a random network with about as many parameters and MACs as another one; None if the space has none."""
+    study = comparison.study(task, next(iter(comparison.contenders.values())), seed)
+    space, rng, wanted = space_of(study, data).space, np.random.default_rng((seed, 1)), costs(like)
+    best: tuple[float, Architecture] | None = None
+    for _ in range(DRAWS):
+        try:
+            network = space.sample(rng)
+        except SpaceError:
+            return None
+        found = costs(network)
+        apart = max(abs(found.parameters / wanted.parameters - 1), abs(found.macs / wanted.macs - 1))
+        if network != like and (best is None or apart < best[0]):
+            best = apart, network
+        if best and best[0] <= APART:
+            break
+    return best[1] if best else None
+
+
+def are_controls(comparison: Comparison, names: Mapping[str, object]) -> frozenset[str]:
+    """Return which of some names are those of controls."""
+    return frozenset(name for name in names if name not in comparison.contenders)

@@ -1,0 +1,248 @@
+"""What the runs of a comparison say: on each task standings, differences, curves and fronts; over tasks ranks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from itertools import product
+from statistics import median, stdev
+
+from pydantic import TypeAdapter
+
+from amla.comparison.comparison import Comparison
+from amla.comparison.controls import SAMPLING
+from amla.comparison.record import Record
+from amla.comparison.runs import Records
+from amla.evidence.anytime import Anytime, anytime
+from amla.evidence.fronts import Point, extent, front, hypervolume
+from amla.evidence.improvement import Improvement, improvement
+from amla.evidence.paired import Difference, difference, holm, interval
+from amla.evidence.power import needed
+from amla.evidence.ranks import Ranking, ranking
+from amla.spec.values import Number, value
+
+MEASURES = ("trials", "steps", "flops", "seconds")  # that a curve may be drawn against
+LEVEL = 0.05
+
+
+@value
+class Standing:
+    """How a contender did on a task: test accuracies by seed, their mean and its 95 % interval, and what it took.
+
+    `relative` is the relative improvement over random sampling in percent (Yang et al. 2020), where that was run. Costs
+    are means over runs, sizes of networks medians. `joules` are None where they could not be read.
+    """
+
+    name: str
+    is_control: bool
+    accuracies: Mapping[int, float]
+    mean: float
+    low: Number
+    high: Number
+    relative: float | None
+    parameters: float
+    macs: float
+    trials: float
+    steps: float
+    flops: float
+    search_seconds: float
+    final_seconds: float
+    joules: float | None
+    failures: Mapping[str, int]
+
+
+@value
+class Pair:
+    """What can be said of two contenders on a task: their difference over the seeds that both have run.
+
+    `adjusted` is p after Holm's correction for all pairs of the task, `family` how many those are. `needed` is how many
+    seeds would tell a difference as large as this one, None if it is told or no number would.
+    """
+
+    ours: str
+    theirs: str
+    difference: Difference
+    adjusted: float
+    family: int
+    improvement: Improvement
+    needed: int | None
+
+    @property
+    def is_real(self) -> bool:
+        """Whether chance would seldom bring such a difference: at most one time in twenty among all pairs."""
+        return self.adjusted <= LEVEL
+
+
+@value
+class OnTask:
+    """All that the runs of one task say.
+
+    `curves` are by what they are drawn against and by contender; `fronts` of parameters and test accuracy, and
+    `volumes` what each dominates. `noise` is the standard deviation of one network's accuracy over seeds. `refused`
+    says which runs do not belong in the table, and why.
+    """
+
+    task: str
+    benchmark: str
+    standings: tuple[Standing, ...]
+    pairs: tuple[Pair, ...]
+    curves: Mapping[str, Mapping[str, Anytime]]
+    fronts: Mapping[str, tuple[Point, ...]]
+    volumes: Mapping[str, float]
+    noise: float | None
+    refused: tuple[str, ...]
+    machines: tuple[str, ...]
+
+
+@value
+class Judgement:
+    """All that a comparison says so far: of `planned` runs, those that are done."""
+
+    name: str
+    seeds: int
+    planned: int
+    done: int
+    tasks: tuple[OnTask, ...]
+    ranking: Ranking | None
+    about: Mapping[str, str] = field(default_factory=dict)
+
+
+_judgement = TypeAdapter(Judgement)
+
+
+def as_json(judgement: Judgement) -> str:
+    """Return all that a comparison says as JSON."""
+    return _judgement.dump_json(judgement, indent=1).decode()
+
+
+def judged(comparison: Comparison, records: Records, planned: int) -> Judgement:
+    """Return what the records of a comparison say."""
+    tasks = tuple(
+        _on_task(comparison, task, {cell: found for cell, found in records.items() if cell.task == task})
+        for task in comparison.tasks
+    )
+    about = next((dict(found.about) for found in records.values()), {})
+    return Judgement(comparison.name, comparison.seeds, planned, len(records), tasks, _ranked(comparison, tasks), about)
+
+
+def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
+    benchmark, refused = _same_task(records)
+    kept = {cell: found for cell, found in records.items() if found.task == benchmark}
+    by_name: dict[str, dict[int, Record]] = {}
+    for cell, found in kept.items():
+        by_name.setdefault(cell.contender, {})[cell.seed] = found
+    sampled = [found.accuracy for found in by_name.get(SAMPLING, {}).values()]
+    base = sum(sampled) / len(sampled) if sampled else None
+    standings = [_standing(name, runs, name not in comparison.contenders, base) for name, runs in by_name.items()]
+    fronts = {name: tuple(front(map(_point, runs.values()))) for name, runs in by_name.items()}
+    reference = extent(fronts.values()) if fronts else (0.0, 0.0)
+    return OnTask(
+        task=task,
+        benchmark=benchmark,
+        standings=tuple(sorted(standings, key=lambda standing: -standing.mean)),
+        pairs=_pairs(list(comparison.contenders), by_name),
+        curves={measure: _curves(measure, by_name) for measure in MEASURES},
+        fronts=fronts,
+        volumes={name: hypervolume(points, reference) for name, points in fronts.items()},
+        noise=_noise(by_name),
+        refused=refused,
+        machines=tuple(sorted({found.about.get("machine", "unknown") for found in kept.values()})),
+    )
+
+
+def _same_task(records: Records) -> tuple[str, tuple[str, ...]]:
+    """Return the digest of the task that most runs share, and why others are refused."""
+    digests = [found.task for found in records.values()]
+    if not digests:
+        return "", ()
+    usual = max(dict.fromkeys(digests), key=digests.count)
+    refused = [
+        f"{cell.contender}, seed {cell.seed}: its task has the digest {found.task}, the others {usual}"
+        for cell, found in records.items()
+        if found.task != usual
+    ]
+    return usual, tuple(refused)
+
+
+def _standing(name: str, runs: Mapping[int, Record], is_control: bool, base: float | None) -> Standing:
+    accuracies = {seed: found.accuracy for seed, found in sorted(runs.items())}
+    mean, (low, high) = _mean(list(accuracies.values())), interval(list(accuracies.values()))
+    found = list(runs.values())
+    joules = [run.search.joules for run in found]
+    failures: dict[str, int] = {}
+    for run, phase in product(found, ("search", "final")):
+        for reason, count in getattr(run, phase).failures.items():
+            failures[reason] = failures.get(reason, 0) + count
+    return Standing(
+        name=name,
+        is_control=is_control,
+        accuracies=accuracies,
+        mean=mean,
+        low=max(0.0, low) if len(runs) > 1 else low,
+        high=min(1.0, high) if len(runs) > 1 else high,
+        relative=None if base is None else 100 * (mean - base) / base,
+        parameters=median(run.parameters for run in found),
+        macs=median(run.macs for run in found),
+        trials=_mean([run.search.trials for run in found]),
+        steps=_mean([run.search.steps for run in found]),
+        flops=_mean([run.search.flops + run.final.flops for run in found]),
+        search_seconds=_mean([run.search.seconds for run in found]),
+        final_seconds=_mean([run.final.seconds for run in found]),
+        joules=None if None in joules else _mean([joule for joule in joules if joule is not None]),
+        failures=failures,
+    )
+
+
+def _pairs(contenders: Sequence[str], by_name: Mapping[str, Mapping[int, Record]]) -> tuple[Pair, ...]:
+    """Return each contender against all that come after it, other contenders first, then controls."""
+    names = [*(name for name in contenders if name in by_name), *(name for name in by_name if name not in contenders)]
+    compared = [
+        (ours, theirs, *_both(by_name[ours], by_name[theirs]))
+        for place, ours in enumerate(names)
+        for theirs in names[place + 1 :]
+        if ours in contenders and by_name[ours].keys() & by_name[theirs].keys()
+    ]
+    differences = [difference(one, other) for _, _, one, other in compared]
+    adjusted = holm([apart.p for apart in differences])
+    found = []
+    for (ours, theirs, one, other), apart, p in zip(compared, differences, adjusted, strict=True):
+        family, gains = len(compared), [a - b for a, b in zip(one, other, strict=True)]
+        seeds = None if p <= LEVEL else needed(gains, family)
+        found.append(Pair(ours, theirs, apart, p, family, improvement(one, other), seeds))
+    return tuple(found)
+
+
+def _both(ours: Mapping[int, Record], theirs: Mapping[int, Record]) -> tuple[list[float], list[float]]:
+    """Return the accuracies of two contenders with the seeds that both have run."""
+    seeds = sorted(ours.keys() & theirs.keys())
+    return [ours[seed].accuracy for seed in seeds], [theirs[seed].accuracy for seed in seeds]
+
+
+def _curves(measure: str, by_name: Mapping[str, Mapping[int, Record]]) -> dict[str, Anytime]:
+    """Return the curves of those that search for longer than one network."""
+    curves = {
+        name: anytime([[(getattr(point, measure), point.best) for point in run.points] for run in runs.values()])
+        for name, runs in by_name.items()
+        if all(run.search.trials > 1 for run in runs.values())
+    }
+    return {name: curve for name, curve in curves.items() if curve and curve.spent[-1] > 0}
+
+
+def _noise(by_name: Mapping[str, Mapping[int, Record]]) -> float | None:
+    """Return the spread of accuracies of one network that was trained with several seeds."""
+    for runs in by_name.values():
+        if len(runs) > 1 and len({run.network for run in runs.values()}) == 1:
+            return stdev(run.accuracy for run in runs.values())
+    return None
+
+
+def _ranked(comparison: Comparison, tasks: Sequence[OnTask]) -> Ranking | None:
+    by_task = [{standing.name: standing.mean for standing in found.standings} for found in tasks]
+    everywhere = [name for name in (by_task[0] if by_task else ()) if all(name in means for means in by_task)]
+    return ranking({name: [means[name] for means in by_task] for name in everywhere})
+
+
+def _point(found: Record) -> Point:
+    return float(found.parameters), found.accuracy
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    return sum(numbers) / len(numbers)

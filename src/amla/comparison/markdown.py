@@ -1,0 +1,58 @@
+"""The report of a comparison as Markdown, for a repository or an issue."""
+
+from collections.abc import Iterable, Sequence
+
+from amla.comparison.checklist import Item
+from amla.comparison.judgement import Judgement, OnTask
+from amla.comparison.page import MET
+from amla.comparison.words import noise, verdict
+from amla.reports.numbers import SPACE, count, duration, percent, plural
+
+
+def markdown(judgement: Judgement, items: Sequence[Item], file: str, command: str) -> str:
+    """Return the report as text; see `amla.comparison.page.render`."""
+    lines = [f"# Comparison {judgement.name}", ""]
+    lines += [f"{plural(judgement.seeds, 'seed')}; {judgement.done} of {judgement.planned} runs are done.", ""]
+    for found in judgement.tasks:
+        lines += _task(found)
+    if ranks := judgement.ranking:
+        lines += [
+            "## Over all tasks",
+            "",
+            f"Friedman's p is {ranks.p:.3f}; critical difference {ranks.critical:.2f}.",
+            "",
+        ]
+        lines += _table(("contender", "mean rank"), ((name, f"{rank:.2f}") for name, rank in ranks.ranks.items()))
+    lines += ["## Good practice, item by item", "", "After Lindauer and Hutter (2020).", ""]
+    lines += _table(("practice", "", "evidence"), ((item.practice, MET[item.met], item.evidence) for item in items))
+    lines += ["## To run it again", "", "```sh", command, "```", "", "```yaml", file.rstrip(), "```", ""]
+    return "\n".join(lines).replace(SPACE, "\u00a0")
+
+
+def _task(found: OnTask) -> list[str]:
+    lines = [f"## {found.task}", "", *(f"- {verdict(pair)}" for pair in found.pairs), ""]
+    lines += [text + "\n" for text in (noise(found), *(f"Refused: {why}." for why in found.refused)) if text]
+    head = ["contender", "test accuracy", "95 % interval", "runs", "over random sampling", "parameters", "MACs"]
+    head += ["networks", "operations", "time of a run"]
+    rows = (
+        (
+            s.name if s.is_control else f"**{s.name}**",
+            percent(s.mean, 2),
+            f"{100 * s.low:.2f} to {100 * s.high:.2f}" if len(s.accuracies) > 1 else "",
+            str(len(s.accuracies)),
+            "" if s.relative is None else f"{s.relative:+.2f} %",
+            count(s.parameters),
+            count(s.macs),
+            f"{s.trials:.1f}",
+            count(s.flops),
+            duration(s.search_seconds + s.final_seconds),
+        )
+        for s in found.standings
+    )
+    return [*lines, *_table(head, rows)]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    lines += [f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |" for cells in rows]
+    return [*lines, ""]

@@ -1,0 +1,139 @@
+"""What a comparison keeps of one run: what it found, what that scored at last, what it cost, and how it came about."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import field
+from hashlib import blake2b
+from itertools import accumulate
+
+from pydantic import TypeAdapter
+
+from amla.spec.digest import digest
+from amla.spec.values import Number, value
+from amla.study.folder import Run
+from amla.study.result import Result, result
+from amla.study.study import Study, to_plain
+from amla.trials.history import History
+from amla.trials.trial import Failure, Measurement
+
+METRIC = "accuracy"
+OWN = ("algorithm", "run_off", "seed", "name", "provenance", "limit", "executor")  # of a study, and not of its task
+
+
+@value
+class Point:
+    """What a search had used up when it was told of a trial, and the best validation metric that it knew then."""
+
+    trials: int
+    steps: int
+    flops: float
+    seconds: float
+    best: float
+
+
+@value
+class Spent:
+    """What a phase took. `joules` are None where nothing could be read."""
+
+    trials: int
+    steps: int
+    flops: float
+    seconds: float
+    joules: float | None = None
+    failures: Mapping[str, int] = field(default_factory=dict)
+
+
+@value
+class Record:
+    """One run of a contender on a task. `task` is the digest of all that contenders have in common.
+
+    `accuracy` is of the test part, read once, `validation` the best in the search; `network` is the digest of what was
+    found. `about` are versions and hardware.
+    """
+
+    task: str
+    seed: int
+    accuracy: float
+    examples: int
+    validation: Number
+    network: str
+    parameters: int
+    macs: int
+    search: Spent
+    final: Spent
+    points: tuple[Point, ...]
+    about: Mapping[str, str]
+
+
+_record = TypeAdapter(Record)
+_study = TypeAdapter(dict[str, object])
+
+
+def record(run: Run) -> Record | None:
+    """Return the record of a run, None before it has been tested."""
+    found, about = result(run), run.study.provenance
+    if found is None:
+        return None
+    points = _points(run.search)
+    machine = {"machine": about.machine, "code": about.code, **about.versions} if about else {}
+    return Record(
+        task=benchmark(run.study),
+        seed=run.study.seed,
+        accuracy=found.tested.accuracy,
+        examples=found.tested.examples,
+        validation=points[-1].best if points else float("nan"),
+        network=digest(found.architecture),
+        parameters=found.parameters,
+        macs=found.macs,
+        search=_spent(run.search),
+        final=_spent(run.final, found),
+        points=points,
+        about=machine | {"device": ", ".join(sorted(_devices(run)))},
+    )
+
+
+def benchmark(study: Study) -> str:
+    """Return a digest of all that must be the same for two runs to stand in one table, the data themselves included."""
+    shared = {name: part for name, part in to_plain(study).items() if name not in OWN}
+    data = study.provenance.data if study.provenance else ""
+    return blake2b(_study.dump_json({**shared, "fingerprint": data}), digest_size=8).hexdigest()
+
+
+def _points(history: History) -> tuple[Point, ...]:
+    """Return what the search knew after each trial; only those that improved it, and the last."""
+    found: list[Point] = []
+    best, spent = float("-inf"), (0, 0, 0.0, 0.0)
+    for count, trial in enumerate(history.finished, start=1):
+        outcome = trial.outcome
+        steps, flops, seconds = spent[1:]
+        if isinstance(outcome, Measurement):
+            steps, flops = steps + trial.proposal.budget, flops + (outcome.cost.flops if outcome.cost else 0.0)
+            reached = outcome.metrics.get(METRIC, float("-inf"))
+        else:
+            reached = float("-inf")
+        spent = (count, steps, flops, seconds + (outcome.seconds if outcome else 0.0))
+        if reached > best:
+            best = reached
+            found.append(Point(*spent, best))
+    if found and found[-1].trials != spent[0]:
+        found.append(Point(*spent, best))
+    return tuple(found)
+
+
+def _spent(history: History, found: Result | None = None) -> Spent:
+    joules = [t.measurement.cost.joules for t in history.done if t.measurement.cost]
+    known = [joule for joule in joules if joule is not None]
+    failures = Counter[str](t.outcome.reason for t in history.failed if isinstance(t.outcome, Failure))
+    total = list(accumulate(known))[-1] if known and len(known) == len(joules) else None
+    return Spent(
+        len(history),
+        history.steps,
+        history.flops,
+        history.seconds,
+        total,
+        dict(failures),
+    )
+
+
+def _devices(run: Run) -> set[str]:
+    return {t.measurement.cost.device for t in (*run.search.done, *run.final.done) if t.measurement.cost}

@@ -1,0 +1,154 @@
+"""Runs a comparison, cell by cell: a contender on a task with a seed. What has been run is not run again."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from amla.comparison.comparison import Comparison, Contender
+from amla.comparison.controls import HAND_MADE, MATCHED, given, hand_made, matched, searching
+from amla.comparison.record import Record, record
+from amla.spec.architecture import Architecture
+from amla.spec.text import to_json
+from amla.storage.files import Files
+from amla.study import folder as folders
+from amla.study.complete import complete
+from amla.study.heard import Listener
+from amla.study.resolve import check, task_of
+from amla.study.result import result
+from amla.study.settings import TabularSettings
+from amla.study.study import Study
+from amla.study.tables import dataset_of, table_of
+from amla.tasks.dataset import Dataset
+from amla.tasks.load import load
+from amla.tasks.task import Task
+
+RUNS, NETWORKS = "runs", "networks"  # folders in that of a comparison
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a comparison."""
+
+    task: str
+    contender: str
+    seed: int
+
+
+Listening = Callable[[Cell, Study, Task], Listener]
+Records = Mapping[Cell, Record]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A comparison in its folder, with the data of its tasks."""
+
+    comparison: Comparison
+    folder: Path
+    datasets: Mapping[str, Dataset]
+    data_dir: Path | None = None
+
+    def check(self) -> None:
+        """Raise StudyError, SpaceError or SpecError for what could only fail later, before anything is run."""
+        for task, dataset in self.datasets.items():
+            for contender in self._searching.values():
+                study = self.comparison.study(task, contender, 0)
+                check(study, task_of(study, dataset))
+
+    def cells(self) -> list[Cell]:
+        """Return all runs there are to be, seed by seed, so that what is cut off still holds pairs."""
+        comparison, first = self.comparison, next(iter(self.comparison.contenders))
+        names = list(self._searching)
+        found = []
+        for seed in range(comparison.seeds):
+            for task in comparison.tasks:
+                controls = []
+                if comparison.controls and HAND_MADE not in names and self._hand_made(task):
+                    controls.append(HAND_MADE)
+                if comparison.controls:
+                    controls.append(f"{MATCHED}-{first}")
+                found += [Cell(task, name, seed) for name in (*names, *controls)]
+        return found
+
+    def run(self, cell: Cell, listening: Listening) -> Record | None:
+        """Run a cell to its end, from wherever it was cut off; None where there is no network that could be run.
+
+        Raises StudyError for a folder with another study in it, and what `amla.study.search.Search` raises.
+        """
+        contender = self._contender(cell)
+        if contender is None:
+            return None
+        dataset = self.datasets[cell.task]
+        study = self.comparison.study(cell.task, contender, cell.seed)
+        place = self.place(cell)
+        task = task_of(study, dataset)
+        complete(study, task, place, listening(cell, study, task), self.data_dir)
+        return record(folders.read(place))
+
+    def confirm(self, cell: Cell) -> None:
+        """Raise StudyError if the folder of a cell holds another study than that of this comparison."""
+        if contender := self._contender(cell):
+            study = self.comparison.study(cell.task, contender, cell.seed)
+            folders.prepare(self.place(cell), study, task_of(study, self.datasets[cell.task]))
+
+    def place(self, cell: Cell) -> Path:
+        """Return the run folder of a cell."""
+        return self.folder / RUNS / cell.task / cell.contender / str(cell.seed)
+
+    def records(self) -> dict[Cell, Record]:
+        """Return the records there are by now."""
+        return dict(self._records())
+
+    def _records(self) -> Iterator[tuple[Cell, Record]]:
+        for cell in self.cells():
+            place = self.place(cell)
+            if (place / folders.STUDY).is_file() and (found := record(folders.read(place))):
+                yield cell, found
+
+    def _contender(self, cell: Cell) -> Contender | None:
+        if cell.contender in self._searching:
+            return self._searching[cell.contender]
+        network = self._hand_made(cell.task) if cell.contender == HAND_MADE else self._matched(cell)
+        if network is None:
+            return None
+        name = cell.contender if cell.contender == HAND_MADE else f"{cell.contender}-{cell.seed}"
+        file = self.folder / NETWORKS / f"{cell.task}-{name}.arch.json"
+        Files(self.folder / NETWORKS).write_text(file.name, to_json(network, indent=1) + "\n")
+        return given(self.comparison, str(file))
+
+    @property
+    def _searching(self) -> dict[str, Contender]:
+        return {**self.comparison.contenders, **searching(self.comparison)}
+
+    def _hand_made(self, task: str) -> Architecture | None:
+        setting = self.comparison.tasks[task]
+        return hand_made(setting, self._task(task))
+
+    def _matched(self, cell: Cell) -> Architecture | None:
+        """Return a random network of the size of what the first contender found with the same seed."""
+        first = next(iter(self.comparison.contenders))
+        found = result(folders.read(self.place(Cell(cell.task, first, cell.seed))))
+        if found is None:
+            return None
+        return matched(self.comparison, cell.task, self._task(cell.task), found.architecture, cell.seed)
+
+    def _task(self, task: str) -> Task:
+        study = self.comparison.study(task, next(iter(self.comparison.contenders.values())), 0)
+        return task_of(study, self.datasets[task])
+
+
+def _dataset(study: Study, data_dir: Path | None) -> Dataset:
+    if isinstance(study.backend, TabularSettings):
+        return dataset_of(table_of(study, data_dir))
+    return load(study.data.source, data_dir=data_dir, size=study.data.size)
+
+
+def begin(comparison: Comparison, folder: Path, data_dir: Path | None) -> Running:
+    """Return a comparison with the data of its tasks loaded.
+
+    Raises DataError, and StudyError, SpaceError or SpecError for what could only fail later.
+    """
+    first = next(iter(comparison.contenders.values()))
+    datasets = {name: _dataset(comparison.study(name, first, 0), data_dir) for name in comparison.tasks}
+    running = Running(comparison, folder, datasets, data_dir)
+    running.check()
+    return running

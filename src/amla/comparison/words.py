@@ -1,0 +1,63 @@
+"""A comparison in words: who beats whom by how much, or that nothing can be told yet and what it would take."""
+
+from amla.comparison.judgement import OnTask, Pair
+from amla.evidence.power import least
+from amla.reports.numbers import SPACE, plural
+
+
+def verdict(pair: Pair) -> str:
+    """Return what can be said of two contenders, in a sentence or two."""
+    apart = pair.difference
+    if pair.is_real and apart.mean < 0:
+        gain, low, high = -apart.mean, -apart.high, -apart.low
+        return f"{pair.theirs} beats {pair.ours} by {points(gain)} points {_sure(pair, low, high)}."
+    if pair.is_real:
+        return f"{pair.ours} beats {pair.theirs} by {points(apart.mean)} points {_sure(pair, apart.low, apart.high)}."
+    said = (
+        f"No evidence at this n that {pair.ours} and {pair.theirs} differ: {points(apart.mean)} points "
+        f"{_sure(pair, apart.low, apart.high)}."
+    )
+    if apart.n < (fewest := least(pair.family)):
+        return f"{said} With {plural(apart.n, 'seed')} none could be told; it takes {fewest} or more."
+    if pair.needed is not None:
+        return f"{said} About {pair.needed} seeds would tell a difference as large."
+    return said
+
+
+def _sure(pair: Pair, low: float, high: float) -> str:
+    after = f" after Holm for {pair.family} pairs" if pair.family > 1 else ""
+    return (
+        f"(95{SPACE}% interval {points(low)} to {points(high)}, p = {p_value(pair.adjusted)}{after}, "
+        f"n = {pair.difference.n})"
+    )
+
+
+def too_few(seeds: int, family: int) -> str | None:
+    """Return the warning that so many seeds cannot tell anything, None if they may."""
+    fewest = least(family)
+    if seeds >= fewest:
+        return None
+    return (
+        f"With {plural(seeds, 'seed')} no difference can be told at 5{SPACE}%, however large: {plural(family, 'pair')} "
+        f"are compared, and the sign-flip test with Holm's correction needs {fewest} seeds for that."
+    )
+
+
+def noise(found: OnTask) -> str | None:
+    """Return how far one and the same network lies from itself with other seeds, None where that is not known."""
+    if found.noise is None:
+        return None
+    return (
+        f"The same network, trained with other seeds, differs by {points(found.noise)} points (standard deviation): "
+        "differences of single runs below twice that say nothing."
+    )
+
+
+def points(share: float) -> str:
+    """Return a difference of shares in points: "1.24", "-0.30"."""
+    return f"{100 * share:.2f}".replace("-", "\u2212")
+
+
+def p_value(p: float) -> str:
+    """Return a p in three digits: "0.031", "below 0.001"."""
+    return "below 0.001" if p < 0.001 else f"{p:.3f}"

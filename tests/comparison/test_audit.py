@@ -1,0 +1,76 @@
+"""What an audit says of trainings whose outcomes are made up, so that the right answer is known."""
+
+import json
+
+import numpy as np
+import pytest
+
+from amla.comparison.audit import Plan, as_json, drawn, judged, verdict
+from amla.spaces.envelope import envelope
+from amla.spec.digest import digest
+from amla.study.study import StudyError
+from amla.trials.history import History
+from amla.trials.trial import Cost, Failure, Measurement, Proposal
+
+SPACE = envelope((1, 8, 8), 2, width=6, cells=(1, 1), max_cells=(2, 2), branches=("1x1", "3x3", "3x3sep")).space
+PLAN = Plan(20, (10, 20), 100, seeds=2, top=5)
+NETWORKS = drawn(SPACE, 20, seed=0)
+
+
+def trainings(steps: int, seeds: int, noise: float, failing: int | None = None) -> History:
+    """Return a history in which later networks are better, but for some noise."""
+    history, rng = History(), np.random.default_rng(steps)
+    for trial in range(len(NETWORKS) * seeds):
+        history = history.asked(Proposal(NETWORKS[trial // seeds], steps))
+        metrics = {"accuracy": 0.5 + 0.01 * (trial // seeds) + noise * rng.normal(), "parameters": 5.0, "macs": 1.0}
+        outcome = Measurement(metrics, cost=Cost("cpu", 1e6 * steps))
+        history = history.told(trial, Failure("diverged", "nan") if trial == failing else outcome)
+    return history
+
+
+def test_the_cheapest_score_that_ranks_well_is_chosen():
+    short = {10: trainings(10, 1, noise=1.0), 20: trainings(20, 1, noise=0.005)}
+    found = judged(PLAN, NETWORKS, short, trainings(100, 2, noise=0.005))
+    assert found.choice == "20 steps"
+    assert verdict(found).startswith("Use 20 steps: tau ")
+    assert verdict(found).endswith("for 20.0 % of a training of 100 steps.")
+    assert {score.name: score.cost for score in found.scores} == pytest.approx(
+        {"10 steps": 0.1, "20 steps": 0.2, "parameters": 0.0, "macs": 0.0}
+    )
+    assert found.ceiling
+    assert found.ceiling.tau > 0.8
+
+
+def test_where_no_score_ranks_well_none_is_chosen():
+    short = {10: trainings(10, 1, noise=1.0), 20: trainings(20, 1, noise=1.0)}
+    found = judged(PLAN, NETWORKS, short, trainings(100, 2, noise=0.005))
+    assert found.choice is None
+    assert verdict(found).startswith("No score is good enough")
+
+
+def test_networks_whose_training_failed_are_left_out():
+    short = {10: trainings(10, 1, noise=0.01, failing=3), 20: trainings(20, 1, noise=0.01)}
+    found = judged(PLAN, NETWORKS, short, trainings(100, 2, noise=0.005, failing=11))
+    assert (found.networks, found.failed) == (18, 2)
+    assert json.loads(as_json(found))["failed"] == 2
+
+
+def test_networks_are_all_different_and_always_the_same():
+    assert len({digest(network) for network in NETWORKS}) == 20
+    assert drawn(SPACE, 20, seed=0) == NETWORKS
+
+
+def test_a_small_space_has_fewer_networks():
+    few = envelope((1, 8, 8), 2, width=6, cells=(1,), max_cells=(1,), branches=("1x1", "3x3"), skips="none").space
+    assert len(drawn(few, 20, seed=0)) == 3
+
+
+@pytest.mark.parametrize("steps", [(), (100,), (10, 200)])
+def test_the_reference_is_the_longest(steps):
+    with pytest.raises(StudyError, match="it must be longer"):
+        Plan(20, steps, 100)
+
+
+def test_few_networks_make_no_ranking():
+    with pytest.raises(StudyError, match="3 networks make no ranking"):
+        Plan(3, (10,), 100)

@@ -1,0 +1,59 @@
+"""The file of a comparison: checked whole, and controls that follow from it."""
+
+import pytest
+from made_up import FILE, comparison
+
+from amla.comparison.comparison import from_yaml, load, to_yaml
+from amla.comparison.controls import searching
+from amla.study.settings import NacSettings, RandomSettings
+from amla.study.study import StudyError
+
+
+def test_a_comparison_is_its_file():
+    assert from_yaml(to_yaml(comparison())) == comparison()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (FILE.replace("seeds: 8", "seeds: 0"), "seeds is 0; it must be from 1 to 1000"),
+        (FILE.replace("ours:", "our/s:"), "contenders has 'our/s'; use letters"),
+        (FILE.replace(", steps: 10}}", "}}"), "ours on digits: algorithm.steps is not given"),
+        (FILE.replace("kind: nac", "kind: magic"), "contenders.ours.algorithm"),
+        (FILE.replace("algorithm: {", "space: {kind: envelope}, algorithm: {"), "contenders.ours"),
+        ("- 1", ""),
+        ("a: &a [*a]", ""),
+    ],
+)
+def test_what_is_wrong_is_said_by_its_address(wrong, said):
+    with pytest.raises(StudyError, match=said or None):
+        from_yaml(wrong)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(StudyError, match="There is no comparison"):
+        load(tmp_path / "none.yaml")
+
+
+def test_chance_is_always_there_and_for_nac_its_own_controls():
+    found = searching(comparison())
+    assert list(found) == ["random-sampling", "random-search", "ours-random-pruning", "ours-worst-case"]
+    assert found["random-sampling"].algorithm == RandomSettings(1, 10)
+    chance, worst = found["ours-random-pruning"].algorithm, found["ours-worst-case"].algorithm
+    assert isinstance(chance, NacSettings)
+    assert isinstance(worst, NacSettings)
+    assert (chance.statistic, worst.worst) == ("random", True)
+
+
+def test_a_control_that_is_a_contender_runs_once():
+    file = FILE.replace("seeds:", "  random-search: {algorithm: {kind: random, steps: 20}}\nseeds:")
+    assert "random-search" not in searching(comparison(file))
+
+
+def test_without_controls_there_are_none():
+    assert searching(comparison(FILE + "controls: false\n")) == {}
+
+
+def test_a_budget_is_asked_for():
+    with pytest.raises(StudyError, match="limit is empty"):
+        searching(comparison(FILE.replace("limit: {steps: 100}", "")))

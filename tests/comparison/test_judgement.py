@@ -1,0 +1,134 @@
+"""What is said of records: true differences are told, chance is not, and what does not belong is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_up import FILE, comparison, record, records
+
+from amla.comparison.checklist import checklist
+from amla.comparison.comparison import to_yaml
+from amla.comparison.judgement import as_json, judged
+from amla.comparison.markdown import markdown
+from amla.comparison.page import render
+from amla.comparison.runs import Cell
+from amla.comparison.words import noise, too_few, verdict
+
+
+def on_digits(found):
+    return judged(comparison(), found, len(found)).tasks[0]
+
+
+def test_a_difference_that_all_seeds_show_is_told_with_its_size():
+    theirs = [0.80, 0.81, 0.82, 0.80, 0.79, 0.83, 0.80, 0.81]
+    task = on_digits(records(ours=[a + 0.02 for a in theirs], random_search=theirs))
+    (pair,) = task.pairs
+    assert pair.is_real
+    assert verdict(pair).startswith(
+        "ours beats random-search by 2.00 points (95\u202f% interval 2.00 to 2.00, p = 0.008"
+    )
+
+
+def test_it_is_told_the_other_way_round_too():
+    ours = [0.80, 0.81, 0.82, 0.80, 0.79, 0.83, 0.80, 0.81]
+    wider = [a + 0.02 + 0.001 * place for place, a in enumerate(ours)]
+    (pair,) = on_digits(records(ours=ours, random_search=wider)).pairs
+    assert verdict(pair).startswith("random-search beats ours by 2.35 points (95\u202f% interval 2.1")
+
+
+def test_few_seeds_say_that_they_are_too_few():
+    (pair,) = on_digits(records(ours=[0.9, 0.9, 0.9], random_search=[0.8, 0.8, 0.8])).pairs
+    said = verdict(pair)
+    assert said.startswith("No evidence at this n that ours and random-search differ: 10.00 points")
+    assert said.endswith("With 3 seeds none could be told; it takes 6 or more.")
+    assert "8 seeds" in str(too_few(3, 6))
+    assert too_few(8, 6) is None
+
+
+def test_what_cannot_be_told_yet_says_how_many_seeds_would():
+    (pair,) = on_digits(
+        records(ours=[0.80, 0.84, 0.79, 0.85, 0.81, 0.83], random_search=[0.81, 0.81, 0.8, 0.82, 0.8, 0.8])
+    ).pairs
+    assert not pair.is_real
+    assert pair.needed
+    assert pair.needed > 6
+    assert f"About {pair.needed} seeds would tell" in verdict(pair)
+
+
+def test_alike_contenders_are_told_apart_one_time_in_twenty_at_most():
+    """An A/A comparison: one in twenty would be told by mistake among all pairs, 7 in 100 are allowed for luck."""
+    two = comparison(FILE.replace("seeds:", "  again: {algorithm: {kind: random, steps: 10}}\nseeds:"))
+    rng, told = np.random.default_rng(0), 0
+    for _ in range(200):
+        drawn = {name: (0.9 + 0.01 * rng.normal(size=8)).tolist() for name in ("ours", "again", "random_search")}
+        found = records(**drawn)
+        told += any(pair.is_real for pair in judged(two, found, 24).tasks[0].pairs)
+    assert told <= 0.07 * 200
+
+
+def test_only_seeds_that_both_have_run_are_a_pair():
+    (pair,) = on_digits(records(ours=[0.9, 0.8, 0.7], random_search=[0.8, 0.8])).pairs
+    assert pair.difference.n == 2
+
+
+def test_a_run_of_another_task_is_refused_a_place():
+    found = records(ours=[0.9, 0.9], random_search=[0.8, 0.8])
+    other = Cell("digits", "ours", 1)
+    task = on_digits({**found, other: replace(found[other], task="other")})
+    assert task.refused == ("ours, seed 1: its task has the digest other, the others t",)
+    assert {s.name: len(s.accuracies) for s in task.standings} == {"ours": 1, "random-search": 2}
+
+
+def test_the_noise_is_that_of_one_network_with_several_seeds():
+    found = records(ours=[0.9, 0.8])
+    found |= {Cell("digits", "hand-made", seed): record(a, seed) for seed, a in enumerate((0.90, 0.92))}
+    task = on_digits(found)
+    assert task.noise == pytest.approx(0.0141, abs=1e-4)
+    assert "1.41 points" in str(noise(task))
+
+
+def test_improvement_is_relative_to_networks_drawn_at_random():
+    task = on_digits(records(ours=[0.9], random_sampling=[0.75]))
+    assert {s.name: s.relative for s in task.standings} == {"ours": pytest.approx(20.0), "random-sampling": 0.0}
+
+
+def test_runs_from_several_machines_are_no_controlled_comparison():
+    found = records(ours=[0.9, 0.9])
+    found[Cell("digits", "ours", 1)] = record(0.9, 1, machine="another")
+    judgement = judged(comparison(), found, 2)
+    item = next(item for item in checklist(comparison(), judgement) if item.practice.startswith("11."))
+    assert item.met is False
+    assert "another" in item.evidence
+
+
+def test_several_tasks_are_ranked():
+    shared = "{data: {source: digits}, final: {steps: 10}}"
+    file = FILE.replace("  digits:", f"  one: {shared}\n  two: {shared}\n  digits:")
+    found = {}
+    for task in ("one", "two", "digits"):
+        found |= records(task, ours=[0.9], random_search=[0.8], random_sampling=[0.7])
+    ranks = judged(comparison(file), found, 9).ranking
+    assert ranks
+    assert ranks.ranks == {"ours": 1.0, "random-search": 2.0, "random-sampling": 3.0}
+
+
+def test_reports_hold_every_number_and_need_nothing_else():
+    found = records(ours=[0.9, 0.91], random_search=[0.8, 0.81], random_sampling=[0.7, 0.72])
+    judgement = judged(comparison(), found, 8)
+    items, file = checklist(comparison(), judgement), to_yaml(comparison())
+    page = render(judgement, items, file, "amla compare it.yaml")
+    text = markdown(judgement, items, file, "amla compare it.yaml")
+    for told in (page, text):
+        assert "90.50" in told
+        assert "amla compare it.yaml" in told
+        assert "6 of 8 runs are done" in told
+        assert "2 diverged" in told or told is text  # the page alone has what failed
+    assert "://" not in page.partition("<script")[0]
+    assert '"mean": 0.905' in as_json(judgement)
+
+
+def test_nothing_run_yet_can_be_reported():
+    judgement = judged(comparison(), {}, 8)
+    items = checklist(comparison(), judgement)
+    assert "Nothing can be compared yet" in render(judgement, items, "", "")
+    assert "0 of 8 runs are done" in markdown(judgement, items, "", "")

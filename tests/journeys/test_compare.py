@@ -1,0 +1,84 @@
+"""`amla compare`: real searches of digits, cut off and continued, with more seeds later."""
+
+import json
+from pathlib import Path
+
+import pytest
+from terminal import Here
+
+FILE = """
+name: tiny
+tasks:
+  digits:
+    data: {source: digits}
+    space: {kind: envelope, width: 6, cells: [1], max_cells: [2], branches: [1x1, 3x3], skips: none}
+    final: {steps: 4}
+contenders:
+  nac: {algorithm: {kind: nac, iterations: 1, steps: 2}}
+seeds: 1
+limit: {steps: 4}
+"""
+NAMES = {
+    "nac",
+    "random-sampling",
+    "random-search",
+    "nac-random-pruning",
+    "nac-worst-case",
+    "hand-made",
+    "equal-size-nac",
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(FILE)
+    return path
+
+
+def test_it_runs_every_contender_and_control_and_goes_on_with_more_seeds(here: Here, file: Path):
+    first = here("compare", str(file))
+    assert (first.code, first.err) == (0, "")
+    assert "With 1 seed no difference can be told" in first.out
+    found = json.loads(Path("runs/tiny/report.json").read_text())
+    assert {standing["name"] for standing in found["tasks"][0]["standings"]} == NAMES
+    assert found["done"] == found["planned"] == len(NAMES)
+    random_search = next(s for s in found["tasks"][0]["standings"] if s["name"] == "random-search")
+    assert (random_search["trials"], random_search["steps"]) == (2, 4)  # as many steps as the limit allows
+    kept = {path: path.stat().st_mtime_ns for path in Path("runs/tiny/runs").rglob("events.sqlite")}
+    more = here("compare", str(file), "--seeds", "2")
+    assert f"going on after {len(NAMES)} runs" in more.out.replace("\n", " ")
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept  # nothing is run again
+    assert json.loads(Path("runs/tiny/report.json").read_text())["done"] == 2 * len(NAMES)
+    again = here("compare", str(file), "--seeds", "2", "--report")
+    assert again.out.count("No evidence at this n") == 6
+
+
+def test_another_comparison_does_not_mix_with_what_is_there(here: Here, file: Path):
+    assert here("compare", str(file)).code == 0
+    file.write_text(FILE.replace("final: {steps: 4}", "final: {steps: 5}"))
+    ended = here("compare", str(file), "--seeds", "2")
+    assert ended.code == 2
+    assert "final.steps: 4 there, 5 here" in ended.err
+
+
+def test_what_cannot_run_is_said_before_anything_runs(here: Here, file: Path):
+    file.write_text(FILE.replace("statistic: ", "").replace("steps: 2}", "steps: 2, statistic: magic}"))
+    ended = here("compare", str(file))
+    assert ended.code == 2
+    assert "magic" in ended.err
+    assert not Path("runs").exists()
+
+
+def test_an_audit_says_what_short_trainings_are_worth_and_goes_on(here: Here):
+    tiny = ("--set", "space.width=6", "--set", "space.cells=[1, 1]", "--set", "space.max_cells=[1, 2]")
+    command = ("audit", "digits", "--networks", "4", "--reference", "4", "--steps", "2", "--workers", "0", *tiny)
+    ended = here(*command)
+    assert (ended.code, ended.err) == (0, "")
+    assert "12 of 12: reference" in ended.out
+    assert {"2", "steps", "parameters", "macs", "another", "seed"} <= set(ended.out.split())
+    found = json.loads(Path("runs/digits-audit/audit.json").read_text())
+    assert [score["name"] for score in found["scores"]] == ["2 steps", "parameters", "macs"]
+    again = here(*command)
+    assert "of 12" not in again.out
+    assert json.loads(Path("runs/digits-audit/audit.json").read_text()) == found
