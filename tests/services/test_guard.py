@@ -1,13 +1,15 @@
 """Who may ask a server what: by name, by token, and how often."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from asked import asking, problem
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from amla.services import tokens
 from amla.services.app import Core, application
+from amla.services.documents import body_of
 from amla.services.errors import ServiceError
 from amla.services.guard import Guard, needed
 
@@ -18,6 +20,16 @@ def role(core: Core) -> APIRouter:
     @router.api_route("/studies", methods=["GET", "POST", "DELETE"])
     def studies() -> str:
         return "done"
+
+    return router
+
+
+def reading(core: Core) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/bodies")
+    async def bodies(request: Request) -> int:
+        return len(await body_of(request))
 
     return router
 
@@ -55,7 +67,9 @@ def test_a_name_may_be_added():
     assert ask("GET", "/v1/health", headers={"host": "amla.example:8000"}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:9", "http://127.0.0.1.evil:8000"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://[", "http://127.0.0.1:9", "http://127.0.0.1.evil:8000"]
+)
 def test_a_page_of_another_site_may_not_ask(origin: str):
     ask = asking(application({"studies": role}))
     answer = ask("POST", "/v1/studies", headers={"origin": origin})
@@ -113,14 +127,21 @@ def test_a_client_that_asks_too_often_must_wait_and_others_need_not():
     assert other("GET", "/v1/health").status_code == 200
 
 
+@pytest.mark.parametrize("length", ["1001", "9" * 5_000, "-1", "x", "\u00b2"])
+def test_a_body_that_says_that_it_is_too_long_is_refused(length: str):
+    ask = asking(application({"studies": role}, Guard(largest=1000)))
+    sent = {"content-length": length.encode("latin-1")}
+    assert "longer than 1,000" in problem(ask("POST", "/v1/studies", headers=sent), 413)
+
+
 def test_a_body_that_says_no_length_is_cut_off():
-    async def endless():
-        for _ in range(100):
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
             yield b" " * 100
 
-    app = application({"studies": role}, Guard(largest=1000))
-    sent = {"content-length": "99999999999"}
-    assert "longer than 1,000" in problem(asking(app)("POST", "/v1/studies", headers=sent), 413)
+    sent = {"content-type": "application/json"}
+    ask = asking(application({"bodies": reading}, Guard(largest=1000)))
+    assert "longer than 1,000" in problem(ask("POST", "/v1/bodies", content=endless(), headers=sent), 413)
 
 
 def test_secrets_are_not_in_the_file_and_nobody_else_may_read_it(file: Path):

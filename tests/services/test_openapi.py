@@ -1,7 +1,6 @@
 """The HTTP API is what its OpenAPI document says, and whatever is sent, nothing breaks.
 
-AMLA_REQUESTS says about how many requests are sent; by default some hundred. `--log-level INFO -rP` shows how many it
-were.
+AMLA_REQUESTS says about how many requests are sent, by default some hundred; with --log-cli-level=INFO it is said.
 """
 
 import json
