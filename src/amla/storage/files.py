@@ -9,9 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from amla.spec.text import explain
 from amla.storage.errors import DamagedFile
 from amla.storage.folder import Folder
-from amla.storage.tensors import packed, packed_weights, unpacked
+from amla.storage.tensors import packed, packed_weights, unpacked, unpacked_weights
 from amla.trials.progress import Progress
-from amla.trials.snapshot import Snapshot
+from amla.trials.snapshot import Arrays, Snapshot
 
 NO_NOTES: Mapping[str, str] = MappingProxyType({})
 
@@ -47,11 +47,15 @@ class Files:
     def save_weights(self, key: str, snapshot: Snapshot, notes: Mapping[str, str] = NO_NOTES) -> str:
         """Write the weights alone, under canonical names, for any reader of safetensors; return where they are.
 
-        The file's metadata hold the architecture as JSON, the steps, and `notes`.
+        The file's metadata hold the architecture as JSON, the steps, `notes`, and a checksum of it all.
         """
-        name = f"weights/{key}.safetensors"
+        name = _weights(key)
         self._folder.write(name, packed_weights(snapshot, notes))
         return self._folder.path(name)
+
+    def load_weights(self, key: str) -> Arrays:
+        """Return weights that were written alone. Raises FileNotFoundError, DamagedFile if they are not as written."""
+        return unpacked_weights(self._folder.read(_weights(key)), self._folder.path(_weights(key)))
 
     def start_curve(self, key: str, step: int = 0) -> None:
         """Begin a learning curve, or keep of one what was written up to `step`, from where its leg is resumed.
@@ -90,6 +94,10 @@ class Files:
 
 def _snapshot(key: str) -> str:
     return f"snapshots/{key}.safetensors"
+
+
+def _weights(key: str) -> str:
+    return f"weights/{key}.safetensors"
 
 
 def _curve(key: str) -> str:
