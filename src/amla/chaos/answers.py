@@ -12,6 +12,7 @@ from amla.study.folder import BEST, WEIGHTS, Run, read
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement, Outcome, Trial
 
+PHASES = {"rehearsal": "rehearsal", "search": "search", "final": "final training"}
 TIMES = {"step_seconds"}  # metrics that are measured times
 MOST = 8  # differences that are told; the rest follows from them
 
@@ -24,8 +25,8 @@ def differences(undisturbed: Path, other: Path) -> list[str]:
     """
     one, two = read(undisturbed), read(other)
     found = list(_networks(undisturbed, other)) if is_exact(one) else []
-    for phase in ("rehearsal", "search", "final"):
-        found += _histories(phase, getattr(one, phase), getattr(two, phase), is_exact(one))
+    for phase, name in PHASES.items():
+        found += _histories(name, getattr(one, phase), getattr(two, phase), is_exact(one))
     if is_exact(one):
         found += _weights(Files(undisturbed), Files(other))
     if found and (why := _arrangements(recorded(Files(undisturbed)), recorded(Files(other)))):

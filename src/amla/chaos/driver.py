@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from threading import Thread
 
@@ -34,7 +35,7 @@ class Driver:
         self.began, self._looked = time.monotonic(), 0.0
         self.family: set[Process] = set()  # all that were seen to have been started
         self.signs, self.was_killed = 0, False
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._seen = self._files()
         self._lines: deque[str] = deque(maxlen=LINES)
         self._process = subprocess.Popen(  # noqa: S603 - no shell, and the command is our own
             [sys.executable, "-m", "amla", *command.arguments],
@@ -89,8 +90,7 @@ class Driver:
 
     def lives_on(self, silence: float) -> None:
         """Wait until it has ended by itself. Raises TimeoutError as `reaches` does."""
-        self.reaches(Instant(0, float("inf")), silence)
-        self._reader.join(5)  # what it said last
+        self.reaches(Instant(0, inf), silence)
 
     def relatives(self) -> set[Process]:
         """Return the processes that it has started, and that live; not itself."""
@@ -111,8 +111,12 @@ class Driver:
             each.kill()
         self._process.kill()
         self._process.wait()
+        self.hear_out()
+
+    def hear_out(self) -> None:
+        """Hear what it has said last, once it is over; something that it has started may have its pipe open."""
         self._reader.join(5)
-        if self._process.stdout:
+        if self._process.stdout and not self._reader.is_alive():
             self._process.stdout.close()
 
     def starve(self) -> None:
@@ -132,14 +136,18 @@ class Driver:
         if time.monotonic() - self._looked > LOOKS:
             self.relatives()
             self._looked = time.monotonic()
-        seen: dict[str, tuple[int, int]] = {}
-        for place, _, files in os.walk(self.folder):
-            for file in files:
-                path = os.path.join(place, file)
-                with suppress(OSError):
-                    status = os.stat(path)
-                    seen[path] = status.st_mtime_ns, status.st_size
+        seen = self._files()
         changed = sum(self._seen.get(path) != state for path, state in seen.items())
         self._seen = seen
         self.signs += changed
         return changed > 0
+
+    def _files(self) -> dict[str, tuple[int, int]]:
+        """Return when each file of the run was written last, and how large it is."""
+        found: dict[str, tuple[int, int]] = {}
+        for place, _, files in os.walk(self.folder):
+            for path in (os.path.join(place, file) for file in files):
+                with suppress(OSError):
+                    status = os.stat(path)
+                    found[path] = status.st_mtime_ns, status.st_size
+        return found

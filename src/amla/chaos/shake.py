@@ -86,6 +86,7 @@ class Shaking:
         except BaseException:
             driver.close()
             raise
+        driver.hear_out()
         self._usual = driver.usual
         self._orphans |= driver.family
         if driver.code:
@@ -163,6 +164,7 @@ class Shaking:
     def _after(self, driver: Driver, ledger: Ledger, harmed: bool) -> None:
         """See to what a driver has left: processes, and a record."""
         self._orphans |= driver.family | driver.relatives()
+        driver.hear_out()
         if not self.setup.is_on_ray:
             self._bury(PATIENCE, 0)
         self._bury(RAY_PATIENCE, RAY_MOST)

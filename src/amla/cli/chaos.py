@@ -2,17 +2,20 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 
 from amla.chaos.setup import setup
-from amla.chaos.shake import Shaking, Tally
 from amla.cli.console import escape, opened, say
 from amla.cli.search import RUNS
 from amla.reports.numbers import duration, plural
 from amla.study.changes import changed
 from amla.study.study import load
+
+if TYPE_CHECKING:
+    from amla.chaos.shake import Tally
 
 DIFFERENT = 1  # exit code
 
@@ -32,6 +35,8 @@ def shake_file(
     folder = run or RUNS / f"{study.name}-chaos"
     chosen = None if faults is None else [name.strip() for name in faults.split(",")]
     shaken = setup(study, folder, kills=kills, seed=seed, faults=chosen, store=store, data_dir=data_dir)
+    from amla.chaos.shake import Shaking  # which can be loaded on Linux alone
+
     say(console, f"[bold]{escape(study.name)}[/bold]: {', '.join(sorted(shaken.faults))}; in {escape(str(folder))}")
     tally = Shaking(shaken, lambda line: say(console, escape(line))).run()
     _conclude(console, tally)
@@ -40,7 +45,7 @@ def shake_file(
         raise typer.Exit(DIFFERENT)
 
 
-def _conclude(console: Console, tally: Tally) -> None:
+def _conclude(console: Console, tally: "Tally") -> None:
     for what in tally.wrong:
         say(console, f"[red]wrong[/red] {escape(what)}")
     if tally.wrong:
@@ -55,7 +60,7 @@ def _conclude(console: Console, tally: Tally) -> None:
     )
 
 
-def _plain(tally: Tally, seed: int) -> dict[str, object]:
+def _plain(tally: "Tally", seed: int) -> dict[str, object]:
     return {
         "same": not tally.wrong,
         "exact": tally.exact,

@@ -2,8 +2,6 @@
 
 import sqlalchemy as sa
 
-from amla.storage.postgres import Postgres
-
 
 def named(url: str, name: str) -> str:
     """Return a URL by which connections are called `name` on the server."""
@@ -15,6 +13,8 @@ def cut(url: str, name: str) -> int:
 
     Raises StoreError or OSError if the server cannot be reached.
     """
+    from amla.storage.postgres import Postgres  # which needs a library that those without a server lack
+
     server = Postgres(url, read_only=True)
     ended = sa.text(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
