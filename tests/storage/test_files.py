@@ -4,10 +4,13 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, ClassVar
 from uuid import uuid4
 
+import fsspec
 import numpy as np
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -46,10 +49,40 @@ def line(step: int) -> Progress:
     return Progress(3, step, 100, 1 / step, 0.5, 0.1, 2.0 * step)
 
 
-@pytest.fixture(params=["path", "text", "memory"])
+class Bucket(MemoryFileSystem):
+    """A store as S3 is one: keys without folders, nothing is appended or renamed, and deleting nothing is no error."""
+
+    protocol = "bucket"
+    root_marker = "/"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        pass
+
+    def mkdir(self, path: str, create_parents: bool = True, **_: object) -> None:
+        pass
+
+    def mv(self, path1: str, path2: str, **_: object) -> None:
+        self.pipe_file(path2, self.cat_file(path1))
+        self.rm_file(path1)
+
+    def rm_file(self, path: str) -> None:
+        self.store.pop(self._strip_protocol(path), None)
+
+    def _open(self, path: str, mode: str = "rb", **more: Any) -> Any:
+        if mode not in ("rb", "wb", "xb"):
+            raise NotImplementedError(f"An object store has no mode {mode!r}.")
+        return super()._open(path, mode, **more)
+
+
+fsspec.register_implementation("bucket", Bucket)
+
+
+@pytest.fixture(params=["path", "text", "memory", "bucket"])
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
-    roots = {"path": tmp_path, "text": str(tmp_path), "memory": f"memory://{uuid4().hex}/deep"}
-    return Files(roots[request.param])
+    elsewhere = {name: f"{name}://{uuid4().hex}/deep" for name in ("memory", "bucket")}
+    return Files({"path": tmp_path, "text": str(tmp_path), **elsewhere}[request.param])
 
 
 class TestSnapshots:
