@@ -65,8 +65,8 @@ def test_a_study_with_workers_finds_the_same(shaken: Callable[..., dict[str, Any
 @pytest.mark.xdist_group("postgres")
 def test_a_study_in_postgresql_finds_the_same(shaken: Callable[..., dict[str, Any]], new_database: Callable[[], str]):
     url = new_database()
-    said = shaken("--kills", "2", "--seed", "1", "--faults", "driver,connections", "--store", url)
-    assert said["kills"] == 2
+    said = shaken("--kills", "1", "--seed", "1", "--faults", "driver,connections", "--store", url)
+    assert said["kills"] == 1
     with Records(url, read_only=True) as records:
         assert len({study.partition("/")[0] for study in records.studies()}) == 1  # the undisturbed run
         assert records.leases() == []
@@ -95,19 +95,3 @@ def test_a_study_that_does_not_run_is_a_mistake(study: Path, here: Here):
     assert "The study does not run, also undisturbed (exit code 2)" in ended.err
     assert "space" in ended.err
     assert marked("") == set()
-
-
-def test_a_driver_that_finds_something_else_is_noticed(study: Path, here: Here, monkeypatch: pytest.MonkeyPatch):
-    """The weights of the undisturbed run are changed, as if it had found others."""
-    judge = Shaking._judge
-
-    def otherwise(self: Shaking, ledger: Any) -> None:
-        weights = Path("shaken/undisturbed/weights/best.safetensors")
-        weights.write_bytes(weights.read_bytes()[:-1])
-        judge(self, ledger)
-
-    monkeypatch.setattr(Shaking, "_judge", otherwise)
-    ended = here("chaos", str(study), *SMALL, "--run", "shaken", "--kills", "1", "--faults", "driver")
-    assert ended.code == 1
-    assert "is torn" in json.loads(ended.out.splitlines()[-1])["wrong"][0]
-    assert Path("shaken/run-1").is_dir()  # to be looked at
