@@ -17,7 +17,7 @@ def test_the_same_seed_draws_the_same():
 def test_instants_are_within_a_usual_life():
     chance = Random(0)
     drawn = [instant(chance, Usual(9.0, 40)) for _ in range(300)]
-    assert all(0 <= each.seconds <= 9 and 0 <= each.signs <= 10 for each in drawn)
+    assert all(0 <= each.seconds <= 4.5 and 0 <= each.signs <= 6 for each in drawn)
     assert any(each.signs for each in drawn)
     assert any(not each.signs for each in drawn)
 

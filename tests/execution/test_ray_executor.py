@@ -234,6 +234,17 @@ def test_what_processes_that_were_killed_have_left_goes(tmp_path: Path, monkeypa
     assert (other / "session").is_dir()
 
 
+def test_a_ray_that_does_not_start_is_said_whatever_it_raises(monkeypatch: pytest.MonkeyPatch):
+    def init(*_: object, **__: object) -> None:
+        raise Exception("The current node timed out during startup.")  # word for word, and type for type
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(WorkerError, match="There is no Ray at this machine: The current node timed out"), connected():
+        raise AssertionError("unreachable")
+
+
 @pytest.fixture
 def script(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     """Yield a process that has run a trial on a Ray of its own, and waits for a line on its standard input."""

@@ -13,6 +13,10 @@ KILLS: frozenset[Fault] = frozenset({"driver", "worker", "all"})
 WEIGHTS: dict[Fault, int] = {"driver": 4, "worker": 4, "all": 2, "connections": 3, "disk": 1}  # how often, of 14
 WORKERS = 2  # killed while one driver lives: a trial that loses three workers is taken to be the reason, and fails
 BY_TIME = 0.3  # of the instants go by the clock, the others by what is written
+EARLY, SMALL = (
+    0.5,
+    0.15,
+)  # shares of the time and of what is written that a run takes undisturbed: it ends several times
 SOON = 0.05  # seconds, at most, between what is written and what goes wrong
 
 
@@ -35,8 +39,8 @@ class Usual:
 def instant(chance: Random, usual: Usual) -> Instant:
     """Return an instant in the life of a driver, which it may not live to see."""
     if chance.random() < BY_TIME:
-        return Instant(0, chance.uniform(0, usual.seconds))
-    return Instant(chance.randint(1, max(2, usual.signs // 4)), chance.uniform(0, SOON))
+        return Instant(0, chance.uniform(0, EARLY * usual.seconds))
+    return Instant(chance.randint(1, max(2, int(SMALL * usual.signs))), chance.uniform(0, SOON))
 
 
 def fault(chance: Random, faults: Collection[Fault], workers_killed: int) -> Fault:
