@@ -1,13 +1,15 @@
 """`amla chaos` as people use it: a small study, shaken a little, finds the same; the full measure is in the log."""
 
 import json
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from terminal import Here
+from terminal import Here, end, lines, started, wait_for
 
 from amla.chaos.processes import marked
 from amla.chaos.shake import Shaking, Tally
@@ -87,6 +89,30 @@ def test_what_differs_is_said_and_ends_with_one(study: Path, here: Here, monkeyp
     *_, said, last = ended.out.splitlines()
     assert said == "wrong run-1: another network is recommended"
     assert json.loads(last)["same"] is False
+
+
+def test_what_it_has_started_ends_with_it(study: Path, tmp_path: Path):
+    process = started(tmp_path, "chaos", str(study), *LOCAL, "--set", "final.steps=100000", "--run", "shaken")
+    try:
+        wait_for(lambda: lines(tmp_path / "shaken/undisturbed") > 0, process)
+        assert commands(tmp_path / "shaken")
+        process.terminate()
+        _, err = process.communicate(timeout=60)
+        assert (process.returncode, "stopped" in err) == (130, True)
+        wait_for(lambda: not commands(tmp_path / "shaken"))
+    finally:
+        end(process)
+
+
+def commands(folder: Path) -> list[str]:
+    """Return the commands of the processes that drive a run in a folder, which they name as a relative path."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (place / "cmdline").read_bytes().split(b"\0")
+            if b"run" in command and (place / "cwd").resolve() == folder.parent:
+                found.append(" ".join(map(os.fsdecode, command)))
+    return found
 
 
 def test_a_study_that_does_not_run_is_a_mistake(study: Path, here: Here):

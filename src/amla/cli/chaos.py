@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from signal import SIGTERM, default_int_handler, signal
 from typing import TYPE_CHECKING
 
 import typer
@@ -17,7 +18,7 @@ from amla.study.study import load
 if TYPE_CHECKING:
     from amla.chaos.shake import Tally
 
-DIFFERENT = 1  # exit code
+DIFFERENT, CUT_OFF = 1, 130  # exit codes
 
 
 def shake_file(
@@ -38,7 +39,14 @@ def shake_file(
     from amla.chaos.shake import Shaking  # which can be loaded on Linux alone
 
     say(console, f"[bold]{escape(study.name)}[/bold]: {', '.join(sorted(shaken.faults))}; in {escape(str(folder))}")
-    tally = Shaking(shaken, lambda line: say(console, escape(line))).run()
+    before = signal(SIGTERM, default_int_handler)  # as Ctrl-C: what was started must not outlive this
+    try:
+        tally = Shaking(shaken, lambda line: say(console, escape(line))).run()
+    except KeyboardInterrupt:
+        typer.echo(f"\namla: stopped. Delete '{folder}', or name another folder with --run, to begin anew.", err=True)
+        raise typer.Exit(CUT_OFF) from None
+    finally:
+        signal(SIGTERM, before)
     _conclude(console, tally)
     typer.echo(json.dumps(_plain(tally, seed)))
     if tally.wrong:
