@@ -1,91 +1,44 @@
-"""`amla chaos`: what goes wrong with a study as it happens, and in the end whether it finds the same."""
+"""`amla chaos`: the command and its options; what it does is in `shaken`."""
 
-import json
 from pathlib import Path
-from signal import SIGTERM, default_int_handler, signal
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from amla.chaos.setup import setup
-from amla.cli.console import escape, opened, say
-from amla.cli.search import RUNS
-from amla.reports.numbers import duration, plural
-from amla.study.changes import changed
-from amla.study.study import load
-
-if TYPE_CHECKING:
-    from amla.chaos.shake import Tally
-
-DIFFERENT, CUT_OFF = 1, 130  # exit codes
+from amla.cli.app import DataDir, StoreUrl, app, users_mistakes
 
 
-def shake_file(
-    path: Path,
-    kills: int,
-    seed: int,
-    faults: str | None,
-    run: Path | None,
-    data_dir: Path | None,
-    settings: list[str],
-    store: str | None,
+@app.command()
+def chaos(
+    study: Annotated[Path, typer.Argument(help="A study file, such as the study.yaml of an earlier run.")],
+    kills: Annotated[
+        int, typer.Option(min=1, help="How often something is killed, in as many runs as that takes.")
+    ] = 50,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of what goes wrong, and when.")] = 0,
+    faults: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME...",
+            help="What goes wrong: driver, worker, all (are killed); connections (are cut); disk (is full); files (are "
+            "damaged). [default: all that can]",
+            show_default=False,
+        ),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Where the runs lie, a new folder. [default: runs/NAME-chaos]", show_default=False),
+    ] = None,
+    data_dir: DataDir = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="ADDRESS=VALUE", help="Change any setting of the study.")
+    ] = None,
+    store: StoreUrl = None,
 ) -> None:
-    """Shake the study in a file, print what happens, and exit with 1 if it does not find the same all the same."""
-    console, study = opened(), changed(load(path), settings)
-    folder = run or RUNS / f"{study.name}-chaos"
-    chosen = None if faults is None else [name.strip() for name in faults.split(",")]
-    shaken = setup(study, folder, kills=kills, seed=seed, faults=chosen, store=store, data_dir=data_dir)
-    from amla.chaos.shake import Shaking  # which can be loaded on Linux alone
+    """Shake a study: kill, cut, fill and damage while it runs, and see whether it finds the same all the same.
 
-    say(console, f"[bold]{escape(study.name)}[/bold]: {', '.join(sorted(shaken.faults))}; in {escape(str(folder))}")
-    before = signal(SIGTERM, default_int_handler)  # as Ctrl-C: what was started must not outlive this
-    try:
-        tally = Shaking(shaken, lambda line: say(console, escape(line))).run()
-    except KeyboardInterrupt:
-        typer.echo(f"\namla: stopped. Delete '{folder}', or name another folder with --run, to begin anew.", err=True)
-        raise typer.Exit(CUT_OFF) from None
-    finally:
-        signal(SIGTERM, before)
-    _conclude(console, tally)
-    typer.echo(json.dumps(_plain(tally, seed)))
-    if tally.wrong:
-        raise typer.Exit(DIFFERENT)
+    Exits with 0 if it does; the last line is a JSON object with what was done, and what came of it.
+    """
+    with users_mistakes():
+        from amla.cli.shaken import shake_file
 
-
-def _conclude(console: Console, tally: "Tally") -> None:
-    for what in tally.wrong:
-        say(console, f"[red]wrong[/red] {escape(what)}")
-    if tally.wrong:
-        return
-    what = (
-        "network, measurements and weights, bit for bit" if tally.exact else "trials; weights need not, on this device"
-    )
-    say(
-        console,
-        f"[green]the same[/green] {what}: {plural(tally.kills, 'kill')}, {plural(tally.restarts, 'restart')}, "
-        f"{plural(tally.runs, 'run')}, {duration(tally.seconds)}; nothing was lost, trained twice or left behind",
-    )
-
-
-def _plain(tally: "Tally", seed: int) -> dict[str, object]:
-    return {
-        "same": not tally.wrong,
-        "exact": tally.exact,
-        "seed": seed,
-        "kills": tally.kills,
-        "killed": {kind: tally.faults[kind] for kind in ("driver", "worker", "all")},
-        "cut": tally.faults["connections"],
-        "full_disks": tally.faults["disk"],
-        "damaged_files": tally.faults["files"],
-        "runs": tally.runs,
-        "restarts": tally.restarts,
-        "gave_up": tally.gave_up,
-        "recorded": tally.recorded,
-        "lost": tally.lost,
-        "repeated": tally.repeated,
-        "mended": tally.mended,
-        "left_behind": tally.left_behind,
-        "wrong": tally.wrong,
-        "seconds": round(tally.seconds, 1),
-    }
+        shake_file(study, kills, seed, faults, run, data_dir, settings or [], store)
