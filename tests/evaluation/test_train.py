@@ -8,8 +8,10 @@ import pytest
 
 from amla.backends.protocol import Beat, Diverged, OutOfMemory
 from amla.evaluation.train import Training
+from amla.execution.work import is_of_the_machine
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
+from amla.spec.values import SpecError
 from amla.tasks.dataset import Dataset, Examples, split
 from amla.tasks.recipe import Recipe, Small
 from amla.tasks.task import Task
@@ -172,6 +174,27 @@ def test_a_damaged_checkpoint_begins_the_leg_again() -> None:
     outcome = training(CountingBackend(), snapshots)(Trial(0, Proposal(network(), 8)), silent)
     assert isinstance(outcome, Measurement)
     assert outcome.metrics["steps"] == 8
+
+
+def test_a_damaged_start_is_no_fault_of_the_trial() -> None:
+    class Torn(Memory):
+        def load(self, key: str) -> Snapshot:
+            raise ValueError("torn")
+
+    with pytest.raises(OSError, match=r"weights that trial 0 left .*: 's/0'") as raised:
+        training(CountingBackend(), Torn())(Trial(1, Proposal(network(), 8, start=0)), silent)
+    assert is_of_the_machine(raised.value)
+
+
+def test_the_environment_says_how_often_there_are_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AMLA_CHECKPOINTS", raising=False)
+    assert training(CountingBackend(), Memory()).checkpoint_seconds == 30
+    monkeypatch.setenv("AMLA_CHECKPOINTS", "2.5")
+    assert training(CountingBackend(), Memory()).checkpoint_seconds == 2.5
+    for said in ("often", "0", "-1", "nan", "inf"):
+        monkeypatch.setenv("AMLA_CHECKPOINTS", said)
+        with pytest.raises(SpecError, match=f"AMLA_CHECKPOINTS in the environment is '{said}'; it must be seconds"):
+            training(CountingBackend(), Memory())
 
 
 @pytest.mark.parametrize("steps", [5, 9])

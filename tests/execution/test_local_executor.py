@@ -9,12 +9,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
 from faulty_work import trial, work
 
-from amla.execution.local import LocalExecutor
+from amla.execution.local import LOSSES, LocalExecutor
 from amla.execution.work import Work
 from amla.trials.progress import Progress
 from amla.trials.trial import Failure, Measurement, Outcome, TrialId
@@ -139,12 +140,43 @@ class TestWhatWorkersPrint:
 
 
 class TestWhatDies:
-    def test_a_worker_killed_in_a_trial(self):
+    @linux
+    def test_a_trial_whose_worker_somebody_kills_runs_again(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)  # where the trial looks for "go"
+        killed: list[int] = []
+
+        def report(progress: Progress) -> None:
+            if len(killed) < LOSSES - 1:
+                ((worker, _),) = executor._workers.items()
+                killed.append(executor._workers[worker]._process.pid)
+                executor._workers[worker].kill()
+            else:
+                Path("go").touch()
+
+        with LocalExecutor(work(do0="linger"), workers=1, report=report) as executor:
+            outcomes = answers(executor, 0, 1)
+        assert pid(outcomes[0]) == pid(outcomes[1])
+        assert len({*killed, pid(outcomes[0])}) == LOSSES
+
+    def test_a_trial_that_loses_worker_after_worker_is_answered(self):
         with LocalExecutor(work(do0="hang"), workers=1, report=kill) as executor:
             outcomes = answers(executor, 0, 1)
         assert failure(outcomes[0]).reason == "out_of_memory"
         assert "killed by SIGKILL" in failure(outcomes[0]).message
         pid(outcomes[1])
+
+    def test_a_worker_killed_while_the_system_kills_for_want_of_memory_costs_its_trial_at_once(self, monkeypatch):
+        counts = count()
+        monkeypatch.setattr("amla.execution.process.starved", lambda: next(counts))
+        killed: list[int] = []
+
+        def report(progress: Progress) -> None:
+            killed.append(progress.step)
+            kill(progress)
+
+        with LocalExecutor(work(do0="hang"), workers=1, report=report) as executor:
+            assert failure(answers(executor, 0)[0]).reason == "out_of_memory"
+        assert len(killed) == 1
 
     def test_a_worker_killed_while_idle_costs_no_trial(self):
         with LocalExecutor(work(), workers=1) as executor:

@@ -1,6 +1,7 @@
 """What is lost, dies or misbehaves on a Ray cluster, and what the study's process makes of it."""
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ pytest.importorskip("ray")
 
 import ray
 
+from amla.execution import cluster
 from amla.execution.cluster import connected, room
 from amla.execution.ray import LOSSES, RayExecutor
 from amla.execution.work import Work, WorkerError
@@ -211,6 +213,36 @@ class TestRay:
         with connected("auto"):
             assert ray.is_initialized()
         assert ray.is_initialized()
+
+
+def test_what_processes_that_were_killed_have_left_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cluster, "PLACE", str(tmp_path))
+    left, held, young, without = (tmp_path / f"amla-ray-{number}" for number in range(1, 5))
+    other = tmp_path / "x"
+    for folder in (left, held, young, without, other):
+        (folder / "session").mkdir(parents=True)
+        if folder != without:
+            (folder / cluster.LOCK).touch()
+        if folder != young:
+            os.utime(folder, (0, 0))
+    (tmp_path / "amla-ray-5").symlink_to(other)
+    os.utime(tmp_path / "amla-ray-5", (0, 0), follow_symlinks=False)
+    with open(held / cluster.LOCK, "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        cluster._sweep()
+    assert {path.name for path in tmp_path.iterdir()} == {"amla-ray-2", "amla-ray-3", "amla-ray-4", "amla-ray-5", "x"}
+    assert (other / "session").is_dir()
+
+
+def test_a_ray_that_does_not_start_is_said_whatever_it_raises(monkeypatch: pytest.MonkeyPatch):
+    def init(*_: object, **__: object) -> None:
+        raise Exception("The current node timed out during startup.")  # word for word, and type for type
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(WorkerError, match="There is no Ray at this machine: The current node timed out"), connected():
+        raise AssertionError("unreachable")
 
 
 @pytest.fixture

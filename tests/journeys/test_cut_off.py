@@ -99,7 +99,7 @@ def check_same(again: Found, reference: Found) -> None:
 @pytest.mark.timeout(120 + 60 * KILLS)
 def test_however_often_it_is_killed_it_finds_the_same(tmp_path: Path, archive: Path):
     reference = found(tmp_path, apart(tmp_path, "search", str(archive), *SMALL, command=COMMAND))
-    chance, kills, runs = Random(2018), 0, 0  # noqa: S311 - nothing is secret
+    chance, kills, runs = Random(2018), 0, 0
     while kills < KILLS:
         runs += 1
         folder = tmp_path / f"broken{runs}"

@@ -20,7 +20,7 @@ ADD, CONCAT = ops.Merge("add"), ops.Merge("concat")
 
 
 def fixed() -> random.Random:
-    return random.Random(0)  # noqa: S311 - no secret
+    return random.Random(0)
 
 
 def network(**nodes: tuple[Op, str]) -> Architecture:

@@ -4,21 +4,24 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, ClassVar
 from uuid import uuid4
 
+import fsspec
 import numpy as np
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from safetensors import safe_open
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save
 
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 from amla.storage.errors import DamagedFile
 from amla.storage.files import Files
-from amla.storage.tensors import packed, unpacked
+from amla.storage.tensors import packed, packed_weights, unpacked, unpacked_weights
 from amla.trials.progress import Progress
 from amla.trials.snapshot import Arrays, Snapshot
 
@@ -46,10 +49,40 @@ def line(step: int) -> Progress:
     return Progress(3, step, 100, 1 / step, 0.5, 0.1, 2.0 * step)
 
 
-@pytest.fixture(params=["path", "text", "memory"])
+class Bucket(MemoryFileSystem):
+    """A store as S3 is one: keys without folders, nothing is appended or renamed, and deleting nothing is no error."""
+
+    protocol = "bucket"
+    root_marker = "/"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        pass
+
+    def mkdir(self, path: str, create_parents: bool = True, **_: object) -> None:
+        pass
+
+    def mv(self, path1: str, path2: str, **_: object) -> None:
+        self.pipe_file(path2, self.cat_file(path1))
+        self.rm_file(path1)
+
+    def rm_file(self, path: str) -> None:
+        self.store.pop(self._strip_protocol(path), None)
+
+    def _open(self, path: str, mode: str = "rb", **more: Any) -> Any:
+        if mode not in ("rb", "wb", "xb"):
+            raise NotImplementedError(f"An object store has no mode {mode!r}.")
+        return super()._open(path, mode, **more)
+
+
+fsspec.register_implementation("bucket", Bucket)
+
+
+@pytest.fixture(params=["path", "text", "memory", "bucket"])
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
-    roots = {"path": tmp_path, "text": str(tmp_path), "memory": f"memory://{uuid4().hex}/deep"}
-    return Files(roots[request.param])
+    elsewhere = {name: f"{name}://{uuid4().hex}/deep" for name in ("memory", "bucket")}
+    return Files({"path": tmp_path, "text": str(tmp_path), **elsewhere}[request.param])
 
 
 class TestSnapshots:
@@ -86,6 +119,10 @@ class TestSnapshots:
         snapshot = Snapshot(NETWORK, "fit", 0, {}, {})
         assert_whole(snapshot, unpacked(packed(snapshot), "x"))
 
+    def test_weights_alone_come_back(self, files):
+        files.save_weights("best", SNAPSHOT, {"mean": "[1.0]"})
+        assert_same(WEIGHTS, files.load_weights("best")[0])
+
     def test_weights_alone_are_read_by_any_reader(self, tmp_path):
         path = Files(tmp_path).save_weights("best", SNAPSHOT)
         assert Path(path) == tmp_path / "weights" / "best.safetensors"
@@ -108,7 +145,7 @@ class TestDamage:
 
     @given(st.integers(0, len(packed(SNAPSHOT)) - 1))
     def test_a_torn_one_is_noticed(self, length):
-        with pytest.raises(DamagedFile, match=r"'x' is torn, or is no snapshot .* Delete it"):
+        with pytest.raises(DamagedFile, match=r"'x' is torn, or is no snapshot .* can be run again"):
             unpacked(packed(SNAPSHOT)[:length], "x")
 
     def test_the_file_is_named(self, files):
@@ -116,6 +153,24 @@ class TestDamage:
         files.write_text("snapshots/search/7.safetensors", "accuracy,loss\n" * 10)
         with pytest.raises(DamagedFile, match=r"/snapshots/search/7\.safetensors' is torn"):
             files.load("search/7")
+
+    @given(st.data())
+    def test_no_altered_byte_of_weights_alone_goes_unnoticed(self, data):
+        content = bytearray(packed_weights(SNAPSHOT, {"mean": "[1.0]"}))
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] ^= data.draw(st.integers(1, 255))
+        try:
+            read, _ = unpacked_weights(bytes(content), "x")
+        except DamagedFile:
+            return
+        assert_same(WEIGHTS, read)
+
+    def test_weights_of_before_had_no_checksum_and_can_be_read(self, files):
+        files._folder.write("weights/best.safetensors", save(WEIGHTS, {"steps": "70"}))
+        assert_same(WEIGHTS, files.load_weights("best")[0])
+        files._folder.write("weights/best.safetensors", save(WEIGHTS, {"steps": "70"})[:-1])
+        with pytest.raises(DamagedFile, match=r"/weights/best\.safetensors' is torn"):
+            files.load_weights("best")
 
     def test_weights_alone_are_no_snapshot(self, files):
         files.save_weights("7", SNAPSHOT)

@@ -116,7 +116,7 @@ class TestCutConnections:
 
     @pytest.mark.parametrize("seed", range(2))
     def test_whatever_is_cut_the_history_is_the_one_in_memory(self, url, cut, seed):
-        chance, known, over = Random(seed), History(), Event()  # noqa: S311 - nothing is secret
+        chance, known, over = Random(seed), History(), Event()
 
         def throw_out() -> None:
             for _ in range(CUTS):

@@ -189,7 +189,7 @@ class TestPowerFailures:
 
     @pytest.mark.parametrize("seed", range(20))
     def test_what_one_takes_is_the_end_of_the_log(self, path, tmp_path, seed):
-        chance = Random(seed)  # noqa: S311 - nothing is secret
+        chance = Random(seed)
         with Records(path, durable=False) as records:
             for place in range(20):
                 records.asked("x", ask(budget=place))

@@ -180,24 +180,25 @@ class TestSnapshots:
         assert diagnose(str(tmp_path), repair=True).is_sound
         assert not path.exists()
 
-    def test_altered_weights_that_later_trials_need_are_left(self, tmp_path: Path):
+    def test_altered_weights_are_deleted_as_they_can_be_trained_again(self, tmp_path: Path):
         path = running(tmp_path) / "snapshots/search/1.safetensors"
         content = bytearray(path.read_bytes())
         content[-1] ^= 1
         path.write_bytes(content)
-        found = diagnose(str(tmp_path), repair=True)
+        found = diagnose(str(tmp_path))
         assert "was altered after it was written" in only(found)[1]
         assert not found.is_sound
-        assert path.exists()
+        assert diagnose(str(tmp_path), repair=True).is_sound
+        assert not path.exists()
 
-    def test_one_that_a_running_trial_needs_is_missed(self, tmp_path: Path):
+    def test_one_that_a_running_trial_needs_is_missed_and_hinders_nothing(self, tmp_path: Path):
         (running(tmp_path, start=1) / "snapshots/search/1.safetensors").unlink()
         found = diagnose(str(tmp_path), repair=True)
         assert only(found)[:2] == (
             "snapshots/search/1.safetensors",
             "it is missing, and trial 2, which is not over, starts from it",
         )
-        assert not found.is_sound
+        assert found.is_sound
 
     @pytest.mark.parametrize("key", ["search/0", "search/0-cut-off", "search/1"])
     def test_those_that_nothing_can_need_any_more_are_deleted(self, tmp_path: Path, key: str):
@@ -240,6 +241,19 @@ class TestOtherFiles:
         where, what, can_be_mended = only(diagnose(str(tmp_path)))
         assert (where, can_be_mended) == (name, False)
         assert said in what
+
+    @pytest.mark.parametrize("damaged", ["torn", "altered"])
+    def test_damaged_weights_of_the_network_are_found_and_go_so_that_they_are_written_again(
+        self, tmp_path: Path, damaged: str
+    ):
+        path = over(tmp_path) / WEIGHTS
+        content = path.read_bytes()
+        path.write_bytes(content[:100] if damaged == "torn" else content.replace(b'"steps":"1"', b'"steps":"2"'))
+        where, what, can_be_mended = only(diagnose(str(tmp_path)))
+        assert (where, can_be_mended) == (WEIGHTS, True)
+        assert damaged in what
+        assert diagnose(str(tmp_path), repair=True).is_sound
+        assert not path.exists()
 
     def test_a_study_that_cannot_be_read_is_said(self, tmp_path: Path):
         (begun(tmp_path) / STUDY).write_text("name: 7")

@@ -116,6 +116,14 @@ class TestRead:
         assert set(run.curves()) == {"search/0", "search/1", "search/2"}
         assert [line.trial for line in run.curves()["search/1"]] == [1]
 
+    def test_a_damaged_curve_is_named_and_left_out(self, tmp_path: Path):
+        assert read(finished(tmp_path)).damaged_curves() == []
+        (tmp_path / "curves/search/1.jsonl").write_text("nonsense\n")
+        run = read(tmp_path)
+        assert set(run.curves()) == {"search/0", "search/2"}
+        (said,) = run.damaged_curves()
+        assert "curves/search/1.jsonl' is no learning curve" in said
+
     def test_a_damaged_study_is_named(self, tmp_path: Path):
         (tmp_path / "study.yaml").write_text("seed: many")
         with pytest.raises(StudyError, match=r"study\.yaml' is no study that can be run"):

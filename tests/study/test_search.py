@@ -112,6 +112,9 @@ class Ears:
     def progress(self, phase: str, progress: Progress) -> None:
         self.heard.append(("progress", phase))
 
+    def mends(self, phase: str, trial_id: int, why: str) -> None:
+        self.heard.append(("mends", f"{phase} {trial_id}: {why}"))
+
     def told(self, phase: str, trial: Trial) -> None:
         self.heard.append(("told", phase))
 

@@ -59,7 +59,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
 
 @pytest.mark.parametrize("files", [npz_files, idx_files, cifar_files, image_files])
 def test_damaged_files(load: Load, tmp_path: Path, png: Png, files: Callable[[Png], dict[str, bytes]]) -> None:
-    chance = random.Random(0)  # noqa: S311 - no secret
+    chance = random.Random(0)
     original = files(png)
     refused = 0
     for number in range(60):

@@ -1,5 +1,6 @@
 """The command line. Each command imports the libraries that it needs, and no other."""
 
+from amla.cli import chaos  # which has one more command
 from amla.cli.app import app
 from amla.cli.bench import bench
 from amla.cli.services import studies, token
@@ -13,4 +14,4 @@ def main() -> None:
     app(prog_name="amla")
 
 
-__all__ = ["main"]
+__all__ = ["chaos", "main"]

@@ -25,7 +25,7 @@ from amla.study.timing import Arrangement
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.progress import Progress
-from amla.trials.trial import Trial
+from amla.trials.trial import Trial, TrialId
 
 RUNS = Path("runs")
 REPORT = "report"
@@ -54,6 +54,9 @@ class Silence:
 
     def told(self, phase: str, trial: Trial) -> None:
         """Hear that a trial is over."""
+
+    def mends(self, phase: str, trial_id: TrialId, why: str) -> None:
+        """Hear that a trial is trained again."""
 
 
 def compare_file(path: Path, folder: Path | None, seeds: int | None, data_dir: Path | None, report_only: bool) -> None:

@@ -80,6 +80,10 @@ class PlainListener:
             self._printed[progress.trial] = self._clock()
             say(self._console, f"  {status(self._study, phase, progress, self._failed)}{_eta(self._pace)}")
 
+    def mends(self, phase: str, trial_id: TrialId, why: str) -> None:
+        """Print which trial is trained again, and why."""
+        say(self._console, mending(phase, trial_id, why))
+
     def told(self, phase: str, trial: Trial) -> None:
         """Print how the trial went."""
         self._pace.tell(trial)
@@ -136,6 +140,10 @@ class LiveListener:
         self._running[progress.trial] = status(self._study, phase, progress, self._failed)
         self._live.update(self._shown())
 
+    def mends(self, phase: str, trial_id: TrialId, why: str) -> None:
+        """Print which trial is trained again, and why."""
+        say(self._console, mending(phase, trial_id, why))
+
     def told(self, phase: str, trial: Trial) -> None:
         """Print how the trial went."""
         self._pace.tell(trial)
@@ -181,6 +189,11 @@ def going_on(phase: str, history: History) -> str:
     """Return one line about a phase that had begun before."""
     name = {REHEARSAL: "rehearsal", SEARCH: "search", FINAL: "final training"}[phase]
     return f"going on with the {name}: {plural(len(history.finished), 'trial')} of it done before"
+
+
+def mending(phase: str, trial_id: TrialId, why: str) -> str:
+    """Return one line, with markup, about a trial of the record whose weights cannot be used."""
+    return f"[yellow]note[/yellow] {escape(why)} Trial {trial_id} of the {phase}, which left them, is trained again."
 
 
 def status(study: Study, phase: str, progress: Progress, failed: int) -> str:

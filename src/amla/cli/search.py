@@ -162,6 +162,8 @@ def _go_on(
             _write_report(folder, task.dataset)
         raise
     _write_report(folder, task.dataset)
+    for said in folders.read(folder).damaged_curves():
+        say(console, f"[yellow]note[/yellow] {escape(said)} The report was drawn without it.")
 
 
 def _write_report(folder: Path, dataset: Dataset) -> None:

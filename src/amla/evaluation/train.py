@@ -1,8 +1,10 @@
 """Train a trial: build, restore, fit, score, save. The one place that knows the order."""
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from time import monotonic
 from typing import Protocol
 
@@ -16,7 +18,20 @@ from amla.trials.trial import Failure, FailureKind, Measurement, Outcome, Trial,
 
 OPTIMISER_COPIES = 4  # of the weights: themselves, gradient, two of the optimiser
 CURVE_STEPS = 10  # between the lines of a learning curve
-CHECKPOINT_SECONDS = 30.0
+CHECKPOINT_SECONDS = 30.0  # between checkpoints, unless the environment says otherwise
+CHECKPOINTS = "AMLA_CHECKPOINTS"
+
+
+def checkpoint_seconds() -> float:
+    """Return the seconds between checkpoints, as AMLA_CHECKPOINTS in the environment has them. Raises SpecError."""
+    said = os.environ.get(CHECKPOINTS, str(CHECKPOINT_SECONDS))
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < inf:
+        raise SpecError(f"{CHECKPOINTS} in the environment is {said!r}; it must be seconds, more than 0, and finite.")
+    return seconds
 
 
 class Snapshots(Protocol):
@@ -50,7 +65,7 @@ class Training:
     snapshots: Snapshots
     memory: int | None = None
     seconds: float | None = None
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    checkpoint_seconds: float = field(default_factory=checkpoint_seconds)
     clock: Callable[[], float] = field(default=monotonic)
 
     def __call__(self, trial: Trial, report: Report) -> Outcome:
@@ -101,7 +116,7 @@ class Training:
         proposal = trial.proposal
         learner = self.backend.build(proposal.architecture, proposal.method, self.task, proposal.seed)
         if proposal.start is not None:
-            learner.restore(self.snapshots.load(self._key(proposal.start)))
+            learner.restore(self._left(proposal.start))
         first = learner.steps
         learner.watch(proposal.probes)
         if self.snapshots.exists(self._cut_off(trial)):
@@ -110,6 +125,15 @@ class Training:
             except ValueError:  # damaged, or of another trial: the leg begins again
                 self.snapshots.drop(self._cut_off(trial))
         return learner, first
+
+    def _left(self, trial_id: TrialId) -> Snapshot:
+        """Return the weights that a trial left. Raises OSError if they are damaged: no fault of who starts there."""
+        key = self._key(trial_id)
+        try:
+            return self.snapshots.load(key)
+        except ValueError as error:
+            what = f"The weights that trial {trial_id} left have just been damaged; they are trained again next time"
+            raise OSError(errno.EIO, what, key) from error
 
     def _cut_off_of(self, trial: Trial, first: int) -> Snapshot:
         """Return the checkpoint of a leg that began at step `first`. Raises ValueError for one that cannot be it."""

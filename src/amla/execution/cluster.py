@@ -1,10 +1,14 @@
 """The Ray cluster that trials run on: the one that is there, or one of our own on this machine."""
 
+import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 import ray
@@ -15,6 +19,8 @@ from amla.execution.process import search_path
 from amla.execution.work import WorkerError
 
 STORE = 10**8  # bytes of its object store, a little above the least: lines of JSON are all that goes through it
+PLACE, PREFIX, LOCK = "/tmp", "amla-ray-", "lock"  # noqa: S108 - of its files; others' cannot be taken for ours
+YOUNG = 60.0  # seconds: a folder may not be locked yet
 TRIES = "RAY_gcs_server_port_wait_time_s"  # how often Ray looks for a cluster: 20 times, 40 seconds each, if not told
 
 
@@ -37,7 +43,7 @@ def connected(address: str | None = None, cpus: int = 1) -> Iterator[None]:
             else:
                 with _environment({TRIES: os.environ.get(TRIES, "1")}):
                     ray.init(address, log_to_driver=False, logging_level="ERROR")
-        except (ray.exceptions.RayError, ConnectionError, OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # Ray's own have no other type where a part of it does not start, as on a full disk
             raise WorkerError(f"There is no Ray at {address or 'this machine'}: {error}") from None
         yield
 
@@ -89,6 +95,28 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 del os.environ[name]
 
 
-def _short_folder() -> "TemporaryDirectory[str]":
-    """Return a folder for Ray's files: their names, with those of sockets, may not be longer than about 100 bytes."""
-    return TemporaryDirectory(prefix="amla-ray-", dir="/tmp", ignore_cleanup_errors=True)
+@contextmanager
+def _short_folder() -> Iterator[str]:
+    """Lend a folder for Ray's files: their names, with those of sockets, may not be longer than about 100 bytes.
+
+    It is locked for as long as it is ours, so that those of processes that were killed can be told, and go.
+    """
+    _sweep()
+    with (
+        TemporaryDirectory(prefix=PREFIX, dir=PLACE, ignore_cleanup_errors=True) as folder,
+        open(os.path.join(folder, LOCK), "wb") as lock,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
+def _sweep() -> None:
+    """Delete the folders that processes of this user have left behind when they were killed."""
+    for folder in Path(PLACE).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            status = folder.lstat()
+            if status.st_uid != os.getuid() or time.time() - status.st_mtime < YOUNG:
+                continue
+            with open(folder / LOCK, "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                rmtree(folder)

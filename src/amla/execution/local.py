@@ -16,6 +16,7 @@ from amla.trials.progress import Report, silent
 from amla.trials.trial import Failure, FailureKind, Outcome, Trial, TrialId
 
 FALSE_STARTS = 3  # workers in a row that may be killed from outside before they begin a trial
+LOSSES = 3  # workers that may be killed with a trial until it is taken to be the reason, also where nothing says so
 
 
 class LocalExecutor:
@@ -55,6 +56,7 @@ class LocalExecutor:
         self._over: list[tuple[TrialId, Outcome]] = []  # not told yet
         self._fault: Exception | None = None  # not raised yet
         self._false_starts = 0
+        self._losses: dict[TrialId, int] = {}  # workers that were killed with a trial
         self._selector = selectors.DefaultSelector()
 
     @property
@@ -180,6 +182,7 @@ class LocalExecutor:
     def _tell(self, worker: WorkerProcess, outcome: Outcome) -> None:
         if worker.trial:
             self._over.append((worker.trial.id, outcome))
+            self._losses.pop(worker.trial.id, None)
             worker.trial = None
 
     def _take_back(self, worker: WorkerProcess) -> None:
@@ -188,9 +191,14 @@ class LocalExecutor:
             worker.trial = None
 
     def _bury(self, worker: WorkerProcess, code: int | None) -> None:
-        """See to the trial of a worker that has died: it has failed if it had begun, else another worker takes it."""
+        """See to the trial of a worker that has died: it has failed if it had begun, else another worker takes it.
+
+        If somebody killed the worker, another one takes the trial, too.
+        """
         words = f" It last wrote:\n{worker.last_words}" if worker.last_words else ""
-        if worker.trial and worker.begun:
+        if worker.trial and worker.begun and self._was_killed(worker, code):
+            self._take_back(worker)
+        elif worker.trial and worker.begun:
             reason: FailureKind = "crashed"
             message = f"The worker {_how(code)}."
             if code == -signal.SIGKILL or is_of_memory(worker.last_words):
@@ -205,6 +213,13 @@ class LocalExecutor:
                 what = self._start.work.factory
                 more = f" Allow it more memory: {self._bound()}." if is_of_memory(worker.last_words) else ""
                 self._fault = WorkerError(f"A worker for {what!r} {_how(code)} before it could begin.{more}{words}")
+
+    def _was_killed(self, worker: WorkerProcess, code: int | None) -> bool:
+        """Return whether a worker was killed from outside, and its trial is not to blame for it as far as is known."""
+        if not worker.trial or code != -signal.SIGKILL or worker.may_be_too_large or is_of_memory(worker.last_words):
+            return False
+        losses = self._losses[worker.trial.id] = self._losses.get(worker.trial.id, 0) + 1
+        return losses < LOSSES
 
     def _bound(self) -> str:
         memory = self._start.memory

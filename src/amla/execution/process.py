@@ -33,6 +33,7 @@ class WorkerProcess:
     def __init__(self, start: wire.Start, threads: int, log: Path | None) -> None:
         self.trial: Trial | None = None
         self.since = 0.0
+        self._starved: int | None = None  # how many processes had been killed for want of memory by then
         self.ready = self.begun = self.ended = False
         self.last_words = ""
         self._received = b""
@@ -70,6 +71,11 @@ class WorkerProcess:
         return self.ready and self.trial is None and not self.ended
 
     @property
+    def may_be_too_large(self) -> bool:
+        """Whether the system has killed processes for want of memory since the trial was sent, or does not say so."""
+        return self._starved is None or starved() != self._starved
+
+    @property
     def files(self) -> tuple[int, ...]:
         """The files of which one becomes readable when the worker has said something, or has ended."""
         return tuple(self._files)
@@ -79,7 +85,7 @@ class WorkerProcess:
         if not self._keeps_log and os.fstat(self._log.fileno()).st_size > _LONG:
             os.truncate(self._log.fileno(), 0)
             self._log_start = 0
-        self.trial, self.begun, self.since = trial, False, monotonic()
+        self.trial, self.begun, self.since, self._starved = trial, False, monotonic(), starved()
         self._send(wire.trial.dump_json(trial))
 
     def receive(self) -> Iterator[wire.Message]:
@@ -167,6 +173,15 @@ def _environment(threads: int) -> dict[str, str]:
     """Return this process's environment, in which numeric libraries use that many threads and imports work as here."""
     pinned = {f"{library}_NUM_THREADS": str(threads) for library in _THREADS}
     return {**os.environ, **pinned, "PYTHONPATH": search_path()}
+
+
+def starved() -> int | None:
+    """Return how many processes Linux has killed for want of memory since it was started; None where it is not said."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
 
 
 def search_path() -> str:

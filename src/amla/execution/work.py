@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _MESSAGE = 4_000  # characters of a failure's message that are kept
 _MACHINE = frozenset(
     getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EMFILE", "ENFILE", "ENODEV", "ENXIO", "ESTALE")
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "EACCES", "EMFILE", "ENFILE", "ENODEV", "ENXIO", "ESTALE")
     if hasattr(errno, name)
 )
 _MEMORY = (  # what libraries and kernels say where there is no MemoryError

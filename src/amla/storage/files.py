@@ -60,16 +60,15 @@ class Files:
     def save_weights(self, key: str, snapshot: Snapshot, notes: Mapping[str, str] = NO_NOTES) -> str:
         """Write the weights alone, under canonical names, for any reader of safetensors; return where they are.
 
-        The file's metadata hold the architecture as JSON, the steps, and `notes`.
+        The file's metadata hold the architecture as JSON, the steps, `notes`, and a checksum of it all.
         """
-        name = f"weights/{key}.safetensors"
+        name = _weights(key)
         self._folder.write(name, packed_weights(snapshot, notes))
         return self._folder.path(name)
 
     def load_weights(self, key: str) -> tuple[Arrays, Mapping[str, str]]:
         """Return weights by canonical name, and their notes. Raises FileNotFoundError, DamagedFile."""
-        name = f"weights/{key}.safetensors"
-        return unpacked_weights(self._folder.read(name), self._folder.path(name))
+        return unpacked_weights(self._folder.read(_weights(key)), self._folder.path(_weights(key)))
 
     def start_curve(self, key: str, step: int = 0) -> None:
         """Begin a learning curve, or keep of one what was written up to `step`, from where its leg is resumed.
@@ -112,6 +111,10 @@ class Files:
 
 def _snapshot(key: str) -> str:
     return f"snapshots/{key}.safetensors"
+
+
+def _weights(key: str) -> str:
+    return f"weights/{key}.safetensors"
 
 
 def _curve(key: str) -> str:

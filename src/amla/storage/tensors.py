@@ -14,7 +14,7 @@ from amla.storage.errors import DamagedFile
 from amla.trials.snapshot import Arrays, Snapshot
 
 FORMAT = "amla-snapshot/1"
-_MEND = "Delete it: what wrote it can be run again"
+_MEND = "What wrote it can be run again"
 _GROUPS = ("weights", "resume")
 
 
@@ -55,15 +55,24 @@ def unpacked(content: bytes, path: str) -> Snapshot:
 def packed_weights(snapshot: Snapshot, notes: Mapping[str, str]) -> bytes:
     """Return the weights alone as a safetensors file, each tensor under its canonical name; `notes` as metadata."""
     about = {**notes, "architecture": to_json(snapshot.architecture), "steps": str(snapshot.steps)}
-    return save({name: _plain(array) for name, array in snapshot.weights.items()}, about)
+    tensors = {name: _plain(array) for name, array in snapshot.weights.items()}
+    return save(tensors, {**about, "checksum": _checksum(about, tensors)})
 
 
 def unpacked_weights(content: bytes, path: str) -> tuple[Arrays, Mapping[str, str]]:
-    """Return the weights in a safetensors file by name, and its notes. Raises DamagedFile, naming `path`."""
+    """Return the weights in a file that has them alone, and its notes.
+
+    Raises DamagedFile, naming `path`, unless it is as written.
+
+    Files of before had no checksum; of them only what is torn is found.
+    """
     try:
-        return load(content), _metadata(content)
+        tensors, about = load(content), _metadata(content)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise DamagedFile(f"'{path}' is torn, or holds no weights ({type(error).__name__}: {error}).") from None
+        raise DamagedFile(f"'{path}' is torn, or has no weights ({type(error).__name__}: {error}).") from None
+    if "checksum" in about and about.pop("checksum") != _checksum(about, tensors):
+        raise DamagedFile(f"'{path}' was altered after it was written: its checksum is wrong.")
+    return tensors, about
 
 
 def _plain(array: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -11,7 +11,6 @@ from amla.storage.errors import DamagedFile
 from amla.storage.files import Files
 from amla.study.finding import Finding, free
 from amla.study.folder import BEST, STUDY, WEIGHTS
-from amla.study.resolve import FINAL
 from amla.study.study import StudyError, load
 from amla.trials.history import History
 from amla.trials.trial import Failure
@@ -69,24 +68,29 @@ def of_snapshots(folder: Path, phase: str, history: History, is_over: bool) -> I
         try:
             files.load(f"{phase}/{path.stem}")
         except DamagedFile as error:
-            again = key.isdecimal() and (path.stem != key or int(key) >= len(history) or history[int(key)].is_running)
-            if again:
-                mend = partial(_delete, path, "Deleted; its trial is trained again.")
-                yield Finding(name, str(error), "With --repair it is deleted; its trial is trained again.", mend=mend)
-            else:
-                advice = "Put a copy of it in its place; without one, trials that start from it cannot be trained."
-                yield Finding(name, str(error), advice)
+            mend = partial(_delete, path, "Deleted; its trial is trained again when it is needed.")
+            advice = (
+                "Put a copy of it in its place; or with --repair it is deleted, and its trial trained again when it is "
+                "needed, as it also is without."
+            )
+            yield Finding(name, str(error), advice, mend=mend)
     yield from _missing(history, {path.stem for path in paths}, phase)
 
 
 def of_weights(folder: Path, final: History) -> Iterator[Finding]:
-    """Yield that the weights of a network that was tested are missing, and can or cannot be written again."""
+    """Yield that the weights of a network that was tested are missing or damaged; a study that runs on writes them."""
     tested = final.done[-1].proposal if final.done else None
-    if tested is None or tested.budget or (folder / WEIGHTS).exists():
+    if tested is None or tested.budget:
         return
-    source = f"{FINAL}/{tested.start}"
-    again = "Run the study once more, which writes it." if Files(folder).exists(source) else "Put a copy in its place."
-    yield Finding(WEIGHTS, "it is missing, though its network was tested", again)
+    again = "Run the study once more, which writes it; or put a copy in its place."
+    try:
+        Files(folder).load_weights("best")
+    except FileNotFoundError:
+        yield Finding(WEIGHTS, "it is missing, though its network was tested", again)
+    except DamagedFile as error:
+        mend = partial(_delete, folder / WEIGHTS, "Deleted. Run the study once more, which writes it.")
+        advice = "With --repair it is deleted, and written when the study is run once more; or put a copy in its place."
+        yield Finding(WEIGHTS, str(error), advice, mend=mend)
 
 
 def _missing(history: History, there: set[str], phase: str) -> Iterator[Finding]:
@@ -95,8 +99,8 @@ def _missing(history: History, there: set[str], phase: str) -> Iterator[Finding]
         start = trial.proposal.start
         if start is not None and str(start) not in there:
             what = f"it is missing, and trial {trial.id}, which is not over, starts from it"
-            advice = "Put a copy of it in its place; without one, the run cannot go on."
-            yield Finding(f"snapshots/{phase}/{start}.safetensors", what, advice)
+            advice = f"When the run goes on, trial {start} is trained again; a copy in its place saves that."
+            yield Finding(f"snapshots/{phase}/{start}.safetensors", what, advice, hinders=False)
 
 
 def _spare(history: History, trial_id: int, is_cut_off: bool, is_over: bool) -> str | None:

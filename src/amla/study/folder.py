@@ -8,6 +8,7 @@ from pathlib import Path
 
 from amla import __version__
 from amla.backends import processor
+from amla.storage.errors import DamagedFile
 from amla.storage.files import Files
 from amla.study import log
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
@@ -31,12 +32,23 @@ class Run:
     rehearsal: History = field(default_factory=History)
 
     def curves(self) -> dict[str, list[Progress]]:
-        """Return the learning curves there are, by phase and trial: "search/0"."""
-        files = Files(self.folder)
-        keys = [
-            f"{name}/{trial.id}" for name, past in ((SEARCH, self.search), (FINAL, self.final)) for trial in past.trials
-        ]
-        return {key: curve for key in keys if (curve := files.curve(key))}
+        """Return the learning curves there are and that can be read, by phase and trial: "search/0"."""
+        found = {key: curve for key in self._keys() if not isinstance(curve := self._curve(key), DamagedFile)}
+        return {key: curve for key, curve in found.items() if curve}
+
+    def damaged_curves(self) -> list[str]:
+        """Return what is wrong with those that cannot be read, in words."""
+        return [str(curve) for key in self._keys() if isinstance(curve := self._curve(key), DamagedFile)]
+
+    def _keys(self) -> list[str]:
+        phases = (SEARCH, self.search), (FINAL, self.final)
+        return [f"{name}/{trial.id}" for name, past in phases for trial in past.trials]
+
+    def _curve(self, key: str) -> list[Progress] | DamagedFile:
+        try:
+            return Files(self.folder).curve(key)
+        except DamagedFile as error:
+            return error
 
 
 def read(folder: Path) -> Run:

@@ -42,25 +42,35 @@ class Listener(Protocol):
     def progress(self, phase: str, progress: Progress) -> None:
         """Hear how far a trial is."""
 
+    def mends(self, phase: str, trial_id: TrialId, why: str) -> None:
+        """Hear that a trial of the record is trained again, as the weights that it left cannot be used."""
+
     def told(self, phase: str, trial: Trial) -> None:
         """Hear that a trial is over."""
 
 
 @dataclass
 class Curves:
-    """Writes what the trials of a phase report into their curves, and tells the listener."""
+    """Writes what the trials of a phase report into their curves, and tells the listener.
+
+    Those in `mended` are of the record, and have their curves.
+    """
 
     phase: str
     files: Files
     listener: Listener
-    begun: set[TrialId] = field(default_factory=set)
+    mended: set[TrialId] = field(default_factory=set)
+    last: dict[TrialId, int] = field(default_factory=dict)  # step, of those that have begun
 
     def __call__(self, progress: Progress) -> None:
         """Take a line of a trial's curve in."""
+        if progress.trial in self.mended:
+            return
         key = f"{self.phase}/{progress.trial}"
-        if progress.trial not in self.begun:  # lines written after the checkpoint it goes on from
+        if progress.step <= self.last.get(progress.trial, progress.step):
+            # It begins, or begins again as its worker was lost: lines after the checkpoint it goes on from are over.
             self.files.start_curve(key, step=progress.step - 1)
-            self.begun.add(progress.trial)
+        self.last[progress.trial] = progress.step
         self.files.append_curve(key, progress)
         self.listener.progress(self.phase, progress)
 

@@ -23,6 +23,7 @@ from amla.study.arrangement import Arranged, arrange, record, recorded
 from amla.study.executors import arranged_elsewhere, cluster, executor
 from amla.study.folder import BEST
 from amla.study.heard import Curves, Heard, Listener
+from amla.study.mending import Mending
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH, TIMING, algorithm_of, space_of
 from amla.study.run import Executor, Limit, Store, run
 from amla.study.settings import Http, Ray, Simulated, TabularSettings
@@ -33,7 +34,7 @@ from amla.study.widen import widened
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.progress import Report
-from amla.trials.trial import Failure, Measurement
+from amla.trials.trial import Failure, Measurement, TrialId
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,20 @@ class Search:
         """Run an algorithm as a phase of this study, from wherever it was cut off, and return its history."""
         self.listener.begins(name, self.store.history(name))
         arrangement = self.arranged.search if name == SEARCH else self.arranged.final
-        with executor(self, name, arrangement, Curves(name, self.files, self.listener)) as running:
-            return run(name, algorithm, running, Heard(self.store, self.files, self.listener, algorithm), limit)
+        curves, heard = Curves(name, self.files, self.listener), Heard(self.store, self.files, self.listener, algorithm)
+
+        def mends(trial_id: TrialId, why: str) -> None:
+            curves.mended.add(trial_id)
+            self.listener.mends(name, trial_id, why)
+
+        with executor(self, name, arrangement, curves) as running:
+            if self._looks_up:  # there are no weights
+                return run(name, algorithm, running, heard, limit)
+            mending = Mending(running, name, self.files, lambda: heard.known, mends)
+            history = run(name, algorithm, mending, heard, limit)
+            if name == FINAL and history.done and not (tested := history.done[-1].proposal).budget:
+                mending.sound(tested.start)  # its weights are what the search was for
+            return history
 
     @cached_property
     def arranged(self) -> Arranged:
