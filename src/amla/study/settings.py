@@ -159,6 +159,23 @@ class Torch:
     device: str | None = None
 
 
+@value
+class MlflowSettings:
+    """MLflow, at `uri` (None: where MLFLOW_TRACKING_URI says, or as MLflow does without), in this experiment."""
+
+    kind: Literal["mlflow"] = field(default="mlflow", kw_only=True)
+    uri: str | None = None
+    experiment: str = "amla"
+
+
+@value
+class TensorBoardSettings:
+    """Event files for TensorBoard, below `folder`."""
+
+    kind: Literal["tensorboard"] = field(default="tensorboard", kw_only=True)
+    folder: str = "tensorboard"
+
+
 SpaceSettings = EnvelopeSettings
 AlgorithmSettings = Annotated[
     NacSettings | RandomSettings | FixedSettings | RemoteSettings, Field(discriminator="kind")
@@ -166,3 +183,4 @@ AlgorithmSettings = Annotated[
 OnThisMachine = Inline | Local
 ExecutorSettings = Annotated[Inline | Local | Ray, Field(discriminator="kind")]
 BackendSettings = Torch
+TrackerSettings = Annotated[MlflowSettings | TensorBoardSettings, Field(discriminator="kind")]

@@ -22,6 +22,7 @@ from amla.study.settings import (
     RunOffSettings,
     SpaceSettings,
     Torch,
+    TrackerSettings,
 )
 from amla.tasks.recipe import Recipe
 
@@ -82,6 +83,7 @@ class Study:
     limit: Limit = Limit()
     trial_seconds: float | None = None
     seed: int = 0
+    trackers: tuple[TrackerSettings, ...] = field(default=(), kw_only=True)
     provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
