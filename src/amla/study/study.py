@@ -4,6 +4,7 @@ import json
 from dataclasses import field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,6 +19,7 @@ from amla.study.settings import (
     ExecutorSettings,
     FixedSettings,
     Inline,
+    MlflowSettings,
     NacSettings,
     RunOffSettings,
     SpaceSettings,
@@ -100,6 +102,12 @@ class Study:
             raise StudyError("final.macs is given, but given networks keep their width; leave it out.")
         if self.run_off is not None:
             self._check_run_off()
+        for tracker in self.trackers:
+            if isinstance(tracker, MlflowSettings) and has_password(tracker.uri or ""):
+                raise StudyError(
+                    "trackers: the URI of MLflow has a password, which the run folder would keep for everybody to "
+                    "read. Put it into MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_URI, and leave it out."
+                )
 
     def _check_run_off(self) -> None:
         """A run-off compares networks that the search has trained from new weights for equally long."""
@@ -125,6 +133,15 @@ class Study:
                 number = number.get(step) if isinstance(number, dict) else None
             if isinstance(number, int | float) and not low <= number <= high:
                 raise StudyError(f"{address} is {number}; it must be {rule}.")
+
+
+def has_password(url: str) -> bool:
+    """Return whether a URL tells a password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(parts.password) or "password" in parse_qs(parts.query)
 
 
 _LEAST = 1e-9  # of a number that must be more than 0
