@@ -81,11 +81,11 @@ recipes = st.builds(
 )
 spaces = st.builds(
     EnvelopeSettings,
-    width=counts,
+    width=st.integers(1, 1_000_000),
     cells=st.lists(counts, max_size=3).map(tuple),
     branches=st.lists(texts, max_size=3).map(tuple),
     skips=st.sampled_from(["add", "concat", "none"]),
-    dropout=numbers,
+    dropout=shares.map(lambda share: share / 2),
 )
 algorithms = (
     st.builds(NacSettings, st.integers(0, 99), counts, texts, st.integers(0, 99), shares, shares)
@@ -94,7 +94,7 @@ algorithms = (
 )
 studies = st.builds(
     Study,
-    name=texts,
+    name=texts.filter(lambda name: 0 < len(name) and name[0] != "." and name.isprintable() and not {*"/\\"} & {*name}),
     data=st.builds(Data, texts, numbers, numbers, counts, st.none() | st.tuples(counts, counts)),
     recipe=recipes,
     space=spaces,

@@ -1,6 +1,7 @@
 """A study: what is searched, where, how, and for how long. One YAML file is one value, checked whole before it runs."""
 
 import json
+import re
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
+from amla.spec.bounds import check_plain
 from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.run import Limit
@@ -89,6 +91,11 @@ class Study:
     provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name) or not self.name.isprintable():
+            raise StudyError(
+                f"name is {self.name[:120]!r}; it names a folder: 1 to 100 characters, none of them / or \\, "
+                "and not a dot first."
+            )
         self._check_numbers()
         if self.limit.seconds is None:
             for place, steps in (("algorithm.steps", self.algorithm.steps), ("final.steps", self.final.steps)):
@@ -144,6 +151,7 @@ def has_password(url: str) -> bool:
     return bool(parts.password) or "password" in parse_qs(parts.query)
 
 
+_NAME = re.compile(r"[^./\\][^/\\]{0,99}")
 _LEAST = 1e-9  # of a number that must be more than 0
 _MOST = 1e15  # of any, and less than infinity
 _BELOW_ONE = 1 - 1e-9
@@ -168,6 +176,8 @@ _NUMBERS = {
     "algorithm.steps": (1, _MOST, "1 or more"),
     "algorithm.iterations": (0, _MOST, "0 or more"),
     "algorithm.quota": (0, _MOST, "0 or more"),
+    "algorithm.windows": (1, 1000, "from 1 to 1000"),
+    "algorithm.candidates": (1, 1000, "from 1 to 1000"),
     "algorithm.share": (0, 1, "from 0 to 1"),
     "algorithm.skip_share": (0, 1, "from 0 to 1"),
     "algorithm.seconds": (_LEAST, _MOST, "more than 0, and finite"),
@@ -177,6 +187,10 @@ _NUMBERS = {
     "final.macs": (1, _MOST, "1 or more"),
     "final.stem_stride": (1, _MOST, "1 or more"),
     "final.steps": (1, _MOST, "1 or more"),
+    "space.width": (1, 1e6, "from 1 to 1,000,000"),
+    "space.stem_stride": (1, 1e6, "from 1 to 1,000,000"),
+    "space.dropout": (0, _BELOW_ONE, "at least 0 and below 1"),
+    "space.head_dropout": (0, _BELOW_ONE, "at least 0 and below 1"),
     "space.macs": (1, _MOST, "1 or more"),
     "space.parameters": (1, _MOST, "1 or more"),
     "executor.workers": (1, 1024, "from 1 to 1024"),
@@ -199,14 +213,13 @@ def from_yaml(text: str) -> Study:
         plain = plain_yaml(text)
     except SpecError as error:
         raise StudyError(str(error)) from None
-    except RecursionError:
-        raise StudyError("This is no study: its values are nested too deeply.") from None
     return from_plain(plain)
 
 
 def from_plain(plain: Any) -> Study:
     """Return the study that plain values (dicts, lists, numbers) describe. Raises StudyError."""
     try:
+        check_plain(plain)
         return _study.validate_json(json.dumps(plain))
     except ValidationError as error:
         raise StudyError(explain(error, plain)) from None
