@@ -94,7 +94,7 @@ algorithms = (
 )
 studies = st.builds(
     Study,
-    name=texts.filter(lambda name: 0 < len(name) and name[0] != "." and name.isprintable() and not {*"/\\"} & {*name}),
+    name=texts.filter(lambda name: len(name) > 0 and name[0] != "." and name.isprintable() and not {*"/\\"} & {*name}),
     data=st.builds(Data, texts, numbers, numbers, counts, st.none() | st.tuples(counts, counts)),
     recipe=recipes,
     space=spaces,

@@ -61,7 +61,7 @@ class Dumper(yaml.SafeDumper):
     """Writes plain values, and quotes a text that would be read as a number."""
 
 
-Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_yaml_int)
+Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_yaml_int)  # type: ignore[type-var]
 FastLoader.add_constructor("tag:yaml.org,2002:int", FastLoader.construct_yaml_int)
 for _side in (Loader, FastLoader, Dumper):
     _side.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
