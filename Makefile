@@ -17,6 +17,7 @@ test: $(VENV)/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tests/installed.py
+	$(BIN)/python tests/audit.py
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 format: $(VENV)/test

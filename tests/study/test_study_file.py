@@ -87,11 +87,11 @@ recipes = st.builds(
 spaces = (
     st.builds(
         EnvelopeSettings,
-        width=counts,
+        width=st.integers(1, 1_000_000),
         cells=st.lists(counts, max_size=3).map(tuple),
         branches=st.lists(texts, max_size=3).map(tuple),
         skips=st.sampled_from(["add", "concat", "none"]),
-        dropout=numbers,
+        dropout=shares.map(lambda share: share / 2),
     )
     | st.builds(NasBench201Settings, counts, counts)
     | st.builds(NasBenchMacroSettings, counts, counts)
@@ -106,7 +106,7 @@ algorithms = (
 )
 studies = st.builds(
     Study,
-    name=texts,
+    name=texts.filter(lambda name: len(name) > 0 and name[0] != "." and name.isprintable() and not {*"/\\"} & {*name}),
     data=st.builds(Data, texts, numbers, numbers, counts, st.none() | st.tuples(counts, counts)),
     recipe=recipes,
     space=spaces,

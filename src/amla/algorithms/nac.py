@@ -7,7 +7,7 @@ what they add, and the recommendation is the best construction by validation rat
 """
 
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -20,11 +20,12 @@ from amla.spaces.envelope import Envelope
 from amla.spec.architecture import Architecture
 from amla.spec.digest import digest
 from amla.trials.history import History
-from amla.trials.trial import Proposal, TrialId
+from amla.trials.trial import Proposal, Trial, TrialId
 
 SKIP_NORM = "norm"  # of what a skip connection adds: the size of its learned scale times the norm of what it scales
 PATIENCE = 3  # attempts at a construction whose training fails
 DRAWS = 4  # prunings drawn for each candidate, as several may be the same
+CACHED = 1024  # rounds whose candidates are remembered
 Tried = tuple[Construction, ...]
 FEWEST = 6  # windows before it is asked whether they agree
 
@@ -126,12 +127,27 @@ class Nac:
         failures = self._failures(history, done)
         known = {construction.architecture for construction in tried}
         given_up = {network for network, count in failures.items() if count >= PATIENCE}
-        return next((network for network in self._candidates(done, given_up) if network not in known), None)
+        return next((network for network in self._known_candidates(done, given_up) if network not in known), None)
 
     def _failures(self, history: History, done: Sequence[Round]) -> Counter[Architecture]:
         """Return how often the training of each network has failed since the last round."""
         last = done[-1].chosen.legs[-1].id if done else -1
         return Counter(trial.proposal.architecture for trial in history.failed if trial.id > last)
+
+    def _known_candidates(self, done: Sequence[Round], given_up: Set[Architecture]) -> tuple[Architecture, ...]:
+        """Return what `_candidates` yields; each ask reads all rounds anew, and would otherwise prune all of them."""
+        legs = done[-1].chosen.legs if done else ()
+        key = len(done), frozenset(given_up), tuple(map(id, legs))
+        if key not in self._cache:
+            if len(self._cache) >= CACHED:
+                self._cache.clear()
+            self._cache[key] = legs, tuple(self._candidates(done, given_up))  # the legs stay, so no other has their ids
+        return self._cache[key][1]
+
+    @cached_property
+    def _cache(self) -> dict[object, tuple[tuple[Trial, ...], tuple[Architecture, ...]]]:
+        """A cache, of what follows from the legs of a network: never the only copy of anything."""
+        return {}
 
     def _candidates(self, done: Sequence[Round], given_up: Container[Architecture]) -> Iterator[Architecture]:
         """Yield the networks that may come next; one that grew and cannot be trained is tried without that."""

@@ -244,6 +244,26 @@ def doctor(
 
 
 @app.command()
+def track(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND:WHERE",
+            help="mlflow:URI or tensorboard:FOLDER; may be given several times. [default: the trackers of its study]",
+            show_default=False,
+        ),
+    ] = None,
+    experiment: Annotated[str, typer.Option(help="The experiment in MLflow.")] = "amla",
+) -> None:
+    """Send a run, finished or not, to MLflow or TensorBoard; what is there already is not sent again."""
+    with users_mistakes():
+        from amla.cli.track import track_run
+
+        track_run(run, to or [], experiment)
+
+
+@app.command()
 def draw(
     architecture: Annotated[Path, typer.Argument(help="An architecture, .arch.json or .yaml.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture: .svg or .png.")] = Path("network.svg"),

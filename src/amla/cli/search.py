@@ -21,6 +21,7 @@ from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study import folder as folders
 from amla.study.changes import changed
+from amla.study.following import followed
 from amla.study.log import writing
 from amla.study.plan import first
 from amla.study.presets import CORE_FLOPS, GPU_FLOPS, preset
@@ -50,6 +51,7 @@ from amla.study.settings import (
 )
 from amla.study.study import Data, Study, StudyError, load
 from amla.study.tables import dataset_of, table_of
+from amla.study.tracking import require
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load as load_dataset
 from amla.tasks.recipe import Augment
@@ -137,6 +139,8 @@ def _run(
     finished = (folder / folders.STUDY).exists() and is_finished(folders.read(folder))
     if not finished:
         check(study, task)  # a study that cannot be run leaves no folder behind
+        for tracker in study.trackers:
+            require(tracker)
     study = folders.prepare(folder, study, task, store)
     if not finished:
         with writing(folder) as log:  # a second process gets no further than here
@@ -154,14 +158,19 @@ def _go_on(
     """Run a study from where it is; its report is written whatever happens."""
     Listener = PlainListener if plain or not console.is_terminal else LiveListener  # noqa: N806
     listener = Listener(console, study, len(task.parts.train.labels))
-    try:
-        with listener:
-            Search(study, task, log, Files(folder), folder, listener, data_dir).run()
-    except BaseException:
-        with suppress(Exception):  # what happened first is what the user must hear of
-            _write_report(folder, task.dataset)
-        raise
-    _write_report(folder, task.dataset)
+
+    def notice(line: str) -> None:
+        say(console, f"[yellow]note[/yellow] {escape(line)}")
+
+    with followed(folder, study.trackers, notice):
+        try:
+            with listener:
+                Search(study, task, log, Files(folder), folder, listener, data_dir).run()
+        except BaseException:
+            with suppress(Exception):  # what happened first is what the user must hear of
+                _write_report(folder, task.dataset)
+            raise
+        _write_report(folder, task.dataset)
     for said in folders.read(folder).damaged_curves():
         say(console, f"[yellow]note[/yellow] {escape(said)} The report was drawn without it.")
 

@@ -25,6 +25,7 @@ from amla.study.settings import (
     RemoteSettings,
     SpaceSettings,
     TemplateSettings,
+    TensorBoardSettings,
 )
 from amla.study.study import Study, StudyError, to_plain
 from amla.tasks.builtin import NAMES, shape_of
@@ -174,6 +175,8 @@ def _placed(study: Study, allowed: Allowed) -> Study:
         study = replace(study, data=replace(study.data, source=_below(study.data.source, "data.source", allowed)))
     if isinstance(study.space, TemplateSettings):
         study = replace(study, space=replace(study.space, file=_below(study.space.file, "space.file", allowed)))
+    if any(isinstance(tracker, TensorBoardSettings) for tracker in study.trackers):
+        raise StudyError("trackers: TensorBoard needs a folder of the server's; fetch the run, and use amla track.")
     if study.terms and study.terms.after:
         raise StudyError("terms.after names run folders; on this server studies cannot begin from others.")
     if isinstance(study.algorithm, FixedSettings):

@@ -22,6 +22,7 @@ from amla.spec.ops import Size
 __all__ = ["BRANCHES", "Cell", "Envelope", "Stage", "envelope", "recovered"]
 
 BRANCHES = ("1x1", "3x3", "3x3sep", "5x5", "5x5sep", "7x7sep")
+MOST_STAGES, MOST_BRANCHES, MOST_GROWTH = 32, 64, 1e6
 MOST_CELLS = 64  # of a stage: skips grow with their square, and each takes a construction to grow
 
 
@@ -155,6 +156,10 @@ def _check(
 ) -> None:
     if not cells or len(cells) != len(max_cells):
         raise SpaceError(f"cells {list(cells)} and max_cells {list(max_cells)} must say one number for every stage.")
+    if len(cells) > MOST_STAGES or len(branches) > MOST_BRANCHES:
+        raise SpaceError(
+            f"there are {len(cells)} stages and {len(branches)} branches; {MOST_STAGES} and {MOST_BRANCHES} at most."
+        )
     for number, (start, most) in enumerate(zip(cells, max_cells, strict=True)):
         if most > MOST_CELLS:
             raise SpaceError(f"stage {number} may have {most} cells; more than {MOST_CELLS} are never grown.")
@@ -174,7 +179,7 @@ def _check(
 def _check_growth(growth: tuple[float, ...], stages: int, skeleton: Skeleton) -> None:
     if not growth:
         return
-    if len(growth) != stages or growth[0] != 1 or min(growth) <= 0:
+    if len(growth) != stages or growth[0] != 1 or not all(0 < times < MOST_GROWTH for times in growth):
         raise SpaceError(f"growth is {list(growth)}; it must say for each of {stages} stages how wide it is, 1 first.")
     if skeleton == "wideners" and any(later < 1.5 * earlier for earlier, later in pairwise(growth)):
         raise SpaceError(

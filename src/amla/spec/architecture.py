@@ -4,13 +4,17 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from operator import attrgetter
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import FailFast
 
 from amla.spec.ops import Classify, Input, Merge, Op, Pick
-from amla.spec.values import SpecError, value
+from amla.spec.values import SpecError, listed, value
 
 NodeId = str  # an address such as "stage1/cell2/3x3sep", stable under every edit
 _WIRES = attrgetter("id", "inputs")
+MOST_SHOWN = 12  # nodes of a cycle in a message
+LONGEST = 500  # characters of an id, which becomes a part of names everywhere
 _ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 
 
@@ -20,9 +24,11 @@ class Node:
 
     id: NodeId
     op: Op
-    inputs: tuple[NodeId, ...] = ()
+    inputs: Annotated[tuple[NodeId, ...], FailFast()] = ()
 
     def __post_init__(self) -> None:
+        if len(self.id) > LONGEST:
+            raise SpecError(f"'{self.id[:40]}...' has {len(self.id):,} characters; a node id has {LONGEST} at most.")
         if not _ADDRESS.fullmatch(self.id):
             raise SpecError(f"{self.id!r} is no node id; use letters, digits, '_', '+', '-', parted by '/'.")
         match self.op:
@@ -35,14 +41,14 @@ class Node:
             case _:
                 fits, rule = len(self.inputs) == 1, "exactly 1"
         if not fits:
-            raise SpecError(f"{self.id!r} ({self.op.kind}) has inputs {list(self.inputs)}; it takes {rule}.")
+            raise SpecError(f"{self.id!r} ({self.op.kind}) has inputs {listed(self.inputs)}; it takes {rule}.")
 
 
 @value
 class Architecture:
     """A network: nodes in an order in which each reads only earlier ones; the last one is the output."""
 
-    nodes: tuple[Node, ...]
+    nodes: Annotated[tuple[Node, ...], FailFast()]
     version: Literal[1] = 1
 
     def __post_init__(self) -> None:
@@ -148,13 +154,17 @@ def _why_missing(nodes: tuple[Node, ...], reader: Node, source: NodeId) -> str:
     inputs = {node.id: node.inputs for node in nodes}
     if source not in inputs:
         return f"Node {reader.id!r} reads {source!r}, which does not exist."
-    path, seen = [[source]], set()
-    while path:
-        trail = path.pop()
-        if trail[-1] == reader.id:
-            cycle = " -> ".join([*reversed(trail), reader.id] if len(trail) > 1 else [reader.id, reader.id])
-            return f"The nodes form a cycle, {cycle}; a network must be acyclic."
-        if trail[-1] not in seen:
-            seen.add(trail[-1])
-            path.extend([*trail, nearer] for nearer in inputs.get(trail[-1], ()))
-    return f"Node {reader.id!r} reads {source!r}, which is defined after it; list a node after all that it reads."
+    came: dict[NodeId, NodeId] = {source: reader.id}  # who reads a node, on the way from `reader` to it
+    left = [source]
+    while left and reader.id not in came:
+        here = left.pop()
+        nearer = [found for found in inputs.get(here, ()) if found not in came]
+        came.update(dict.fromkeys(nearer, here))
+        left.extend(nearer)
+    if reader.id not in came:
+        return f"Node {reader.id!r} reads {source!r}, which is defined after it; list a node after all that it reads."
+    cycle = [reader.id]
+    while len(cycle) == 1 or cycle[-1] != reader.id:
+        cycle.append(came[cycle[-1]])
+    shown = cycle if len(cycle) <= MOST_SHOWN else [*cycle[: MOST_SHOWN - 1], "...", cycle[-1]]
+    return f"The nodes form a cycle, {' -> '.join(shown)}; a network must be acyclic."

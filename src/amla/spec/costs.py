@@ -7,12 +7,13 @@ else counts none. A training step is taken as three forward passes (one for each
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import singledispatch
+from itertools import islice
 from math import prod
 
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node, NodeId
 from amla.spec.ops import Size
-from amla.spec.values import SpecError, value
+from amla.spec.values import MANY, SpecError, value
 
 Shapes = Mapping[NodeId, Size]
 BYTES = 4  # of a number in single precision, in which networks are counted
@@ -66,12 +67,19 @@ def shapes(architecture: Architecture) -> dict[NodeId, Size]:
     for node in architecture:
         sources = tuple(found[source] for source in node.inputs)
         try:
-            found[node.id] = shape(node.op, *sources)
+            found[node.id] = _bounded(shape(node.op, *sources))
         except SpecError as error:
-            raise SpecError(
-                f"Node {node.id!r}, reading {dict(zip(node.inputs, sources, strict=True))}: {error}"
-            ) from None
+            read = dict(islice(zip(node.inputs, sources, strict=True), MANY))
+            more = f" and {len(sources) - MANY:,} more" if len(sources) > MANY else ""
+            raise SpecError(f"Node {node.id!r}, reading {read}{more}: {error}") from None
     return found
+
+
+def _bounded(size: Size) -> Size:
+    """Return a shape that can be. Concatenations double channels each time: soon no memory would hold the number."""
+    if max(size, default=0) > ops.MOST:
+        raise SpecError(f"its output would have an axis of more than {ops.MOST:,} elements.")
+    return size
 
 
 def at_scale(architecture: Architecture, scale: float) -> Architecture:

@@ -8,15 +8,19 @@ far end. With "valid" nothing is padded: the output has floor((n - dilation * (k
 """
 
 from dataclasses import field
-from math import inf
+from math import inf, isfinite
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from amla.spec.values import SpecError, value
 
 Size = tuple[int, ...]
+Sizes = Annotated[Size, FailFast()]  # as a field: what is wrong with a long one is told once
 Padding = Literal["same", "valid"]
+
+MOST = 2**31 - 1  # of any size: what libraries count elements of an axis with
+MOST_AXES = 8
 
 
 @value
@@ -24,7 +28,7 @@ class Input:
     """Where data enters: a tensor of `shape` (channels, *spatial)."""
 
     kind: Literal["input"] = field(default="input", kw_only=True)
-    shape: Size
+    shape: Sizes
 
     def __post_init__(self) -> None:
         _positive(self, "shape", self.shape)
@@ -40,9 +44,9 @@ class Conv:
 
     kind: Literal["conv"] = field(default="conv", kw_only=True)
     channels: int | None
-    kernel: Size
-    stride: Size = ()
-    dilation: Size = ()
+    kernel: Sizes
+    stride: Sizes = ()
+    dilation: Sizes = ()
     groups: int = 1
     bias: bool = False
     padding: Padding = "same"
@@ -61,9 +65,9 @@ class Depthwise:
     """A convolution of every channel by itself to `multiplier` outputs, weights (inputs * multiplier, 1, *kernel)."""
 
     kind: Literal["depthwise"] = field(default="depthwise", kw_only=True)
-    kernel: Size
-    stride: Size = ()
-    dilation: Size = ()
+    kernel: Sizes
+    stride: Sizes = ()
+    dilation: Sizes = ()
     multiplier: int = 1
     bias: bool = False
     padding: Padding = "same"
@@ -79,9 +83,9 @@ class Pool:
 
     kind: Literal["pool"] = field(default="pool", kw_only=True)
     reduce: Literal["max", "mean"]
-    kernel: Size
-    stride: Size = ()
-    dilation: Size = ()
+    kernel: Sizes
+    stride: Sizes = ()
+    dilation: Sizes = ()
     padding: Padding = "same"
 
     def __post_init__(self) -> None:
@@ -144,6 +148,9 @@ class BatchNorm:
     scale: bool = True
     shift: bool = True
 
+    def __post_init__(self) -> None:
+        _finite(self, "epsilon", "momentum")
+
 
 @value
 class LayerNorm:
@@ -151,6 +158,9 @@ class LayerNorm:
 
     kind: Literal["layer_norm"] = field(default="layer_norm", kw_only=True)
     epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        _finite(self, "epsilon")
 
 
 @value
@@ -165,6 +175,11 @@ class ResponseNorm:
     alpha: float = 1.0
     beta: float = 0.5
     bias: float = 1.0
+
+    def __post_init__(self) -> None:
+        _finite(self, "alpha", "beta", "bias")
+        if not 0 <= self.radius <= MOST:
+            raise SpecError(f"response_norm.radius is {self.radius}; it must be from 0 to {MOST:,}."[:200])
 
 
 @value
@@ -199,6 +214,9 @@ class Scale:
     kind: Literal["scale"] = field(default="scale", kw_only=True)
     initial: float = 1.0
     spread: float = 0.0
+
+    def __post_init__(self) -> None:
+        _finite(self, "initial", "spread")
 
 
 @value
@@ -239,9 +257,12 @@ class Pick:
 
     def __post_init__(self) -> None:
         if not 1 <= self.at_least <= self.at_most:
-            raise SpecError(f"pick may keep {self.at_least} to {self.at_most} inputs; say 1 <= at_least <= at_most.")
+            kept = f"{self.at_least} to {self.at_most}"[:100]
+            raise SpecError(f"pick may keep {kept} inputs; say 1 <= at_least <= at_most.")
         if not 0 <= self.fixed <= self.at_least:
-            raise SpecError(f"pick.fixed is {self.fixed}; it must be 0 to at_least ({self.at_least}).")
+            raise SpecError(f"pick.fixed is {self.fixed}; it must be 0 to at_least ({self.at_least})."[:200])
+        if max(self.at_most, self.width or 0) > MOST:
+            raise SpecError(f"pick.at_most and pick.width must be {MOST:,} at most.")
         if self.width is not None and (self.how != "concat" or self.width < self.at_most):
             raise SpecError(
                 f"pick.width is {self.width}; it needs how='concat', and a channel for each of {self.at_most} inputs."
@@ -287,6 +308,17 @@ def _window(op: Conv | Depthwise | Pool, kernel: Size) -> None:
 
 
 def _positive(op: object, name: str, numbers: Size) -> None:
+    kind, said = getattr(op, "kind", "op"), f"{numbers if len(numbers) != 1 else numbers[0]}"[:100]
     if not numbers or min(numbers) < 1:
-        kind = getattr(op, "kind", "op")
-        raise SpecError(f"{kind}.{name} is {numbers if len(numbers) != 1 else numbers[0]}; it must be 1 or more.")
+        raise SpecError(f"{kind}.{name} is {said}; it must be 1 or more.")
+    if max(numbers) > MOST or len(numbers) > MOST_AXES:
+        raise SpecError(f"{kind}.{name} is {said}; it must be {MOST:,} at most, along {MOST_AXES} axes at most.")
+
+
+def _finite(op: object, *names: str) -> None:
+    """Check numbers that weights are computed with: what is not finite, or no epsilon, makes all of them NaN."""
+    for name in names:
+        number = getattr(op, name)
+        if not isfinite(number) or (name == "epsilon" and number < 0):
+            rule = "0 or more, and finite" if name == "epsilon" else "finite"
+            raise SpecError(f"{getattr(op, 'kind', 'op')}.{name} is {number}; it must be {rule}.")

@@ -1,7 +1,6 @@
 """Architectures as text: JSON and YAML both ways, and the JSON Schema of the format. Derived from the types."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,24 +8,13 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from amla.spec.architecture import Architecture
+from amla.spec.bounds import SHORT, Dumper, FastLoader, Loader, check_json, check_plain, check_yaml
 from amla.spec.values import SpecError
 
 T = TypeVar("T")
 
 _architecture = TypeAdapter(Architecture)
-_EXPONENT = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")  # a number everywhere but in YAML 1.1: 1e-3
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads plain values, and 1e-3 as a number."""
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes plain values, and quotes a text that would be read as a number."""
-
-
-for _side in (_Loader, _Dumper):
-    _side.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
+MOST_MISTAKES, LONGEST_LINE = 20, 1000  # that are told, and characters of each
 
 
 def to_json(architecture: Architecture, *, indent: int | None = None) -> str:
@@ -36,6 +24,7 @@ def to_json(architecture: Architecture, *, indent: int | None = None) -> str:
 
 def from_json(text: str) -> Architecture:
     """Return the architecture that `text` describes. Raises SpecError, which says where it breaks which rule."""
+    check_json(text)
     try:
         return _architecture.validate_json(text)
     except ValidationError as error:
@@ -56,6 +45,10 @@ def from_yaml(text: str) -> Architecture:
     try:
         return from_json(json.dumps(plain, default=str))
     except TypeError as error:  # a key that is no text; YAML knows more kinds than JSON
+        raise SpecError(f"This YAML says what an architecture cannot: {error}.") from None
+    except SpecError:
+        raise
+    except ValueError as error:  # a number of thousands of digits
         raise SpecError(f"This YAML says what an architecture cannot: {error}.") from None
 
 
@@ -88,18 +81,29 @@ def schema() -> dict[str, Any]:
 
 
 def plain_yaml(text: str) -> Any:
-    """Return what the YAML `text` says, in plain values. Raises SpecError with the line where it is no YAML."""
+    """Return what the YAML `text` says, in plain values. Raises SpecError with the line where it is no YAML.
+
+    What is said by reference may be, but not so often that it becomes long.
+    """
+    check_yaml(text)
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+        plain = yaml.load(text, Loader if len(text) <= SHORT else FastLoader)  # noqa: S506 - a safe loader
+    except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError) as error:
+        # PyYAML lets through whatever Python raises: for the date 2020-99-99, `!!bool maybe`, or thousands of digits.
+        if isinstance(error, yaml.YAMLError):
+            raise SpecError(f"This is no YAML: {error}.") from None
+        raise SpecError(f"This is no YAML: it has a value that cannot be read ({error}).") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise SpecError(f"This is no YAML{where}: {getattr(error, 'problem', None) or error}.") from None
+    check_plain(plain)
+    return plain
 
 
 def written_yaml(plain: Any, **options: Any) -> str:
     """Return plain values as YAML that `plain_yaml` reads as the same; `options` are those of `yaml.dump`."""
-    return str(yaml.dump(plain, Dumper=_Dumper, sort_keys=False, **options))
+    return str(yaml.dump(plain, Dumper=Dumper, sort_keys=False, **options))
 
 
 def explain(error: ValidationError, given: Any = None) -> str:
@@ -107,7 +111,11 @@ def explain(error: ValidationError, given: Any = None) -> str:
 
     With the plain values that were `given`, addresses are those in them: without the kinds of what they lead through.
     """
-    return "\n".join(_explain_one(dict(mistake), given) for mistake in error.errors(include_url=False))
+    mistakes = error.errors(include_url=False)
+    told = [_explain_one(dict(mistake), given) for mistake in mistakes[:MOST_MISTAKES]]
+    cut = [line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}..." for line in told]
+    left = len(mistakes) - len(told)
+    return "\n".join([*cut, f"... and {left:,} mistakes more"] if left else cut)
 
 
 def _explain_one(mistake: dict[str, Any], whole: Any) -> str:

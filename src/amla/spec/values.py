@@ -1,6 +1,8 @@
 """Values: frozen dataclasses whose JSON form is derived from their types, and read strictly."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import islice
 from math import isfinite
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
@@ -24,8 +26,17 @@ Number = Annotated[
 ]  # a float that may be NaN or infinite, of which JSON knows nothing: it then holds "NaN", "Infinity" or "-Infinity"
 
 
+MANY = 8  # of a list that are told in a message
+
+
 class SpecError(ValueError):
     """An architecture, or a text that should be one, that breaks a rule of the specification."""
+
+
+def listed(items: Collection[Any]) -> str:
+    """Return a list as messages tell it: its first ones, and how many more there are."""
+    first = ", ".join(map(repr, islice(items, MANY)))
+    return f"[{first}, ... and {len(items) - MANY:,} more]" if len(items) > MANY else f"[{first}]"
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))

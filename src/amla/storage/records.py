@@ -147,6 +147,11 @@ class Records:
         query = query.group_by(event.c.study, event.c.kind)
         return self._read(query, lambda rows: {(study, kind): count for study, kind, count in rows})
 
+    def since(self, study: str, first: int) -> list[tuple[int, str, int, str, float]]:
+        """Return the events of a study from number `first` on: sequence, kind, trial, body, and seconds since 1970."""
+        new = _events(study).add_columns(event.c.at).where(event.c.sequence >= first)
+        return self._read(new, lambda rows: [tuple(row) for row in rows])
+
     def cut(self, study: str, first: int, keep: Callable[[list[dict[str, Any]]], None]) -> None:
         """Take the events of a study from number `first` on out of the log, once `keep` has them somewhere else."""
         tail = (event.c.study == study) & (event.c.sequence >= first)

@@ -78,9 +78,10 @@ def prepare(folder: Path, study: Study, task: Task, store: str | None = None) ->
         )
     path = folder / STUDY
     if path.exists() and not _is_unused(folder):
-        _check_same(folder, load(path), whole)
+        held = load(path)
+        _check_same(folder, held, whole)
         log.choose(folder, store, study.name)
-        return load(path)
+        return replace(held, trackers=study.trackers)  # where it is shown is no part of what it is
     if not path.exists() and log.exists(folder):
         raise StudyError(
             f"'{folder}' holds the records of a study, but no {STUDY} that says which. Name another folder with --run, "
@@ -104,7 +105,7 @@ def provenance(task: Task) -> Provenance:
 
 
 def _check_same(folder: Path, held: Study, asked: Study) -> None:
-    one, other = _flat(to_plain(replace(held, provenance=None))), _flat(to_plain(replace(asked, provenance=None)))
+    one, other = (flat(to_plain(replace(each, provenance=None, trackers=()))) for each in (held, asked))
     keys = [key for key in one | other if one.get(key) != other.get(key)]
     differing = [f"{key}: {one.get(key)} there, {other.get(key)} here" for key in keys]
     if differing:
@@ -119,17 +120,18 @@ def _check_same(folder: Path, held: Study, asked: Study) -> None:
         )
 
 
+def flat(plain: object, address: str = "") -> dict[str, object]:
+    """Return plain values by address: {"recipe": {"batch": 64}} as {"recipe.batch": 64}."""
+    if not isinstance(plain, dict):
+        return {address: plain}
+    parts = [flat(part, f"{address}.{name}" if address else name) for name, part in plain.items()]
+    return {key: leaf for part in parts for key, leaf in part.items()}
+
+
 def _is_unused(folder: Path) -> bool:
     """Return whether amla began a study in `folder`, but nothing was trained: such a study may be replaced."""
     run = read(folder)
     return run.study.provenance is not None and not any(map(len, (run.rehearsal, run.search, run.final)))
-
-
-def _flat(plain: object, address: str = "") -> dict[str, object]:
-    if not isinstance(plain, dict):
-        return {address: plain}
-    parts = [_flat(part, f"{address}.{name}" if address else name) for name, part in plain.items()]
-    return {key: leaf for part in parts for key, leaf in part.items()}
 
 
 def _code_digest() -> str:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,7 +15,7 @@ from amla.storage.files import Files
 from amla.storage.records import Records
 from amla.study.phases import FINAL, REHEARSAL, SEARCH
 from amla.study.run import Store
-from amla.study.study import StudyError
+from amla.study.study import StudyError, has_password
 from amla.trials.history import History
 from amla.trials.trial import Outcome, Proposal, TrialId
 
@@ -40,7 +40,7 @@ class Place:
                 f"The store {self.url!r} is no URL; write postgresql+psycopg://USER@HOST/DATABASE. Without --store the "
                 "events are in a file in the run folder."
             )
-        if parts.password or "password" in parse_qs(parts.query):
+        if has_password(self.url):
             raise StudyError(
                 "The URL of the store has a password, which the run folder would keep for everybody to read. Put it "
                 "into ~/.pgpass or PGPASSWORD, and leave it out of the URL."

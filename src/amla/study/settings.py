@@ -355,6 +355,23 @@ class TabularSettings:
     latency: tuple[str, ...] = ()
 
 
+@value
+class MlflowSettings:
+    """MLflow, at `uri` (None: where MLFLOW_TRACKING_URI says, or as MLflow does without), in this experiment."""
+
+    kind: Literal["mlflow"] = field(default="mlflow", kw_only=True)
+    uri: str | None = None
+    experiment: str = "amla"
+
+
+@value
+class TensorBoardSettings:
+    """Event files for TensorBoard, below `folder`."""
+
+    kind: Literal["tensorboard"] = field(default="tensorboard", kw_only=True)
+    folder: str = "tensorboard"
+
+
 SpaceSettings = Annotated[
     EnvelopeSettings
     | NasBench201Settings
@@ -379,3 +396,4 @@ AlgorithmSettings = Annotated[
 OnThisMachine = Inline | Local
 ExecutorSettings = Annotated[Inline | Local | Ray | Http | Simulated, Field(discriminator="kind")]
 BackendSettings = Annotated[Torch | TabularSettings, Field(discriminator="kind")]
+TrackerSettings = Annotated[MlflowSettings | TensorBoardSettings, Field(discriminator="kind")]

@@ -1,13 +1,16 @@
 """A study: what is searched, where, how, and for how long. One YAML file is one value, checked whole before it runs."""
 
 import json
+import re
 from dataclasses import field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
 from amla.execution.service import address
+from amla.spec.bounds import check_plain
 from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.run import Limit
@@ -20,6 +23,7 @@ from amla.study.settings import (
     FixedSettings,
     Http,
     Inline,
+    MlflowSettings,
     NacSettings,
     NasBench201Settings,
     NasBenchMacroSettings,
@@ -30,6 +34,7 @@ from amla.study.settings import (
     TabularSettings,
     Terms,
     Torch,
+    TrackerSettings,
 )
 from amla.tasks.recipe import Recipe
 
@@ -91,9 +96,15 @@ class Study:
     limit: Limit = Limit()
     trial_seconds: float | None = None
     seed: int = 0
+    trackers: tuple[TrackerSettings, ...] = field(default=(), kw_only=True)
     provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name) or not self.name.isprintable():
+            raise StudyError(
+                f"name is {self.name[:120]!r}; it names a folder: 1 to 100 characters, none of them / or \\, "
+                "and not a dot first."
+            )
         self._check_numbers()
         if self.limit.seconds is None:
             for place, steps in (("algorithm.steps", self.algorithm.steps), ("final.steps", self.final.steps)):
@@ -117,6 +128,12 @@ class Study:
             raise StudyError("terms are given, but paper mode searches as it did in 2018; leave them out.")
         if self.devices > 1:
             self._check_devices(self.devices)
+        for tracker in self.trackers:
+            if isinstance(tracker, MlflowSettings) and has_password(tracker.uri or ""):
+                raise StudyError(
+                    "trackers: the URI of MLflow has a password, which the run folder would keep for everybody to "
+                    "read. Put it into MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_URI, and leave it out."
+                )
 
     @property
     def devices(self) -> int:
@@ -186,6 +203,16 @@ class Study:
                 raise StudyError(f"{place} is {number}; it must be {rule}.")
 
 
+def has_password(url: str) -> bool:
+    """Return whether a URL tells a password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(parts.password) or "password" in parse_qs(parts.query)
+
+
+_NAME = re.compile(r"[^./\\][^/\\]{0,99}")
 _LEAST = 1e-9  # of a number that must be more than 0
 _MOST = 1e15  # of any, and less than infinity
 _BELOW_ONE = 1 - 1e-9
@@ -210,6 +237,8 @@ _NUMBERS = {
     "algorithm.steps": (1, _MOST, "1 or more"),
     "algorithm.iterations": (0, _MOST, "0 or more"),
     "algorithm.quota": (0, _MOST, "0 or more"),
+    "algorithm.windows": (1, 1000, "from 1 to 1000"),
+    "algorithm.candidates": (1, 1000, "from 1 to 1000"),
     "algorithm.share": (0, 1, "from 0 to 1"),
     "algorithm.skip_share": (0, 1, "from 0 to 1"),
     "algorithm.seconds": (_LEAST, _MOST, "more than 0, and finite"),
@@ -220,6 +249,10 @@ _NUMBERS = {
     "final.macs": (1, _MOST, "1 or more"),
     "final.stem_stride": (1, _MOST, "1 or more"),
     "final.steps": (1, _MOST, "1 or more"),
+    "space.width": (1, 1e6, "from 1 to 1,000,000"),
+    "space.stem_stride": (1, 1e6, "from 1 to 1,000,000"),
+    "space.dropout": (0, _BELOW_ONE, "at least 0 and below 1"),
+    "space.head_dropout": (0, _BELOW_ONE, "at least 0 and below 1"),
     "space.macs": (1, _MOST, "1 or more"),
     "space.parameters": (1, _MOST, "1 or more"),
     "backend.devices": (1, 1024, "from 1 to 1024"),
@@ -249,8 +282,6 @@ def from_yaml(text: str) -> Study:
         plain = plain_yaml(text)
     except SpecError as error:
         raise StudyError(str(error)) from None
-    except RecursionError:
-        raise StudyError("This is no study: its values are nested too deeply.") from None
     return from_plain(plain)
 
 
@@ -263,6 +294,7 @@ def from_plain(plain: Any) -> Study:
             if isinstance(plain.get(place), dict) and "kind" not in plain[place]
         }
     try:
+        check_plain(plain)
         return _study.validate_json(json.dumps(plain))
     except ValidationError as error:
         raise StudyError(explain(error, plain)) from None
