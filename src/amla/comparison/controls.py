@@ -36,7 +36,7 @@ def searching(comparison: Comparison) -> dict[str, Contender]:
     steps = first.algorithm.steps
     found = {
         SAMPLING: Contender(RandomSettings(1, steps)),
-        RANDOM: Contender(RandomSettings(comparison.limit.trials or WITHOUT_END, steps), first.run_off),
+        RANDOM: Contender(RandomSettings(_tries(comparison, first), steps), first.run_off),
     }
     if comparison.limit == type(comparison.limit)():  # nothing else ends it
         raise StudyError("limit is empty; say what each contender may use up, such as limit: {steps: 2000}.")
@@ -46,6 +46,22 @@ def searching(comparison: Comparison) -> dict[str, Contender]:
                 found[f"{name}-{RANDOM_PRUNING}"] = replace(contender, algorithm=replace(nac, statistic="random"))
                 found[f"{name}-{WORST_CASE}"] = replace(contender, algorithm=replace(nac, worst=True))
     return {name: control for name, control in found.items() if name not in comparison.contenders}
+
+
+def _tries(comparison: Comparison, first: Contender) -> int:
+    """Return how many networks random search tries: as many as the limit pays for, or as a run-off leaves it."""
+    if first.run_off is None:
+        return comparison.limit.trials or WITHOUT_END
+    match first.algorithm:
+        case NacSettings(iterations=iterations, candidates=candidates, windows=windows):
+            return 1 + iterations * (candidates + windows - 1)
+        case RandomSettings(trials=trials):
+            return trials
+        case algorithm:
+            raise StudyError(
+                f"random-search should have the run-off of the first contender, after as many networks; but how many "
+                f"the algorithm {algorithm.kind!r} tries is not known. Put random-search among the contenders."
+            )
 
 
 def given(comparison: Comparison, file: str) -> Contender:
