@@ -93,7 +93,7 @@ def test_one_that_loses_the_others_says_so(crew: CrewExecutor):
 def test_the_death_of_one_is_the_outcome_of_all(crew: CrewExecutor):
     failed = outcome(crew, "dies")
     assert isinstance(failed, Failure)
-    assert failed.message.startswith("In process 2 of 2: The worker was killed by SIGKILL.")
+    assert failed.message.startswith("In process 2 of 2: The worker was killed by SIGSEGV.")
 
 
 def test_a_batch_without_equal_shares_is_refused():

@@ -14,7 +14,7 @@ from psutil import NoSuchProcess, Process, ZombieProcess
 
 from amla.execution.crew import CrewExecutor
 from amla.execution.work import Work
-from amla.trials.progress import Report, silent
+from amla.trials.progress import Progress, Report, silent
 from amla.trials.trial import Failure, Measurement, Outcome, Trial
 
 Crew = Callable[..., CrewExecutor]
@@ -101,12 +101,18 @@ def test_the_death_of_one_ends_all_and_is_the_outcome(crew: Crew, tmp_path: Path
     assert isinstance(outcome(executor, trial(1)), Measurement)
 
 
-def test_one_that_is_killed_from_outside_ends_all(crew: Crew):
-    executor = crew(work(do0="hang"), work(do0="hang"), report=lambda line: os.kill(line.step, signal.SIGKILL))
+def test_one_that_is_killed_from_outside_ends_all_and_a_new_crew_takes_the_trial(crew: Crew):
+    killed = []
+
+    def kill(line: Progress) -> None:
+        killed.append(line.step)
+        os.kill(line.step, signal.SIGKILL)
+
+    executor = crew(work(do0="hang"), work(do0="hang"), report=kill)
     found = outcome(executor, trial(0))
     assert isinstance(found, Failure)
-    assert found.reason == "out_of_memory"
-    assert found.message.startswith("The worker was killed by SIGKILL. Most likely it ran out of memory")
+    assert found.message == "3 crews lost a process with this trial, each of them killed."
+    assert len(set(killed)) == 3
 
 
 def test_an_exception_in_one_ends_all(crew: Crew):

@@ -8,7 +8,7 @@ from shutil import rmtree
 from types import TracebackType
 from typing import Self
 
-from amla.execution.local import LocalExecutor
+from amla.execution.local import LOSSES, LocalExecutor
 from amla.execution.work import Work, failure
 from amla.trials.progress import Report, silent
 from amla.trials.trial import Failure, Outcome, Trial, TrialId
@@ -20,7 +20,8 @@ class CrewExecutor:
     `work` returns what the member of a number, from 0, does, given a new folder for files by which members meet; such
     folders come and go in `meetings`. The first member's outcome is the trial's, once all have theirs, and `report`
     hears of its progress alone. As soon as one has failed or died, all are ended, which would wait for it for ever;
-    then that is the outcome, and the next trial has a new crew. A trial without a budget trains nothing: the first
+    then that is the outcome, and the next trial has a new crew. If somebody killed a member, a new crew takes the same
+    trial. A trial without a budget trains nothing: the first
     member has it for itself. What a member prints goes to a folder of its own in `logs`.
 
     `wait` raises OSError where the machine is at fault and WorkerError where workers cannot start. The trial stays
@@ -84,6 +85,13 @@ class CrewExecutor:
         self.close()
 
     def _outcome(self, trial: Trial) -> Outcome:
+        for _ in range(LOSSES):
+            if (outcome := self._together(trial)) is not None:
+                return outcome
+        return failure("crashed", f"{LOSSES} crews lost a process with this trial, each of them killed.", 0.0)
+
+    def _together(self, trial: Trial) -> Outcome | None:
+        """Return what comes of a trial with one crew; None if somebody killed a member, after which it is ended."""
         if not self._members:
             self._begin()
         running = dict(enumerate(self._members if trial.proposal.budget else self._members[:1]))
@@ -93,7 +101,11 @@ class CrewExecutor:
         while running:
             wait([file for member in running.values() for file in member.files])
             for number, member in list(running.items()):
-                for _, outcome in member.wait(patience=0):
+                answers = member.wait(patience=0)
+                if member.losses(trial.id):  # it would begin anew by itself, where no other one meets it
+                    self.close()
+                    return None
+                for _, outcome in answers:
                     if isinstance(outcome, Failure):
                         self.close()
                         return self._named(outcome, number)

@@ -96,6 +96,10 @@ class LocalExecutor:
         over, self._over = self._over, []
         return over
 
+    def losses(self, trial_id: TrialId) -> int:
+        """Return how many workers were killed from outside while they had this trial, which another one then took."""
+        return self._losses.get(trial_id, 0)
+
     def close(self) -> None:
         """End all workers, and whatever their trials are doing. What was submitted is forgotten."""
         workers = list(self._workers.values())
