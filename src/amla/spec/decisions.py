@@ -28,10 +28,40 @@ def read(template: Architecture, closed: Architecture) -> Decisions:
     return {pick: closed[pick].inputs for pick in template.picks if pick in closed}
 
 
+def supernet(template: Architecture) -> Architecture:
+    """Return `template` with every Pick merging all its inputs: what a one-shot method trains, and its costs count.
+
+    A closed architecture is its own. Its shapes raise SpecError where inputs of a Pick do not fit together.
+    """
+    for pick, op in template.picks.items():
+        if op.width is not None:
+            raise SpecError(
+                f"{pick!r} shares a width of {op.width} among the inputs it keeps, so these have no size before it is "
+                "decided; one-shot methods need a Pick without width."
+            )
+    return Architecture(tuple(_merging_all(node) for node in template))
+
+
+def narrowed(template: Architecture, decisions: Decisions) -> Architecture:
+    """Return `template` with the Picks that `decisions` name decided, the others open, unreachable nodes dropped.
+
+    Raises SpecError for a decision that its Pick does not allow.
+    """
+    decided = [_decide(node, decisions) if node.id in decisions else node for node in template]
+    wanted = {template.output.id, *template.heads}
+    for node in reversed(decided):
+        wanted |= set(node.inputs) if node.id in wanted else set()
+    return Architecture(tuple(node for node in decided if node.id in wanted))
+
+
 def in_order(template: Architecture, pick: NodeId, kept: Iterable[NodeId]) -> tuple[NodeId, ...]:
     """Return `kept` in the order of the Pick's inputs, the form in which `read` gives decisions."""
     chosen = set(kept)
     return tuple(source for source in template[pick].inputs if source in chosen)
+
+
+def _merging_all(node: Node) -> Node:
+    return Node(node.id, Merge(node.op.how), node.inputs) if isinstance(node.op, Pick) else node
 
 
 def _kept(template: Architecture, ends: set[NodeId], decisions: Decisions) -> dict[NodeId, Node]:
