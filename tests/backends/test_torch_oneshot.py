@@ -14,7 +14,8 @@ from amla.spaces.paths import draw_path, for_all
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 from amla.spec.costs import costs
-from amla.spec.decisions import close, narrowed, supernet
+from amla.spec.decisions import close
+from amla.spec.supernet import narrowed, supernet
 from amla.spec.values import SpecError
 from amla.tasks.recipe import AdamW, Muon, Recipe, Sgd, Small
 from amla.tasks.task import Task

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amla.algorithms.construct import Rules
+from amla.algorithms.evolution import Evolution
 from amla.algorithms.finish import Finish
 from amla.algorithms.fixed import Fixed
+from amla.algorithms.local import LocalSearch
 from amla.algorithms.nac import Nac
 from amla.algorithms.paced import Paced
 from amla.algorithms.paper import PaperNac, PaperRandom
@@ -47,6 +49,9 @@ ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
     "run-off": lambda: RunOff(RandomSearch(SPACE, steps=5, trials=4, seed=1), finalists=2, steps=20),
     "run-off after nac": lambda: RunOff(Nac(ENVELOPE, 12, 2, windows=2, candidates=2), finalists=3, steps=36),
     "paced": lambda: Paced(NETWORKS[0], seconds=8.0, speed=20.0),
+    "evolution": lambda: Evolution(SPACE, steps=5, population=4, sample=2, seed=1),
+    "local search": lambda: LocalSearch(SPACE, steps=5),
+    "local search, best improvement": lambda: LocalSearch(SPACE, steps=5, improvement="best", seed=1),
     "finish": lambda: Finish(Fixed(NETWORKS, steps=5)),
 }
 every = pytest.mark.parametrize("make", ALGORITHMS.values(), ids=ALGORITHMS.keys())
@@ -72,7 +77,7 @@ def test_is_an_algorithm(make: Callable[[], Algorithm]):
 
 @every
 @settings(deadline=None, max_examples=25)
-@given(seed=st.integers(0, 2**32), workers=st.integers(1, 4), failing=st.sampled_from([0.0, 0.2, 0.5, 1.0]))
+@given(seed=st.integers(0, 2**32), workers=st.integers(1, 8), failing=st.sampled_from([0.0, 0.2, 0.5, 1.0]))
 def test_algorithms(make: Callable[[], Algorithm], seed: int, workers: int, failing: float):
     check_algorithm(
         make, space=SPACE, trials=12, seeds=(seed,), workers=(workers,), failing=(failing,), evaluate=Counted()

@@ -43,6 +43,7 @@ class Plain:
         assert list(history.failed) == [trial for trial in finished if isinstance(trial.outcome, Failure)]
         assert list(history.running) == [trial for trial in trials if trial.is_running]
         assert (len(history), history.pending) == (len(trials), len(trials) - len(finished))
+        assert history.replayed("all", list[Trial], list.append) == finished
 
 
 @settings(deadline=None, max_examples=60)
@@ -183,3 +184,33 @@ def test_another_history_or_seed_gives_other_randomness():
 
 def test_a_history_says_how_far_it_is():
     assert repr(asked(3).told(0, FAILURE).told(1, measured())) == "<History of 3: 1 done, 1 failed, 1 running>"
+
+
+def test_a_replay_goes_on_from_where_it_was():
+    seen: list[TrialId] = []
+
+    def hear(state: list[TrialId], trial: Trial) -> None:
+        seen.append(trial.id)
+        state.append(trial.id)
+
+    short = asked(3).told(2, measured()).told(0, measured())
+    assert short.replayed("ids", list[TrialId], hear) == [2, 0]
+    assert short.told(1, FAILURE).replayed("ids", list[TrialId], hear) == [2, 0, 1]
+    assert seen == [2, 0, 1]
+    assert short.replayed("ids", list[TrialId], hear) == [2, 0]
+    assert short.replayed("others", list[TrialId], hear) == [2, 0]
+
+
+def test_a_replay_that_broke_off_begins_anew():
+    history = asked(2).told(0, measured()).told(1, FAILURE)
+
+    def hear(state: list[TrialId], trial: Trial) -> None:
+        state.append(trial.id)
+        if broken and trial.id:
+            raise RuntimeError
+
+    broken = True
+    with pytest.raises(RuntimeError):
+        history.replayed("ids", list[TrialId], hear)
+    broken = False
+    assert history.replayed("ids", list[TrialId], hear) == [0, 1]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from amla.backends.protocol import Backend, Diverged, Learner, OutOfMemory
 from amla.spec.costs import BYTES, Costs, at_scale, costs
-from amla.spec.decisions import supernet
+from amla.spec.supernet import supernet
 from amla.spec.values import SpecError
 from amla.tasks.task import Task
 from amla.trials.progress import Progress, Report

@@ -61,8 +61,21 @@ class Architecture:
                     f"{head!r} is an auxiliary head, but {reader}; such a head is an end besides the output."
                 )
 
+    @classmethod
+    def known(cls, nodes: tuple[Node, ...]) -> "Architecture":
+        """Return an architecture of nodes that are known to keep the rules, unchecked: those of a closed template."""
+        found = object.__new__(cls)
+        found.__dict__.update(nodes=nodes, version=1)
+        return found
+
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.nodes, self.version)  # without the caches: a hash is that of one process
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -118,6 +131,10 @@ class Architecture:
             for source in node.inputs:
                 readers[source].append(node.id)
         return {node_id: tuple(found) for node_id, found in readers.items()}
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(tuple((node.id, node.inputs) for node in self.nodes))
 
     @cached_property
     def _by_id(self) -> dict[NodeId, Node]:

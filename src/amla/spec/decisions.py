@@ -28,68 +28,14 @@ def read(template: Architecture, closed: Architecture) -> Decisions:
     return {pick: closed[pick].inputs for pick in template.picks if pick in closed}
 
 
-def supernet(template: Architecture) -> Architecture:
-    """Return `template` with every Pick merging all its inputs: what a one-shot method trains, and its costs count.
-
-    A closed architecture is its own. Its shapes raise SpecError where inputs of a Pick do not fit together.
-    """
-    for pick, op in template.picks.items():
-        if op.width is not None:
-            raise SpecError(
-                f"{pick!r} shares a width of {op.width} among the inputs it keeps, so these have no size before it is "
-                "decided; one-shot methods need a Pick without width."
-            )
-    return Architecture(tuple(_merging_all(node) for node in template))
-
-
-def narrowed(template: Architecture, decisions: Decisions) -> Architecture:
-    """Return `template` with the Picks that `decisions` name decided, the others open, unreachable nodes dropped.
-
-    Raises SpecError for a decision that its Pick does not allow.
-    """
-    decided = [_decide(node, decisions) if node.id in decisions else node for node in template]
-    wanted = {template.output.id, *template.heads}
-    for node in reversed(decided):
-        wanted |= set(node.inputs) if node.id in wanted else set()
-    return Architecture(tuple(node for node in decided if node.id in wanted))
-
-
 def in_order(template: Architecture, pick: NodeId, kept: Iterable[NodeId]) -> tuple[NodeId, ...]:
     """Return `kept` in the order of the Pick's inputs, the form in which `read` gives decisions."""
     chosen = set(kept)
     return tuple(source for source in template[pick].inputs if source in chosen)
 
 
-def _merging_all(node: Node) -> Node:
-    return Node(node.id, Merge(node.op.how), node.inputs) if isinstance(node.op, Pick) else node
-
-
-def _kept(template: Architecture, ends: set[NodeId], decisions: Decisions) -> dict[NodeId, Node]:
-    """Return the nodes, last ones first, that reach one of `ends` once Picks are decided."""
-    kept: dict[NodeId, Node] = {}
-    widths: dict[NodeId, int] = {}  # what each node must be wide, where a Pick says so
-    wanted = set(ends)
-    for node in reversed(template.nodes):
-        if node.id not in wanted:
-            continue
-        decided = _widened(_decide(node, decisions), widths.get(node.id))
-        kept[node.id] = decided
-        wanted.update(decided.inputs)
-        _hand_down(node, decided, widths)
-    return kept
-
-
-def _heads_on(template: Architecture, kept: Collection[NodeId]) -> set[NodeId]:
-    """Return the auxiliary heads whose every source is kept, or serves such heads alone."""
-    serving = template.sources(template.heads) - template.sources((template.output.id,))
-    alive = set(kept)
-    for node in template:
-        if node.id in serving and alive.issuperset(node.inputs):
-            alive.add(node.id)
-    return alive & template.heads.keys()
-
-
-def _decide(node: Node, decisions: Decisions) -> Node:
+def decided(node: Node, decisions: Decisions) -> Node:
+    """Return what a node is once it is decided: a Pick becomes a Merge of what it keeps. Raises SpecError."""
     if not isinstance(node.op, Pick):
         return node
     pick, kept = node.op, decisions.get(node.id)
@@ -104,6 +50,31 @@ def _decide(node: Node, decisions: Decisions) -> Node:
             f"but was told to keep {list(kept)}."
         )
     return Node(node.id, Merge(pick.how), tuple(source for source in node.inputs if source in chosen))
+
+
+def _kept(template: Architecture, ends: set[NodeId], decisions: Decisions) -> dict[NodeId, Node]:
+    """Return the nodes, last ones first, that reach one of `ends` once Picks are decided."""
+    kept: dict[NodeId, Node] = {}
+    widths: dict[NodeId, int] = {}  # what each node must be wide, where a Pick says so
+    wanted = set(ends)
+    for node in reversed(template.nodes):
+        if node.id not in wanted:
+            continue
+        closed = _widened(decided(node, decisions), widths.get(node.id))
+        kept[node.id] = closed
+        wanted.update(closed.inputs)
+        _hand_down(node, closed, widths)
+    return kept
+
+
+def _heads_on(template: Architecture, kept: Collection[NodeId]) -> set[NodeId]:
+    """Return the auxiliary heads whose every source is kept, or serves such heads alone."""
+    serving = template.sources(template.heads) - template.sources((template.output.id,))
+    alive = set(kept)
+    for node in template:
+        if node.id in serving and alive.issuperset(node.inputs):
+            alive.add(node.id)
+    return alive & template.heads.keys()
 
 
 def _widened(node: Node, width: int | None) -> Node:

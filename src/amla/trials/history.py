@@ -5,14 +5,16 @@ knows how much of it is its own, so that appending costs O(1) however long the h
 history copies the record once: both results are right.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import Any, TypeVar, cast, overload
 
 import numpy as np
 from numpy.random import Generator
 
 from amla.trials.trial import Measurement, Outcome, Proposal, Trial, TrialId
+
+S = TypeVar("S")
 
 
 @dataclass
@@ -26,6 +28,7 @@ class _Record:
     seconds: list[float] = field(default_factory=list)  # those of the first n told, added up, at place n - 1
     place: dict[TrialId, int] = field(default_factory=dict)  # of a trial in `told`
     running: dict[TrialId, None] = field(default_factory=dict)  # of the longest history, in order
+    replays: dict[Hashable, tuple[int, Any]] = field(default_factory=dict)  # a cache: see History.replayed
 
 
 class History:
@@ -130,6 +133,20 @@ class History:
         while (start := legs[-1].proposal.start) is not None:
             legs.append(self[start])
         return tuple(legs)
+
+    def replayed(self, key: Hashable, begin: Callable[[], S], step: Callable[[S, Trial], None]) -> S:
+        """Return the state that `step` makes of the finished trials, one after another, from what `begin` returns.
+
+        It is kept under `key` so that for a longer history only the trials since are taken in: a cache, which `begin`
+        and `step` must determine alone. Read it, and change nothing in it.
+        """
+        count, state = self._record.replays.pop(key, (0, None))
+        if state is None or count > self._told:
+            count, state = 0, begin()
+        for trial in self._record.told[count : self._told]:
+            step(state, trial)
+        self._record.replays[key] = (self._told, state)
+        return cast("S", state)
 
     def rng(self, seed: int) -> Generator:
         """Return randomness for the next ask: the same history always gives the same numbers."""

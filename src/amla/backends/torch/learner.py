@@ -26,7 +26,7 @@ from amla.backends.torch.watching import Watch
 from amla.backends.whitening import whitened
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import at_scale, costs, training_flops
-from amla.spec.decisions import supernet
+from amla.spec.supernet import supernet
 from amla.tasks.recipe import Augment, rate
 from amla.tasks.task import Task
 from amla.trials.inheritance import Inheritance

@@ -15,7 +15,8 @@ from amla.backends.torch.oneshot.supernet import along
 from amla.spaces.paths import draw_path, for_all
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import at_scale, macs_by_node
-from amla.spec.decisions import Decisions, close, supernet
+from amla.spec.decisions import Decisions, close
+from amla.spec.supernet import supernet
 from amla.spec.values import SpecError
 from amla.tasks.dataset import Examples
 from amla.tasks.task import Task

@@ -21,7 +21,7 @@ from amla.backends.torch.oneshot.supernet import Shares
 from amla.backends.torch.precision import faster
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import at_scale, costs
-from amla.spec.decisions import supernet
+from amla.spec.supernet import supernet
 from amla.spec.values import SpecError
 from amla.tasks.dataset import Examples
 from amla.tasks.recipe import rate

@@ -18,7 +18,7 @@ from amla.backends.torch.precision import faster
 from amla.backends.torch.scoring import SCORING_BATCH, scored
 from amla.backends.whitening import whitened
 from amla.spec.architecture import Architecture
-from amla.spec.decisions import supernet
+from amla.spec.supernet import supernet
 from amla.tasks.dataset import Examples
 from amla.tasks.recipe import rate
 from amla.tasks.task import Task

@@ -10,7 +10,8 @@ from amla.backends.torch.layers import SeededDropout, layer
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node, NodeId
 from amla.spec.costs import shapes
-from amla.spec.decisions import Decisions, supernet
+from amla.spec.decisions import Decisions
+from amla.spec.supernet import supernet
 from amla.trials.snapshot import weight_name
 
 # For every Pick, what each of its inputs counts: a number, or 1 exactly where it is None. Others take no part.

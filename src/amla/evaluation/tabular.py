@@ -1,0 +1,102 @@
+"""Answer a trial from a table: as if its network had been trained, in microseconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from amla.evaluation.tables import Entry, Table
+from amla.spec.architecture import Architecture
+from amla.spec.costs import training_flops
+from amla.spec.values import SpecError
+from amla.trials.history import History
+from amla.trials.progress import Report, silent
+from amla.trials.trial import Cost, Failure, Fit, Measurement, Outcome, Proposal, Trial, TrialId
+
+DEVICE = "table"  # where trials run that do not run
+
+
+@dataclass(frozen=True, eq=False)
+class Tabular:
+    """Evaluates the trials of one study by looking them up in a table.
+
+    Steps are epochs. A search sees validation accuracies alone. With `final` nothing is scored after a training, and a
+    proposal of budget 0 gives the test accuracy. What a table does not know is answered "infeasible": another network,
+    another number of epochs, an open network.
+
+    `seconds` and floating-point operations are those that the training took, or would have taken. A leg that starts
+    from an earlier one is answered by the training that was as long as both, and costs the difference.
+    """
+
+    table: Table
+    final: bool = False
+    # Caches: the epochs of trials that later ones may start from, what is known of each network, and what was answered.
+    _epochs: dict[TrialId, int] = field(default_factory=dict, init=False)
+    _entries: dict[Architecture, Entry | None] = field(default_factory=dict, init=False)
+    _answers: dict[tuple[int, ...], Measurement] = field(default_factory=dict, init=False)
+
+    def knowing(self, history: History) -> "Tabular":
+        """Return this, able to go on from the trials of a history."""
+        for trial in history.trials:
+            self._epochs[trial.id] = sum(leg.proposal.budget for leg in history.lineage(trial))
+        return self
+
+    def __call__(self, trial: Trial, report: Report = silent) -> Outcome:
+        """Return the trial's measurement, or why there is none."""
+        ask = trial.proposal
+        if not isinstance(ask.method, Fit):
+            return Failure("infeasible", f"{self.table.name} knows closed networks, which were trained by themselves.")
+        before = self._epochs.get(ask.start, 0) if ask.start is not None else 0
+        epochs = before + ask.budget
+        if epochs not in self._lengths:
+            lengths = " or ".join(map(str, self._lengths))
+            return Failure(
+                "infeasible",
+                f"{self.table.name} knows trainings of {lengths} epochs, but this one would have {epochs}. "
+                f"Let the steps of a trial be {lengths}.",
+            )
+        if (entry := self._entry(ask.architecture)) is None:
+            return Failure("infeasible", f"{self.table.name} does not know this network; search its own space.")
+        if ask.keep:
+            self._epochs[trial.id] = epochs
+        return self._answer(entry, ask, epochs)
+
+    @property
+    def _lengths(self) -> tuple[int, ...]:
+        return self.table.epochs[-1:] if self.final else self.table.epochs
+
+    def _entry(self, architecture: Architecture) -> Entry | None:
+        """Return what is known of a network, None if it is not in the table."""
+        if architecture not in self._entries:
+            space = self.table.space
+            try:
+                kept: Mapping[str, tuple[str, ...]] = space.read(architecture)
+                known = kept.keys() == set(space.genes) and space.close(kept) == architecture
+            except SpecError:
+                known = False
+            key = tuple(kept[gene][0] for gene in space.genes) if known else ()
+            self._entries[architecture] = self.table.entries.get(key)
+        return self._entries[architecture]
+
+    def _answer(self, entry: Entry, ask: Proposal, epochs: int) -> Measurement:
+        """Return the measurement of a leg, made once for all that are alike."""
+        seen = entry.searched[epochs]
+        seed = ask.seed % len(seen)
+        key = (id(entry), ask.budget, epochs, seed)
+        if key not in self._answers:
+            self._answers[key] = self._made(entry, ask.budget, epochs, seen[seed])
+        return self._answers[key]
+
+    def _made(self, entry: Entry, budget: int, epochs: int, seen: float) -> Measurement:
+        metrics = {
+            "parameters": float(entry.parameters),
+            "macs": float(entry.macs),
+            "steps": float(epochs),
+            **{f"latency.{device}": milliseconds for device, milliseconds in entry.latency.items()},
+        }
+        examples, fitted = self.table.examples, self.table.examples["train"]
+        if not self.final:
+            metrics |= {"accuracy": seen, "examples": float(examples["validation"])}
+        else:
+            fitted = self.table.final_examples
+            metrics |= {} if budget else {"accuracy": entry.tested, "examples": float(examples["test"])}
+        seconds = budget * entry.epoch_seconds * fitted / examples["train"]
+        return Measurement(metrics, {}, seconds, Cost(DEVICE, float(training_flops(entry.macs, budget * fitted))))
