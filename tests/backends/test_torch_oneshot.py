@@ -10,7 +10,7 @@ from amla.backends.torch.backend import TorchBackend
 from amla.backends.torch.oneshot.gradients import first_order, second_order
 from amla.backends.torch.oneshot.supernet import Supernet, along
 from amla.spaces.envelope import envelope
-from amla.spaces.paths import draw_path, for_all
+from amla.spaces.paths import draw_path, for_all, genes
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 from amla.spec.costs import costs
@@ -181,7 +181,7 @@ def test_a_narrowed_architecture_goes_on_with_what_it_keeps(task: Task):
 
 def test_steps_of_paths_are_counted_along_the_path(task: Task):
     path = for_all(CELLS, draw_path(CELLS, np.random.default_rng(2), {}, TIES), TIES)
-    sure = {source: 1e9 for kept in path.values() for source in kept}
+    sure = {g: tuple(99.0 if source in path[g] else -99.0 for source in CELLS[g].inputs) for g in genes(CELLS, TIES)}
     learner = BACKEND.build(CELLS, SamplePaths((), sure, tied=TIES), task, 0)
     learner.fit(3, 3, quiet)
     assert learner.cost(3).flops == 6 * 16 * 3 * costs(close(CELLS, path)).training_macs

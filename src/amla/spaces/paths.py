@@ -1,19 +1,24 @@
-"""Paths through an open architecture: drawn one at a time by the logits of a policy, and how likely each is."""
+"""Paths through an open architecture: drawn one at a time by the logits of a policy, and how they become likelier.
 
-from collections.abc import Mapping
-from itertools import permutations
-from math import exp, factorial, log
+What a gene keeps is a set S of its inputs, of as many as it may keep. Its probability is proportional to exp(sum of the
+logits of S). So a Pick of one is a softmax, one that may keep any number a coin for each input, and logits of 0 give
+every set the same chance.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from amla.spec.architecture import Architecture, NodeId
-from amla.spec.decisions import Decisions, in_order
-from amla.trials.trial import Tied
+from amla.spec.decisions import Decisions
+from amla.spec.ops import Pick
+from amla.trials.trial import Logits, Tied
 
-Logits = Mapping[NodeId, float]  # by the inputs of Picks; 0 where one is not named
-MOST_ORDERS = 5040  # in which the inputs of a Pick may have been drawn, for its likelihood: seven of them
+Floats = NDArray[np.float64]
+
+BOUND = 30.0  # of a logit: e^30 is 10^13
 
 
 def genes(template: Architecture, tied: Tied) -> tuple[NodeId, ...]:
@@ -33,60 +38,70 @@ def for_all(template: Architecture, decisions: Decisions, tied: Tied) -> Decisio
 
 
 def draw_path(template: Architecture, rng: Generator, logits: Logits, tied: Tied) -> Decisions:
-    """Return a decision for every gene, drawn by `logits`.
-
-    How many inputs a Pick keeps is uniform between its bounds; which, is drawn one after another without replacement,
-    each with softmax(logits) of those that are left (Gumbel top-k, Kool et al. 2019).
-    """
+    """Return a decision for every gene, drawn by `logits`, which are 0 for genes that have none."""
     path: dict[NodeId, tuple[NodeId, ...]] = {}
     for gene in genes(template, tied):
         pick, inputs = template.picks[gene], template[gene].inputs
-        count = int(rng.integers(pick.at_least, pick.at_most + 1)) - pick.fixed
-        free = inputs[pick.fixed :]
-        keys = np.array([logits.get(source, 0.0) for source in free]) + rng.gumbel(size=len(free))
-        chosen = [free[place] for place in np.argsort(-keys, kind="stable")[:count]]
-        path[gene] = in_order(template, gene, (*inputs[: pick.fixed], *chosen))
+        kept = _draw(pick, _values(template, gene, logits), rng)
+        path[gene] = (*inputs[: pick.fixed], *(inputs[pick.fixed + place] for place in kept))
     return path
 
 
-def score_function(template: Architecture, gene: NodeId, kept: tuple[NodeId, ...], logits: Logits) -> Logits:
-    """Return the gradient of the logarithm of a decision's probability by the logits of the inputs.
+def chances(template: Architecture, gene: NodeId, logits: Logits) -> tuple[float, ...]:
+    """Return the probability of each free input of a gene to be kept."""
+    return tuple(_chances(template.picks[gene], _values(template, gene, logits)).tolist())
 
-    The inputs a Pick kept may have been drawn in any order, over which probabilities add up. Raises ValueError for
-    more than seven.
-    """
+
+def score_function(template: Architecture, gene: NodeId, kept: tuple[NodeId, ...], logits: Logits) -> tuple[float, ...]:
+    """Return the gradient, by its logits, of the logarithm of the probability that a gene keeps just `kept`."""
     free = template[gene].inputs[template.picks[gene].fixed :]
-    drawn = [free.index(source) for source in kept if source in free]
-    if factorial(len(drawn)) > MOST_ORDERS:
-        raise ValueError(f"{gene!r} keeps {len(drawn)} inputs; a policy can learn of seven at most.")
-    values = np.array([logits.get(source, 0.0) for source in free], dtype=np.float64)
-    terms = [_of_order(values, order) for order in permutations(drawn)]
-    top = max(chance for chance, _ in terms)
-    weights = np.array([exp(chance - top) for chance, _ in terms])
-    gradient = np.sum([weight * term for weight, (_, term) in zip(weights / weights.sum(), terms, strict=True)], axis=0)
-    return dict(zip(free, gradient.tolist(), strict=True))
+    here = np.array([source in kept for source in free], dtype=np.float64)
+    return tuple((here - _chances(template.picks[gene], _values(template, gene, logits))).tolist())
 
 
-def probabilities(template: Architecture, pick: NodeId, logits: Logits) -> Logits:
-    """Return with what probability each free input of a Pick is drawn first."""
-    free = template[pick].inputs[template.picks[pick].fixed :]
-    values = np.array([logits.get(source, 0.0) for source in free], dtype=np.float64)
-    return dict(zip(free, _softmax(values).tolist(), strict=True))
+def _values(template: Architecture, gene: NodeId, logits: Logits) -> Floats:
+    count = len(template[gene].inputs) - template.picks[gene].fixed
+    return np.array(logits.get(gene, (0.0,) * count), dtype=np.float64)
 
 
-def _of_order(values: NDArray[np.float64], order: tuple[int, ...]) -> tuple[float, NDArray[np.float64]]:
-    """Return the logarithm of the probability that inputs are drawn in this order, and its gradient."""
-    left, chance, gradient = np.ones(len(values), dtype=bool), 0.0, np.zeros(len(values))
-    for place in order:
-        shares = np.zeros(len(values))
-        shares[left] = _softmax(values[left])
-        chance += log(max(shares[place], 1e-300))
-        gradient[place] += 1
-        gradient -= shares
-        left[place] = False
-    return chance, gradient
+def _draw(pick: Pick, values: Floats, rng: Generator) -> list[int]:
+    """Return the places that are kept: how many there are is drawn first, then whether each is one of them."""
+    weights, sizes = _weights(values), _sizes(pick)
+    sums = _sums(weights)
+    by_size = np.array([sums[0][size] for size in sizes])
+    left = sizes[int(rng.choice(len(sizes), p=by_size / by_size.sum()))]
+    kept = []
+    for place, weight in enumerate(weights):
+        if left and rng.random() * sums[place][left] < weight * sums[place + 1][left - 1]:
+            kept.append(place)
+            left -= 1
+    return kept
 
 
-def _softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    shares = np.exp(values - values.max()) if len(values) else values
-    return np.asarray(shares / shares.sum() if len(values) else shares)
+def _chances(pick: Pick, values: Floats) -> Floats:
+    weights, sizes = _weights(values), _sizes(pick)
+    total = sum(_sums(weights)[0][size] for size in sizes)
+    found = []
+    for place, weight in enumerate(weights):
+        others = _sums(np.delete(weights, place))[0]
+        found.append(weight * sum(others[size - 1] for size in sizes if size) / total)
+    return np.array(found)
+
+
+def _sizes(pick: Pick) -> Sequence[int]:
+    return range(pick.at_least - pick.fixed, pick.at_most - pick.fixed + 1)
+
+
+def _weights(values: Floats) -> Floats:
+    """Return exp(logits), of logits within bounds beyond which nothing changes that could be seen."""
+    return np.asarray(np.exp(np.clip(values, -BOUND, BOUND)))
+
+
+def _sums(weights: Floats) -> list[Floats]:
+    """Return, from each place on, the sums of the products of weights of all sets of 0, 1, 2 ... of them."""
+    sums = [np.zeros(len(weights) + 1) for _ in range(len(weights) + 1)]
+    sums[-1][0] = 1.0
+    for place in range(len(weights) - 1, -1, -1):
+        sums[place] = sums[place + 1].copy()
+        sums[place][1:] += weights[place] * sums[place + 1][:-1]
+    return sums

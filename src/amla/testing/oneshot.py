@@ -38,13 +38,14 @@ def check_one_shot(
     """
     ties, rng = tied or {}, np.random.default_rng(seed)
     paths = tuple(draw_path(template, rng, {}, ties) for _ in range(PATHS))
-    inputs = next((template[pick].inputs for pick in template.picks), ())
+    first = next(iter(paths[0]))
+    favoured = {first: tuple(map(float, range(len(template[first].inputs) - template.picks[first].fixed)))}
     _check_names(backend.build(template, Relax(tied=ties), task, seed).snapshot(), template, paths[0])
-    dropped: Mapping[str, tuple[NodeId, ...]] = {"drop_one": inputs[-1:]}
+    dropped: Mapping[str, tuple[NodeId, ...]] = {"drop_one": template[first].inputs[-1:]}
     for method, probes in (
         (Relax(RATE, tied=ties), dropped),
         (Relax(RATE, unrolled=True, skip=1.0, affine=True, tied=ties), {}),
-        (SamplePaths(paths, {inputs[0]: 1.0} if inputs else {}, tied=ties), {}),
+        (SamplePaths(paths, favoured, tied=ties), {}),
     ):
         check_legs(backend, task, template, method, seed, probes)
     for path in paths:

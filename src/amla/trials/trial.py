@@ -12,6 +12,7 @@ from amla.spec.values import Number, SpecError, value
 
 TrialId = int
 Table = Mapping[str, Number]
+Logits = Mapping[NodeId, tuple[Number, ...]]  # of a gene: one for each input after those it always keeps
 
 
 @value
@@ -54,14 +55,14 @@ class Relax:
 class SamplePaths:
     """Train an open architecture one path a step; then score each of `paths`, batch normalisation set for it.
 
-    The path of a step is drawn by seed and step (`amla.spaces.paths.draw_path`): inputs of a Pick by softmax(`logits`),
-    0 for those that are not named. Paths are scored on `examples` held-out examples (None: on all). Picks that are
+    The path of a step is drawn by seed and step, its inputs by `logits` (`amla.spaces.paths`); Picks that they do not
+    name are drawn with even chances. Paths are scored on `examples` held-out examples (None: on all). Picks that are
     `tied` decide as another one does, and paths need not name them.
     """
 
     kind: Literal["sample_paths"] = field(default="sample_paths", kw_only=True)
     paths: tuple[Decisions, ...] = ()
-    logits: Mapping[NodeId, Number] = field(default_factory=dict)
+    logits: Logits = field(default_factory=dict)
     examples: int | None = None
     tied: Tied = field(default_factory=dict)
 
@@ -103,7 +104,9 @@ class Proposal:
                 if node_id not in self.architecture:
                     raise SpecError(f"Probe {probe!r} should watch {node_id!r}, which is not in the architecture.")
         if not isinstance(self.method, Fit):
-            check_tied(self.architecture, self.method.tied)
+            _check_tied(self.architecture, self.method.tied)
+        if isinstance(self.method, SamplePaths):
+            _check_logits(self.architecture, self.method.logits)
 
 
 @value
@@ -167,7 +170,7 @@ class Trial:
         raise LookupError(f"Trial {self.id} has no measurement: it {why}.")
 
 
-def check_tied(architecture: Architecture, tied: Tied) -> None:
+def _check_tied(architecture: Architecture, tied: Tied) -> None:
     """Raise SpecError unless each Pick of `tied` decides as one that is like it and not tied itself."""
     for pick, gene in tied.items():
         for name in (pick, gene):
@@ -176,3 +179,11 @@ def check_tied(architecture: Architecture, tied: Tied) -> None:
         same = architecture.picks[pick] == architecture.picks[gene]
         if gene in tied or not same or len(architecture[pick].inputs) != len(architecture[gene].inputs):
             raise SpecError(f"{pick!r} is tied to {gene!r}, which must be a like Pick that is itself not tied.")
+
+
+def _check_logits(architecture: Architecture, logits: Logits) -> None:
+    for gene, given in logits.items():
+        if gene not in architecture.picks:
+            raise SpecError(f"{gene!r} has logits, but is no Pick of the architecture.")
+        if len(given) != (free := len(architecture[gene].inputs) - architecture.picks[gene].fixed):
+            raise SpecError(f"{gene!r} has {len(given)} logits for {free} inputs; give one for each that may be left.")
