@@ -48,9 +48,9 @@ from amla.spec.decisions import Decisions
 from amla.storage.files import Files
 from amla.storage.records import Records
 from amla.study.presets import PHOTO, preset
-from amla.study.resolve import envelope_of
 from amla.study.run import Limit, run
 from amla.study.settings import NacSettings
+from amla.study.spaces import envelope_of, of_envelopes
 from amla.study.study import Data
 from amla.tasks.dataset import Dataset, split
 from amla.tasks.load import load
@@ -88,7 +88,7 @@ def space_of(dataset: Dataset, macs: int, stride: int = 1, cells: int | None = N
 
     Its networks have so many `cells` in every stage, or as few or many as those of presets.
     """
-    usual = preset(images(), Data("noise")).space
+    usual = of_envelopes(preset(images(), Data("noise")).space)
     stages = len(usual.cells) if min(dataset.shape[1:]) >= PHOTO else 2
     given = None if cells is None else (cells,) * stages
     settings = replace(

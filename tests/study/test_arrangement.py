@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from amla.algorithms.protocol import Algorithm
 from amla.storage.files import Files
 from amla.study.arrangement import FILE, Arranged, arrange, candidates, record, recorded
-from amla.study.resolve import algorithm_of, envelope_of
+from amla.study.resolve import algorithm_of
 from amla.study.run import Limit
 from amla.study.settings import EnvelopeSettings, Inline, Local, NacSettings, RandomSettings, Ray
+from amla.study.spaces import envelope_of
 from amla.study.study import Data, Final, Study
 from amla.study.timing import Arrangement, Timing
 

@@ -5,7 +5,7 @@ import pytest
 
 from amla.spec.costs import costs, shapes
 from amla.study.presets import LEG_STEPS, PHOTO, PHOTO_LEG_STEPS, RUN_OFF, SMALL, preset
-from amla.study.resolve import envelope_of
+from amla.study.spaces import envelope_of
 from amla.study.study import Data, Study, from_yaml, to_yaml
 from amla.tasks.dataset import Dataset, Examples
 

@@ -17,8 +17,9 @@ from amla.spec.legacy.network import build
 from amla.spec.macro import Macro
 from amla.study.legacy import shape_of, study_of
 from amla.study.paper import paper_mode
-from amla.study.resolve import algorithm_of, envelope_of
+from amla.study.resolve import algorithm_of
 from amla.study.settings import FixedSettings, NacSettings
+from amla.study.spaces import envelope_of
 from amla.study.study import from_yaml, to_yaml
 from amla.tasks.recipe import Augment, Exponential, Restarts, Sgd
 from amla.trials.history import History
@@ -92,7 +93,7 @@ def test_a_search_is_a_study_of_paper_mode_that_begins_with_the_network_imported
     config, _ = read_config(found(name))
     study, _ = study_of(config, "x")
     assert isinstance(study.algorithm, NacSettings)
-    algorithm = paper_mode(study, study.algorithm, shape_of(config), config.classes, steps=1)
+    algorithm = paper_mode(study, study.space, study.algorithm, shape_of(config), config.classes, steps=1)
     assert isinstance(algorithm, PaperNac)
     first = algorithm.ask(History())
     assert first is not None

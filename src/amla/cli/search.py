@@ -37,9 +37,11 @@ from amla.study.settings import (
     NacSettings,
     RandomSettings,
     RemoteSettings,
+    TabularSettings,
     Torch,
 )
 from amla.study.study import Data, Study, StudyError, load
+from amla.study.tables import dataset_of, table_of
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load as load_dataset
 from amla.tasks.recipe import Augment
@@ -88,7 +90,10 @@ def run_file(
     """Run the study in a file."""
     console = opened()
     study = changed(load(path), settings)
-    dataset = _loaded(console, study.data, data_dir, plain)
+    if isinstance(study.backend, TabularSettings):
+        dataset = dataset_of(table_of(study, data_dir))
+    else:
+        dataset = _loaded(console, study.data, data_dir, plain)
     _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, store)
 
 

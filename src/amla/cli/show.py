@@ -17,7 +17,7 @@ from amla.storage.files import Files
 from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS, Run, read
 from amla.study.log import EVENTS
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
-from amla.study.result import Result, result, winner
+from amla.study.result import Result, files, result, winner
 from amla.trials.history import History
 from amla.trials.trial import Trial
 
@@ -92,7 +92,8 @@ def _print_result(console: Console, run: Run, found: Result) -> None:
         f"for {found.steps:,} steps",
     )
     for what, name in (("report", REPORT), ("network", BEST), ("weights", WEIGHTS)):
-        say(console, f"{what:8} [bold]{escape(str(run.folder / name))}[/bold]")
+        if name in (REPORT, *files(run.study)):
+            say(console, f"{what:8} [bold]{escape(str(run.folder / name))}[/bold]")
 
 
 def _made_wider(run: Run, found: Result) -> str:

@@ -8,8 +8,9 @@ networks (HW-NAS-Bench, Li et al. 2021, and HELP, Lee et al. 2021, MIT licence);
 import csv
 import gzip
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 
 from amla.spaces.nasbench201 import EDGES, nasbench201
@@ -64,6 +65,7 @@ class Table:
     """
 
     name: str
+    fingerprint: str  # of its file
     space: Space
     shape: Size
     classes: int
@@ -90,10 +92,12 @@ def nasbench201_table(folder: Path, dataset: str = "cifar10", latency: tuple[str
     if dataset not in DATASETS:
         raise TableError(f"NAS-Bench-201 has no data {dataset!r}; it has {', '.join(DATASETS)}.")
     prefix, shape, classes, (train, validation, test, final) = DATASETS[dataset]
-    latencies = {row["index"]: _latency(row, latency) for row in _rows(folder, LATENCIES)} if latency else {}
+    rows, fingerprint = _read(folder, NAS201)
+    timed = _read(folder, LATENCIES)[0] if latency else []
+    latencies = {row["index"]: _latency(row, latency) for row in timed}
     space, entries = nasbench201(shape, classes), dict[Key, Entry]()
     alternatives = [{name.rsplit("/", 1)[-1]: name for name in space.template[gene].inputs} for gene in space.genes]
-    for row in _rows(folder, NAS201):
+    for row in rows:
         try:
             kept = [OPERATIONS[row[f"op_{start}_{end}"]] for start, end in EDGES]
             key = tuple(names[operation] for names, operation in zip(alternatives, kept, strict=True))
@@ -108,7 +112,7 @@ def nasbench201_table(folder: Path, dataset: str = "cifar10", latency: tuple[str
         except (KeyError, ValueError, TypeError) as error:
             raise TableError(f"{NAS201} cannot be read: row {row.get('index')!r} lacks or garbles {error}.") from None
     parts = {"train": train, "validation": validation, "test": test}
-    return Table("NAS-Bench-201", space, shape, classes, parts, final, (12, 200), entries)
+    return Table("NAS-Bench-201", fingerprint, space, shape, classes, parts, final, (12, 200), entries)
 
 
 def nasbench_macro_table(folder: Path) -> Table:
@@ -120,7 +124,8 @@ def nasbench_macro_table(folder: Path) -> Table:
     of 10^12 operations a second.
     """
     space, entries, epochs, train = nasbench_macro((3, 32, 32), 10), dict[Key, Entry](), 50, 50_000
-    for row in _rows(folder, MACRO):
+    rows, fingerprint = _read(folder, MACRO)
+    for row in rows:
         try:
             choices = zip(space.genes, row["arch"], strict=True)
             key = tuple(space.template[gene].inputs[int(choice)] for gene, choice in choices)
@@ -130,7 +135,7 @@ def nasbench_macro_table(folder: Path) -> Table:
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise TableError(f"{MACRO} cannot be read: row {row.get('arch')!r} lacks or garbles {error}.") from None
     parts = {"train": train, "validation": 10_000, "test": 10_000}
-    return Table("NAS-Bench-Macro", space, (3, 32, 32), 10, parts, train, (epochs,), entries)
+    return Table("NAS-Bench-Macro", fingerprint, space, (3, 32, 32), 10, parts, train, (epochs,), entries)
 
 
 def _seeds(row: Row, prefix: str) -> tuple[float, ...]:
@@ -152,15 +157,16 @@ def _share(percent: str) -> float:
     return float(percent) / 100
 
 
-def _rows(folder: Path, name: str) -> Iterable[Row]:
-    """Return the rows of a table. Raises TableError."""
+def _read(folder: Path, name: str) -> tuple[list[Row], str]:
+    """Return the rows of a table, and a digest of its file. Raises TableError."""
     places = [place for place in (folder / name, folder / FOLDER / name) if place.is_file()]
     if not places:
         raise TableError(
             f"There is no {name} in '{folder}', nor in its folder {FOLDER}; name its folder with --data-dir."
         )
     try:
-        with gzip.open(places[0], "rt", encoding="utf-8", newline="") as text:
-            return list(csv.DictReader(text))
+        packed = places[0].read_bytes()
+        lines = gzip.decompress(packed).decode().splitlines()
+        return list(csv.DictReader(lines)), blake2b(packed, digest_size=16).hexdigest()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise TableError(f"'{places[0]}' cannot be read: {error}.") from None

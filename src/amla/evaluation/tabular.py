@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from amla.evaluation.tables import Entry, Table
 from amla.spec.architecture import Architecture
-from amla.spec.costs import training_flops
+from amla.spec.costs import costs, training_flops
 from amla.spec.values import SpecError
 from amla.trials.history import History
 from amla.trials.progress import Report, silent
@@ -82,21 +82,23 @@ class Tabular:
         seed = ask.seed % len(seen)
         key = (id(entry), ask.budget, epochs, seed)
         if key not in self._answers:
-            self._answers[key] = self._made(entry, ask.budget, epochs, seen[seed])
+            self._answers[key] = self._made(entry, ask, epochs, seen[seed])
         return self._answers[key]
 
-    def _made(self, entry: Entry, budget: int, epochs: int, seen: float) -> Measurement:
+    def _made(self, entry: Entry, ask: Proposal, epochs: int, seen: float) -> Measurement:
         metrics = {
             "parameters": float(entry.parameters),
             "macs": float(entry.macs),
             "steps": float(epochs),
             **{f"latency.{device}": milliseconds for device, milliseconds in entry.latency.items()},
         }
-        examples, fitted = self.table.examples, self.table.examples["train"]
+        examples = self.table.examples
+        fitted = self.table.final_examples if self.final else examples["train"]
         if not self.final:
             metrics |= {"accuracy": seen, "examples": float(examples["validation"])}
-        else:
-            fitted = self.table.final_examples
-            metrics |= {} if budget else {"accuracy": entry.tested, "examples": float(examples["test"])}
-        seconds = budget * entry.epoch_seconds * fitted / examples["train"]
-        return Measurement(metrics, {}, seconds, Cost(DEVICE, float(training_flops(entry.macs, budget * fitted))))
+        elif not ask.budget:
+            metrics |= {"accuracy": entry.tested, "examples": float(examples["test"])}
+            metrics |= {"peak_memory": float(costs(ask.architecture).peak_memory)}
+        seconds = ask.budget * entry.epoch_seconds * fitted / examples["train"]
+        flops = training_flops(entry.macs, ask.budget * fitted)
+        return Measurement(metrics, {}, seconds, Cost(DEVICE, float(flops)))

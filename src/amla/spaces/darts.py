@@ -23,6 +23,7 @@ from amla.spec.ops import Size
 
 OPERATIONS = ("max", "mean", "skip", "3x3sep", "5x5sep", "3x3dil", "5x5dil")
 NODES = 4
+MOST_CELLS = 100
 AUXILIARY = 0.4  # the weight of the auxiliary head's loss
 AUXILIARY_CHANNELS = (128, 768)
 
@@ -35,10 +36,11 @@ def darts(
     `width` is the channels of a node in the first cells, `stem` times that those of the stem, `cells` how many there
     are. With `auxiliary` a head after the second reduction cell adds that many times its loss in training. The genes
     are in the last cell of either kind: "cell19/node2" which edges a node reads, "cell19/node2/from0" what such an edge
-    is; "from0" and "from1" lead from the two cells before. Raises SpaceError for fewer than three cells.
+    is; "from0" and "from1" lead from the two cells before. Raises SpaceError for too few or too many cells, SpecError
+    for numbers that no operation can have.
     """
-    if cells < 3:
-        raise SpaceError(f"cells is {cells}; there must be 3 or more, for two of them reduce.")
+    if not 3 <= cells <= MOST_CELLS:
+        raise SpaceError(f"cells is {cells}; there must be 3 to {MOST_CELLS}, of which two reduce.")
     reductions = {cells // 3, 2 * cells // 3}
     blocks = Blocks(shape)
     before = last = blocks.conv_norm("stem", blocks.image, stem * width, 3)

@@ -12,6 +12,7 @@ from amla.spec.architecture import NodeId
 from amla.spec.ops import Size
 
 OPERATIONS = ("3x3", "3x3sep", "5x5", "5x5sep", "mean", "max")
+MOST_LAYERS = 100
 
 
 def enas_macro(
@@ -21,11 +22,13 @@ def enas_macro(
 
     `width` is the channels of the first third of the `layers`; each other third has `growth` times those of the one
     before (1 in the paper's search, 2 in its final network). The genes are "layer4/op", what a layer computes, and
-    "layer4/sum", what is added: always its operation, and some of the earlier layers. Raises SpaceError for fewer than
-    3 layers.
+    "layer4/sum", what is added: always its operation, and some of the earlier layers. Raises SpaceError for too few
+    or too many layers, SpecError for numbers that no operation can have.
     """
-    if layers < 3:
-        raise SpaceError(f"layers is {layers}; there must be 3 or more, for the resolution halves after each third.")
+    if not 3 <= layers <= MOST_LAYERS:
+        raise SpaceError(
+            f"layers is {layers}; there must be 3 to {MOST_LAYERS}, and the resolution halves after a third."
+        )
     blocks, earlier = Blocks(shape), list[NodeId]()
     source = blocks.conv_norm("stem", blocks.image, width, 3)
     halvings = {layers // 3, 2 * layers // 3}

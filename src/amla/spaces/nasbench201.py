@@ -9,7 +9,7 @@ and 5^6 = 15,625 networks.
 from itertools import combinations
 
 from amla.spaces.blocks import Blocks
-from amla.spaces.space import Space
+from amla.spaces.space import Space, SpaceError
 from amla.spec import ops
 from amla.spec.architecture import NodeId
 from amla.spec.ops import Size
@@ -17,6 +17,7 @@ from amla.spec.ops import Size
 OPERATIONS = ("none", "skip", "1x1", "3x3", "pool")
 EDGES = tuple(sorted(combinations(range(4), 2), key=lambda edge: (edge[1], edge[0])))  # (0, 1), (0, 2), (1, 2) ...
 STAGES = 3
+MOST_CELLS = 100  # of a stage
 
 
 def nasbench201(shape: Size, classes: int, *, width: int = 16, cells: int = 5) -> Space:
@@ -24,7 +25,10 @@ def nasbench201(shape: Size, classes: int, *, width: int = 16, cells: int = 5) -
 
     `width` is the channels of the first stage, doubled by each later one, `cells` how many each stage has. The genes
     are the edges of the first cell, such as "stage0/cell0/0-1"; what an edge keeps ends in one of OPERATIONS.
+    Raises SpaceError.
     """
+    if not 1 <= cells <= MOST_CELLS or width < 1:
+        raise SpaceError(f"width is {width} and cells {cells}; say 1 or more, and not more than {MOST_CELLS} cells.")
     blocks, cell = Blocks(shape), list[str]()
     source = blocks.conv_norm("stem", blocks.image, width, 3)
     for stage in range(STAGES):

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from operator import attrgetter
 from typing import Literal
 
 from amla.spec.ops import Classify, Input, Merge, Op, Pick
 from amla.spec.values import SpecError, value
 
 NodeId = str  # an address such as "stage1/cell2/3x3sep", stable under every edit
+_WIRES = attrgetter("id", "inputs")
 _ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 
 
@@ -63,9 +65,9 @@ class Architecture:
 
     @classmethod
     def known(cls, nodes: tuple[Node, ...]) -> "Architecture":
-        """Return an architecture of nodes that are known to keep the rules, unchecked: those of a closed template."""
+        """Return a closed architecture of nodes that are known to keep the rules, unchecked."""
         found = object.__new__(cls)
-        found.__dict__.update(nodes=nodes, version=1)
+        found.__dict__.update(nodes=nodes, version=1, picks={})
         return found
 
     def __iter__(self) -> Iterator[Node]:
@@ -134,7 +136,7 @@ class Architecture:
 
     @cached_property
     def _hash(self) -> int:
-        return hash(tuple((node.id, node.inputs) for node in self.nodes))
+        return hash(tuple(map(_WIRES, self.nodes)))
 
     @cached_property
     def _by_id(self) -> dict[NodeId, Node]:

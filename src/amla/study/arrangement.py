@@ -185,7 +185,7 @@ def _described(study: Study, network: Architecture, batch: int) -> dict[str, str
         "processor": f"{processor.name()}, {processor.cores()} cores",
         "amla": __version__,
         "torch": torch,
-        "device": str(study.backend.device),
+        "device": str(getattr(study.backend, "device", None)),
         "network": digest(network),
         "batch": str(batch),
         "recipe": blake2b(recipe, digest_size=8).hexdigest(),

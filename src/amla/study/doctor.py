@@ -11,10 +11,10 @@ from amla.storage.records import Records
 from amla.study import log
 from amla.study.file_findings import of_curves, of_passing, of_settings, of_snapshots, of_weights
 from amla.study.finding import Finding
-from amla.study.folder import STUDY, read
+from amla.study.folder import STUDY, WEIGHTS, read
 from amla.study.log_findings import of_leases, of_log
 from amla.study.resolve import FINAL
-from amla.study.result import is_finished
+from amla.study.result import files, is_finished
 from amla.study.study import StudyError
 from amla.trials.history import History
 
@@ -97,10 +97,11 @@ def _of_files(folder: Path, histories: dict[str, History], is_ill: bool) -> Iter
     yield from of_curves(folder)
     if is_ill:
         return
-    is_over = is_finished(read(folder))
+    run = read(folder)
+    is_over = is_finished(run)
     for phase, history in histories.items():
         yield from of_snapshots(folder, phase, history, is_over and phase != FINAL)
-    if FINAL in histories:
+    if FINAL in histories and WEIGHTS in files(run.study):
         yield from of_weights(folder, histories[FINAL])
 
 

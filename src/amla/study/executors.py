@@ -8,14 +8,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from amla.algorithms.protocol import Algorithm
+from amla.evaluation.tabular import Tabular
 from amla.execution.inline import InlineExecutor
 from amla.execution.local import LocalExecutor
+from amla.execution.simulated import SimulatedExecutor
 from amla.execution.work import Work, WorkerError
 from amla.study.arrangement import Arranged, at_once
-from amla.study.resolve import SEARCH, evaluation_of, work_config
+from amla.study.resolve import FINAL, SEARCH, evaluation_of, work_config
 from amla.study.run import Executor
-from amla.study.settings import ExecutorSettings, Inline, Local, Ray
+from amla.study.settings import ExecutorSettings, Inline, Local, Ray, Simulated
 from amla.study.study import Study, StudyError
+from amla.study.tables import table_of
 from amla.study.timing import Arrangement
 from amla.trials.progress import Report
 
@@ -43,6 +46,10 @@ def executor(search: Search, phase: str, arrangement: Arrangement, report: Repor
                 logs=logs,
             ) as running:
                 yield running
+        case Simulated():
+            past = search.store.history(phase)
+            table = Tabular(table_of(study, search.data_dir), final=phase == FINAL).knowing(past)
+            yield SimulatedExecutor(table, arrangement.workers, report, past)
         case Ray() as ray:
             with _of_ray("ray").RayExecutor(
                 _work(search, phase, arrangement),

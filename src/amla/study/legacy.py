@@ -11,8 +11,9 @@ from amla.spec.legacy.macro import DROPOUT
 from amla.spec.legacy.notes import Note
 from amla.spec.legacy.training import ENVELOPENETS, Cosines, Decay, Training
 from amla.spec.ops import Size
-from amla.study.resolve import algorithm_of, envelope_of
+from amla.study.resolve import algorithm_of
 from amla.study.settings import EnvelopeSettings, FixedSettings, NacSettings, PaperSettings
+from amla.study.spaces import envelope_of, of_envelopes
 from amla.study.study import Data, Final, Study, StudyError
 from amla.tasks.recipe import Augment, Exponential, Recipe, Restarts, Schedule, Sgd
 
@@ -93,7 +94,7 @@ def _searching(study: Study, config: Config, growth: Growth) -> Study:
         raise StudyError("no stage is to be constructed (envelopenet.construction)")
     search = _search(config, growth, _stem(config))
     found = replace(study, space=_space(config, growth), algorithm=search, final=Final(LONG * config.steps))
-    algorithm_of(found, envelope_of(found.space, shape_of(config), config.classes), config.steps)
+    algorithm_of(found, envelope_of(of_envelopes(found.space), shape_of(config), config.classes), config.steps)
     return found
 
 

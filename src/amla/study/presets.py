@@ -4,9 +4,9 @@ from dataclasses import replace
 from math import ceil
 
 from amla.spec.costs import costs, training_flops
-from amla.study.resolve import envelope_of
 from amla.study.run import Limit
 from amla.study.settings import EnvelopeSettings, NacSettings, RunOffSettings
+from amla.study.spaces import envelope_of
 from amla.study.study import Data, Final, Study
 from amla.tasks.dataset import Dataset
 from amla.tasks.recipe import Augment, Cosine, Muon, OneCycle, Recipe, Sgd, Small

@@ -7,10 +7,12 @@ from amla.reports.plots import joined
 from amla.reports.report import Report, Verdict
 from amla.study.folder import BEST, WEIGHTS, Run
 from amla.study.resolve import SEARCH, space_of, task_of, why_ended
-from amla.study.result import Result, by_class, chooses, result, winner
+from amla.study.result import Result, by_class, chooses, files, result, winner
 from amla.study.study import to_yaml
 from amla.tasks.dataset import Dataset
 from amla.trials.progress import Progress
+
+FILES = {BEST: "The network", WEIGHTS: "Its weights"}
 
 
 def report(run: Run, dataset: Dataset) -> Report:
@@ -39,7 +41,7 @@ def report(run: Run, dataset: Dataset) -> Report:
         metric="accuracy",
         template=space_of(run.study, task).space.template if chooses(run.study) else None,
         run=str(run.folder),
-        files={"The network": f"{run.folder}/{BEST}", "Its weights": f"{run.folder}/{WEIGHTS}"} if found else {},
+        files={FILES[name]: f"{run.folder}/{name}" for name in files(run.study)} if found else {},
     )
 
 

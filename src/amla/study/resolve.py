@@ -18,24 +18,25 @@ from amla.backends.protocol import Backend
 from amla.evaluation.train import Training
 from amla.execution.work import Evaluate
 from amla.probes import ProbeError, probe
-from amla.spaces.envelope import Envelope, envelope
-from amla.spaces.space import SpaceError
+from amla.spaces.envelope import Envelope
 from amla.spec import ops, text
 from amla.spec.architecture import Architecture
 from amla.spec.costs import shapes
 from amla.spec.ops import Size
 from amla.spec.values import SpecError
 from amla.storage.files import Files
+from amla.study import spaces
 from amla.study.paper import paper_mode, refuse_paper
 from amla.study.settings import (
-    EnvelopeSettings,
     FixedSettings,
     Inline,
     NacSettings,
     RandomSettings,
     Ray,
     RemoteSettings,
+    Torch,
 )
+from amla.study.spaces import Found
 from amla.study.study import Study, StudyError, from_plain, to_plain
 from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
@@ -57,18 +58,9 @@ def task_of(study: Study, dataset: Dataset) -> Task:
     return Task(dataset, divided, study.recipe)
 
 
-def space_of(study: Study, task: Task) -> Envelope:
-    """Return the space of a study. Raises SpaceError."""
-    return envelope_of(study.space, task.shape, task.classes)
-
-
-def envelope_of(settings: EnvelopeSettings, shape: Size, classes: int) -> Envelope:
-    """Return the space of EnvelopeNets that `settings` describe. Raises SpaceError."""
-    given = {name: number for name, number in asdict(settings).items() if name != "kind"}
-    try:
-        return envelope(shape, classes, **given)
-    except SpaceError as error:
-        raise SpaceError(f"space: {error}") from None
+def space_of(study: Study, task: Task) -> Found:
+    """Return the space of a study. Raises SpaceError, SpecError."""
+    return spaces.space_of(study.space, task.shape, task.classes)
 
 
 def check(study: Study, task: Task) -> None:
@@ -85,11 +77,12 @@ def check(study: Study, task: Task) -> None:
                     probe(name)
             except ProbeError as error:
                 raise StudyError(f"algorithm.{setting}: {error}") from None
-    if isinstance(study.executor, Inline) or (study.backend.device and not isinstance(study.executor, Ray)):
+    named = isinstance(study.backend, Torch) and study.backend.device and not isinstance(study.executor, Ray)
+    if named or isinstance(study.executor, Inline):
         backend_of(study)
 
 
-def algorithm_of(study: Study, space: Envelope, steps: int, early: bool = True) -> Algorithm:
+def algorithm_of(study: Study, space: Found, steps: int, early: bool = True) -> Algorithm:
     """Return the algorithm of a study, which trains each network for `steps`, in the end some of them for longer.
 
     Training may end `early` if the study says so. Raises StudyError.
@@ -100,13 +93,15 @@ def algorithm_of(study: Study, space: Envelope, steps: int, early: bool = True) 
     return RunOff(search, study.run_off.networks, study.run_off.times * steps, study.seed + 1)
 
 
-def _search_of(study: Study, space: Envelope, steps: int, early: bool) -> Algorithm:
+def _search_of(study: Study, space: Found, steps: int, early: bool) -> Algorithm:
     match study.algorithm:
         case NacSettings(mode="paper") as nac:
             (shape,), (classes,) = _ends(*_first(space))
-            return paper_mode(study, nac, shape, classes, steps)
+            return paper_mode(study, spaces.of_envelopes(study.space), nac, shape, classes, steps)
         case NacSettings() as nac:
             refuse_paper(nac)
+            if not isinstance(space, Envelope):
+                raise StudyError(f"algorithm.kind is nac, which searches space.kind envelope, not {study.space.kind}.")
             of_mode = ("kind", "steps", "mode", "paper")
             settings = {name: number for name, number in asdict(nac).items() if name not in of_mode}
             if nac.statistic is None:
@@ -127,7 +122,7 @@ def _search_of(study: Study, space: Envelope, steps: int, early: bool) -> Algori
             return Fixed(found, steps, (study.seed,), keep=False)
 
 
-def _remote(study: Study, settings: RemoteSettings, space: Envelope, steps: int) -> Algorithm:
+def _remote(study: Study, settings: RemoteSettings, space: Found, steps: int) -> Algorithm:
     try:
         module = import_module("amla.algorithms.remote")
     except ModuleNotFoundError as error:
@@ -156,6 +151,8 @@ def backend_of(study: Study, threads: int | None = None) -> Backend:
 
     Raises StudyError if its library is not installed, or its device not there.
     """
+    if not isinstance(study.backend, Torch):
+        raise StudyError(f"backend.kind is {study.backend.kind}, which trains nothing.")
     kind = study.backend.kind
     module, name = BACKENDS[kind].split(":")
     try:
@@ -226,7 +223,7 @@ def evaluation_in_worker(config: str) -> Evaluate:
     return evaluation_of(study, said["phase"], task_of(study, dataset), Files(said["folder"]), workers=said["workers"])
 
 
-def _network(file: Path, space: Envelope) -> Architecture:
+def _network(file: Path, space: Found) -> Architecture:
     """Return the network in a file. Raises SpecError, StudyError unless it is closed and made for the data."""
     network = text.load(file)
     if network.is_open:
@@ -246,7 +243,7 @@ def _network(file: Path, space: Envelope) -> Architecture:
     return network
 
 
-def _first(space: Envelope) -> tuple[Architecture, Mapping[str, Size]]:
+def _first(space: Found) -> tuple[Architecture, Mapping[str, Size]]:
     """Return the first network of a space, and its shapes."""
     first = space.space.close(space.initial())
     return first, shapes(first)

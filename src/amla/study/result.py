@@ -8,7 +8,7 @@ from amla.algorithms.rounds import fairest
 from amla.spec.architecture import Architecture
 from amla.spec.values import value
 from amla.study.folder import BEST, REPORT, WEIGHTS, Run
-from amla.study.settings import NacSettings
+from amla.study.settings import NacSettings, TabularSettings
 from amla.study.study import Study
 from amla.trials.trial import Measurement, Trial
 
@@ -88,7 +88,12 @@ def result(run: Run) -> Result | None:
 
 def is_finished(run: Run) -> bool:
     """Return whether a run has its result, and all the files that go with it."""
-    return result(run) is not None and all((run.folder / name).is_file() for name in (BEST, WEIGHTS, REPORT))
+    return result(run) is not None and all((run.folder / name).is_file() for name in (REPORT, *files(run.study)))
+
+
+def files(study: Study) -> tuple[str, ...]:
+    """Return the files that a finished study leaves, besides its report: a network, and its weights if it has any."""
+    return (BEST,) if isinstance(study.backend, TabularSettings) else (BEST, WEIGHTS)
 
 
 def by_class(measurement: Measurement, classes: tuple[str, ...]) -> dict[str, tuple[int, int]]:

@@ -14,7 +14,6 @@ from amla.algorithms.finish import Finish
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.paced import Paced
 from amla.algorithms.protocol import Algorithm
-from amla.spaces.envelope import Envelope
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs, training_flops
 from amla.spec.text import to_json
@@ -26,7 +25,8 @@ from amla.study.folder import BEST
 from amla.study.heard import Curves, Heard, Listener
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH, TIMING, algorithm_of, space_of
 from amla.study.run import Executor, Limit, Store, run
-from amla.study.settings import Ray
+from amla.study.settings import Ray, Simulated, TabularSettings
+from amla.study.spaces import Found
 from amla.study.study import Study, StudyError
 from amla.study.timing import Arrangement
 from amla.study.widen import widened
@@ -58,7 +58,8 @@ class Search:
         self.listener.arranged(self.arranged)
         steps, speed = self._steps(space)
         algorithm = algorithm_of(self.study, space, steps)
-        self.listener.expects(self._flops(self._foreseen(space, steps), steps, speed))
+        if not self._looks_up:
+            self.listener.expects(self._flops(self._foreseen(space, steps), steps, speed))
         searched = self._phase(SEARCH, algorithm, self._search_limit())
         for trial in searched.done:  # from which nothing can start any more
             self.files.drop(f"{SEARCH}/{trial.id}")
@@ -71,6 +72,8 @@ class Search:
         trained = self._phase(FINAL, self._final(winner, self._left(searched), speed), Limit())
         if not trained.done or trained.done[-1].proposal.budget:
             raise StudyError(_why_nothing(trained))
+        if self._looks_up:  # there are no weights
+            return
         self.files.save_weights("best", self.files.load(f"{FINAL}/{trained.done[-1].proposal.start}"), self._notes())
 
     @cached_property
@@ -78,6 +81,8 @@ class Search:
         """How many trials train at once, with how many threads: as before if anything was trained, else as is best."""
         algorithm = algorithm_of(self.study, space_of(self.study, self.task), plan.LEAST_STEPS)
         settings = self.study.executor
+        if isinstance(settings, Simulated):
+            return Arranged(Arrangement(settings.workers, 1), Arrangement(1, 1))
         if isinstance(settings, Ray):  # whose nodes may be others than before
             return arranged_on(settings, self.study, algorithm)
         begun = any(len(self.store.history(phase)) for phase in (REHEARSAL, SEARCH))
@@ -91,10 +96,10 @@ class Search:
         record(self.files, found)
         return found
 
-    def _steps(self, space: Envelope) -> tuple[int, plan.Speed | None]:
+    def _steps(self, space: Found) -> tuple[int, plan.Speed | None]:
         """Return the steps of a leg of the search, and the speed that a rehearsal shows if one was needed."""
         study, given = self.study, self.study.algorithm.steps
-        if study.limit.seconds is None:
+        if study.limit.seconds is None or self._looks_up:
             return given or 0, None
         algorithm = algorithm_of(study, space, plan.LEAST_STEPS)
         rehearsed = self._rehearse(algorithm)
@@ -105,6 +110,11 @@ class Search:
         each, workers = speed.times(self.arranged.pace), self.arranged.search.workers
         steps = plan.search_steps(seconds, each, legs, self._batch, examples, scored, workers)
         return given or steps, speed
+
+    @property
+    def _looks_up(self) -> bool:
+        """Whether a table answers the trials."""
+        return isinstance(self.study.backend, TabularSettings)
 
     def _notes(self) -> dict[str, str]:
         """Return what a user of the weights needs besides: how inputs are normalised, and what the logits mean."""
@@ -147,7 +157,8 @@ class Search:
         limit = self.study.limit
         if limit.seconds is None:
             return limit
-        return Limit(limit.trials, limit.seconds * plan.SEARCH_SHARE * self.arranged.search.workers, limit.clock)
+        share = 1 if self._looks_up else plan.SEARCH_SHARE
+        return Limit(limit.trials, limit.seconds * share * self.arranged.search.workers, limit.clock)
 
     def _final(self, winner: Architecture, left: float, speed: plan.Speed | None) -> Algorithm:
         study = self.study
@@ -164,7 +175,7 @@ class Search:
         spent += plan.makespan(lengths, self.arranged.search.workers)
         return plan.final_seconds(study.limit.seconds or 0.0, spent)
 
-    def _foreseen(self, space: Envelope, steps: int) -> list[plan.Leg]:
+    def _foreseen(self, space: Found, steps: int) -> list[plan.Leg]:
         """Return the legs of the search if none of them ends early."""
         return plan.foreseen(algorithm_of(self.study, space, steps, early=False), steps)
 

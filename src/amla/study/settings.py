@@ -31,6 +31,61 @@ class EnvelopeSettings:
 
 
 @value
+class NasBench201Settings:
+    """The space of NAS-Bench-201; see `amla.spaces.nasbench201.nasbench201`."""
+
+    kind: Literal["nasbench201"] = field(default="nasbench201", kw_only=True)
+    width: int = 16
+    cells: int = 5
+
+
+@value
+class NasBenchMacroSettings:
+    """The space of NAS-Bench-Macro; see `amla.spaces.nasbench_macro.nasbench_macro`."""
+
+    kind: Literal["nasbench_macro"] = field(default="nasbench_macro", kw_only=True)
+    width: int = 32
+    last: int = 1280
+
+
+@value
+class DartsSettings:
+    """The space of DARTS; see `amla.spaces.darts.darts`."""
+
+    kind: Literal["darts"] = field(default="darts", kw_only=True)
+    width: int = 36
+    cells: int = 20
+    stem: int = 3
+    auxiliary: float | None = 0.4
+
+
+@value
+class EnasMacroSettings:
+    """The macro space of ENAS; see `amla.spaces.enas_macro.enas_macro`."""
+
+    kind: Literal["enas_macro"] = field(default="enas_macro", kw_only=True)
+    width: int = 36
+    layers: int = 12
+    growth: int = 2
+    dropout: float = 0.1
+
+
+@value
+class TemplateSettings:
+    """All closings of the network in a file; see `amla.spaces.space.Space` for what `tied` and `even` mean.
+
+    With `macs` or `parameters` those alone that have no more.
+    """
+
+    kind: Literal["template"] = field(default="template", kw_only=True)
+    file: str
+    tied: Mapping[str, str] = field(default_factory=dict)
+    even: bool = False
+    macs: int | None = None
+    parameters: int | None = None
+
+
+@value
 class PaperSettings:
     """What NAC's paper mode is told besides; see `amla.algorithms.construct.Rules` and `amla.algorithms.paper`.
 
@@ -152,6 +207,14 @@ class Ray:
 
 
 @value
+class Simulated:
+    """Trials take simulated time only, on so many imagined workers; see `amla.execution.simulated`."""
+
+    kind: Literal["simulated"] = field(default="simulated", kw_only=True)
+    workers: int = 1
+
+
+@value
 class Torch:
     """PyTorch, on `device` (None: the best there is)."""
 
@@ -159,10 +222,30 @@ class Torch:
     device: str | None = None
 
 
-SpaceSettings = EnvelopeSettings
+@value
+class TabularSettings:
+    """Nothing is trained: a `table` says what training came to; see `amla.evaluation.tables`.
+
+    `latency` names devices on which the time that a network takes is a metric.
+    """
+
+    kind: Literal["tabular"] = field(default="tabular", kw_only=True)
+    table: Literal["nasbench201", "nasbench_macro"]
+    latency: tuple[str, ...] = ()
+
+
+SpaceSettings = Annotated[
+    EnvelopeSettings
+    | NasBench201Settings
+    | NasBenchMacroSettings
+    | DartsSettings
+    | EnasMacroSettings
+    | TemplateSettings,
+    Field(discriminator="kind"),
+]
 AlgorithmSettings = Annotated[
     NacSettings | RandomSettings | FixedSettings | RemoteSettings, Field(discriminator="kind")
 ]
 OnThisMachine = Inline | Local
-ExecutorSettings = Annotated[Inline | Local | Ray, Field(discriminator="kind")]
-BackendSettings = Torch
+ExecutorSettings = Annotated[Inline | Local | Ray | Simulated, Field(discriminator="kind")]
+BackendSettings = Annotated[Torch | TabularSettings, Field(discriminator="kind")]

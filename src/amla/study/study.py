@@ -20,7 +20,9 @@ from amla.study.settings import (
     Inline,
     NacSettings,
     RunOffSettings,
+    Simulated,
     SpaceSettings,
+    TabularSettings,
     Torch,
 )
 from amla.tasks.recipe import Recipe
@@ -92,12 +94,26 @@ class Study:
                     raise StudyError(f"{place} is not given, and neither is limit.seconds; one of them must be.")
             if self.final.macs == "auto":
                 raise StudyError("final.macs is auto, which needs limit.seconds; give one of them as a number.")
+        if self.final.macs is not None and not isinstance(self.space, EnvelopeSettings):
+            raise StudyError(f"final.macs is given, but the networks of space.kind {self.space.kind} keep their width.")
+        if isinstance(self.backend, TabularSettings) or isinstance(self.executor, Simulated):
+            self._check_tabular()
         if self.final.stem_stride is not None and self.final.macs is None:
             raise StudyError("final.stem_stride is given, which needs final.macs, the size of the final network.")
         if self.final.macs is not None and isinstance(self.algorithm, FixedSettings):
             raise StudyError("final.macs is given, but given networks keep their width; leave it out.")
         if self.run_off is not None:
             self._check_run_off()
+
+    def _check_tabular(self) -> None:
+        """What is looked up takes simulated time, in the space that the table is about, for the steps that it knows."""
+        if not (isinstance(self.backend, TabularSettings) and isinstance(self.executor, Simulated)):
+            raise StudyError("backend.kind tabular and executor.kind simulated belong together; give both, or neither.")
+        if self.space.kind != self.backend.table:
+            raise StudyError(f"space.kind is {self.space.kind}, but the table is about {self.backend.table}.")
+        for place, steps in (("algorithm.steps", self.algorithm.steps), ("final.steps", self.final.steps)):
+            if steps is None:
+                raise StudyError(f"{place} is not given; with backend.kind tabular steps are epochs, and must be.")
 
     def _check_run_off(self) -> None:
         """A run-off compares networks that the search has trained from new weights for equally long."""
@@ -171,6 +187,8 @@ _NUMBERS = {
     "seed": (0, _MOST, "0 or more"),
 }
 
+_USUAL = {"space": "envelope", "backend": "torch"}  # kinds that may be left out
+
 _study = TypeAdapter(Study)
 
 
@@ -187,6 +205,12 @@ def from_yaml(text: str) -> Study:
 
 def from_plain(plain: Any) -> Study:
     """Return the study that plain values (dicts, lists, numbers) describe. Raises StudyError."""
+    if isinstance(plain, dict):
+        plain = plain | {
+            place: {"kind": kind, **plain[place]}
+            for place, kind in _USUAL.items()
+            if isinstance(plain.get(place), dict) and "kind" not in plain[place]
+        }
     try:
         return _study.validate_json(json.dumps(plain))
     except ValidationError as error:

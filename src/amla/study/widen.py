@@ -12,7 +12,7 @@ from math import sqrt
 
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
-from amla.study.resolve import envelope_of
+from amla.study.spaces import envelope_of, of_envelopes
 from amla.study.study import Study
 from amla.tasks.task import Task
 
@@ -27,14 +27,16 @@ def widened(study: Study, task: Task, found: Architecture, flops: float) -> Arch
     With `final.stem_stride` it sees its images at another resolution than in the search, unless it would have to be
     narrower for that.
     """
-    wanted, stride = study.final.macs, study.final.stem_stride or study.space.stem_stride
+    wanted = study.final.macs
     if wanted is None:
         return found
+    space = of_envelopes(study.space)
+    stride = study.final.stem_stride or space.stem_stride
     macs = max(1, int(GOOD_MACS * sqrt(max(flops, 0.0) / GOOD_FLOPS))) if wanted == "auto" else wanted
-    for stem_stride in dict.fromkeys((stride, study.space.stem_stride)):
-        settings = replace(study.space, macs=macs, parameters=None, width=MOST_WIDTH, stem_stride=stem_stride)
-        space = envelope_of(settings, task.shape, task.classes).space
-        network = space.close(space.read(found))
-        if space.accepts(network) and costs(network).parameters >= costs(found).parameters:
+    for stem_stride in dict.fromkeys((stride, space.stem_stride)):
+        settings = replace(space, macs=macs, parameters=None, width=MOST_WIDTH, stem_stride=stem_stride)
+        wider = envelope_of(settings, task.shape, task.classes).space
+        network = wider.close(wider.read(found))
+        if wider.accepts(network) and costs(network).parameters >= costs(found).parameters:
             return network
     return found
