@@ -112,7 +112,9 @@ def summary(options: argparse.Namespace, task: Task, table: Table, folder: Path)
             tests.append(accuracy)
             skips.append(sum(operation == "skip" for operation in kept.values()))
             line = " ".join(f"{edge}:{operation}" for edge, operation in kept.items())
-            print(f"{arm} {seed}: {line}; test {accuracy:.4f}, better than {shares[-1]:.3f}; {seconds:.0f} s", flush=True)
+            print(
+                f"{arm} {seed}: {line}; test {accuracy:.4f}, better than {shares[-1]:.3f}; {seconds:.0f} s", flush=True
+            )
         found |= {f"share_{arm}": mean(shares), f"least_{arm}": min(shares)}
         found |= {f"test_{arm}": mean(tests), f"skips_{arm}": mean(skips)}
     return found

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from amla.spec.values import value
+from amla.study.oneshot import OneShotSettings
 
 Auto = Literal["auto"]  # by measurement
 
@@ -244,7 +245,7 @@ SpaceSettings = Annotated[
     Field(discriminator="kind"),
 ]
 AlgorithmSettings = Annotated[
-    NacSettings | RandomSettings | FixedSettings | RemoteSettings, Field(discriminator="kind")
+    NacSettings | RandomSettings | FixedSettings | RemoteSettings | OneShotSettings, Field(discriminator="kind")
 ]
 OnThisMachine = Inline | Local
 ExecutorSettings = Annotated[Inline | Local | Ray | Simulated, Field(discriminator="kind")]

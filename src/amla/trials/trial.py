@@ -22,6 +22,7 @@ class Fit:
     kind: Literal["fit"] = field(default="fit", kw_only=True)
 
 
+FIT, PICKS = 3, 2  # passes of a training step: forward, back to inputs and to weights; pick weights need not the last
 Tied = Mapping[NodeId, NodeId]  # Picks that are decided as another one is: they keep inputs at the same places
 
 
@@ -49,6 +50,13 @@ class Relax:
         for name in ("learning_rate", "weight_decay", "skip"):
             if not getattr(self, name) >= 0:
                 raise SpecError(f"relax.{name} is {getattr(self, name)}; it must be 0 or more.")
+
+    @property
+    def passes(self) -> int:
+        """How many passes through the network a step takes, each of as many operations as a forward one."""
+        if not self.learning_rate:
+            return FIT
+        return 3 * FIT + 2 * PICKS if self.unrolled else FIT + PICKS
 
 
 @value

@@ -31,10 +31,6 @@ from amla.trials.trial import Cost, Relax, Table
 
 HALVES, PICKING = 11, 12  # what random numbers are for, besides those of `data`
 DROP_ONE = "drop_one"
-# Passes through the network, each of 2 operations a MAC: a forward one, and one for each of the gradients by inputs and
-# by weights, which pick weights alone do not need.
-OF_WEIGHTS, OF_PICKS = 3, 2
-PASSES = {"still": OF_WEIGHTS, "first": OF_WEIGHTS + OF_PICKS, "second": 3 * OF_WEIGHTS + 2 * OF_PICKS}
 
 
 class RelaxLearner:
@@ -90,8 +86,7 @@ class RelaxLearner:
         batch, whole = self._sizes()[0], supernet(self.architecture)
         scales = Counter(self._shared.scale(step, self._horizon) for step in range(self.steps - steps, self.steps))
         macs = sum(times * costs(at_scale(whole, scale)).training_macs for scale, times in scales.items())
-        order = "second" if self.method.unrolled else "first"
-        return Cost(self._shared.device.type, 2.0 * PASSES[order if self._mixture.learns else "still"] * macs * batch)
+        return Cost(self._shared.device.type, 2.0 * self.method.passes * macs * batch)
 
     def snapshot(self) -> Snapshot:
         """Return weights and pick weights, and all that is needed to go on exactly."""
