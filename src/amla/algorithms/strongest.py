@@ -11,7 +11,7 @@ from amla.spec.decisions import Decisions, in_order
 from amla.trials.trial import Table
 
 TRIES = 1000  # draws, where what is strongest is not accepted
-LEAST = 1e-6  # of a share, whose logarithm is taken
+LEAST = 0.01  # of a share, whose logarithm is taken: so that something else is drawn, too
 
 
 def strongest(template: Architecture, tied: Mapping[NodeId, NodeId], weights: Table) -> Decisions:
