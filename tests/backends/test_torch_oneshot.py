@@ -9,6 +9,7 @@ from open_networks import cells, several, ties
 from amla.backends.torch.backend import TorchBackend
 from amla.backends.torch.oneshot.gradients import first_order, second_order
 from amla.backends.torch.oneshot.supernet import Supernet, along
+from amla.spaces.darts import darts
 from amla.spaces.envelope import envelope
 from amla.spaces.paths import draw_path, for_all, genes
 from amla.spec import ops
@@ -46,6 +47,13 @@ def test_cells_with_tied_picks(recipe: Recipe | None):
 @pytest.mark.parametrize("seed", range(3))
 def test_picks_of_every_kind(seed: int, task: Task):
     check_one_shot(BACKEND, task, several(), seed=seed)
+
+
+@pytest.mark.slow
+def test_cells_of_darts(task: Task):
+    """Picks of two edges, each of which is a Pick of seven operations; cells in a row; an auxiliary head."""
+    space = darts((3, 8, 8), 4, width=2, cells=3)
+    check_one_shot(BACKEND, task, space.template, tied=space.tied)
 
 
 def test_series(task: Task):

@@ -7,12 +7,18 @@ import pytest
 
 from amla.execution.inline import InlineExecutor
 from amla.execution.local import LocalExecutor
+from amla.execution.simulated import SimulatedExecutor
 from amla.execution.work import Work
 from amla.testing import check_executor, synthetic
 
 
 def test_inline():
     check_executor(lambda config: InlineExecutor(synthetic(config)))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_simulated(workers):
+    check_executor(lambda config: SimulatedExecutor(synthetic(config), workers))
 
 
 @pytest.fixture

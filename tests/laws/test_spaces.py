@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from amla.spaces.darts import darts
+from amla.spaces.enas_macro import enas_macro
 from amla.spaces.envelope import envelope
+from amla.spaces.nasbench201 import nasbench201
+from amla.spaces.nasbench_macro import nasbench_macro
 from amla.spaces.space import Space
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
@@ -49,6 +53,10 @@ SPACES = {
     "dropout": envelope((3, 6, 6), 3, width=4, cells=(1,), max_cells=(3,), branches=FEW, dropout=0.1).space,
     "limited": limited(),
     "nested": nested(),
+    "nasbench201": nasbench201((1, 5, 6), 3, width=2, cells=2),
+    "nasbench_macro": nasbench_macro((3, 8, 8), 2, width=2, last=4),
+    "darts": darts((3, 8, 7), 3, width=2, cells=4, stem=1),
+    "enas_macro": enas_macro((2, 6, 6), 3, width=2, layers=5),
     "single": single(),
 }
 

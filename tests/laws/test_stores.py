@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from amla.storage.memory import Memory
 from amla.storage.records import Records
 from amla.testing import check_store
 
@@ -13,6 +14,12 @@ from amla.testing import check_store
 def opened() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_memory(seed):
+    store = Memory()
+    check_store(lambda: store, seed=seed)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -11,13 +11,18 @@ from hypothesis import strategies as st
 from amla.study.changes import changed
 from amla.study.run import Limit
 from amla.study.settings import (
+    DartsSettings,
+    EnasMacroSettings,
     EnvelopeSettings,
     FixedSettings,
     Inline,
     Local,
     NacSettings,
+    NasBench201Settings,
+    NasBenchMacroSettings,
     RandomSettings,
     RunOffSettings,
+    TemplateSettings,
     Torch,
 )
 from amla.study.study import Data, Final, Provenance, Study, StudyError, from_plain, from_yaml, load, to_plain, to_yaml
@@ -79,13 +84,20 @@ recipes = st.builds(
     score_mirrored=st.booleans(),
     precision=st.sampled_from(["auto", "single"]),
 )
-spaces = st.builds(
-    EnvelopeSettings,
-    width=counts,
-    cells=st.lists(counts, max_size=3).map(tuple),
-    branches=st.lists(texts, max_size=3).map(tuple),
-    skips=st.sampled_from(["add", "concat", "none"]),
-    dropout=numbers,
+spaces = (
+    st.builds(
+        EnvelopeSettings,
+        width=counts,
+        cells=st.lists(counts, max_size=3).map(tuple),
+        branches=st.lists(texts, max_size=3).map(tuple),
+        skips=st.sampled_from(["add", "concat", "none"]),
+        dropout=numbers,
+    )
+    | st.builds(NasBench201Settings, counts, counts)
+    | st.builds(NasBenchMacroSettings, counts, counts)
+    | st.builds(DartsSettings, counts, counts, counts, st.none() | positive)
+    | st.builds(EnasMacroSettings, counts, counts, counts, numbers)
+    | st.builds(TemplateSettings, file=texts, tied=st.dictionaries(texts, texts, max_size=2), even=st.booleans())
 )
 algorithms = (
     st.builds(NacSettings, st.integers(0, 99), counts, texts, st.integers(0, 99), shares, shares)

@@ -93,7 +93,7 @@ def test_a_search_is_a_study_of_paper_mode_that_begins_with_the_network_imported
     config, _ = read_config(found(name))
     study, _ = study_of(config, "x")
     assert isinstance(study.algorithm, NacSettings)
-    algorithm = paper_mode(study, study.space, study.algorithm, shape_of(config), config.classes, steps=1)
+    algorithm = paper_mode(study, study.algorithm, shape_of(config), config.classes, steps=1)
     assert isinstance(algorithm, PaperNac)
     first = algorithm.ask(History())
     assert first is not None

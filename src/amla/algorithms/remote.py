@@ -99,10 +99,11 @@ class Remote:
 
     def question(self, history: History) -> wire.Question:
         """Return what the generator is told."""
-        template = self.space.template
+        template, genes = self.space.template, set(self.space.genes)
         picks = {
             name: wire.Choice(template[name].inputs, op.at_least, op.at_most, op.fixed)
             for name, op in template.picks.items()
+            if name in genes
         }
         trials = tuple(map(self._past, history.trials))
         finished = tuple(trial.id for trial in history.finished)

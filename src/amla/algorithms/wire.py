@@ -44,9 +44,10 @@ class Past:
 class Question:
     """A history, and the space in which to go on.
 
-    `picks` are those of the open `template`, in its order; decisions about Picks that others make unreachable are
-    ignored. `trials` are in the order in which they were asked for, `finished` names them in the order in which they
-    ended. `steps` is how long a network should train, `options` whatever the study tells this generator.
+    `picks` are those of the open `template` that are to be decided, in its order; decisions about Picks that others
+    make unreachable are ignored. `trials` are in the order in which they were asked for, `finished` names them in the
+    order in which they ended. `steps` is how long a network should train, `options` whatever the study tells this
+    generator.
     """
 
     study: str

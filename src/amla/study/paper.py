@@ -9,19 +9,19 @@ from amla.spaces.macro import Frame
 from amla.spec.ops import Size
 from amla.spec.values import SpecError
 from amla.study.settings import EnvelopeSettings, NacSettings, PaperSettings
+from amla.study.spaces import of_envelopes
 from amla.study.study import Study, StudyError
 
 OF_SPACE = ("width", "stem_stride", "cells", "max_cells", "branches", "dropout", "head_dropout")  # what is read of it
 OF_NAC = ("iterations", "steps", "statistic", "quota", "mode", "paper")
 
 
-def paper_mode(
-    study: Study, space: EnvelopeSettings, nac: NacSettings, shape: Size, classes: int, steps: int
-) -> PaperNac | PaperRandom:
+def paper_mode(study: Study, nac: NacSettings, shape: Size, classes: int, steps: int) -> PaperNac | PaperRandom:
     """Return the algorithm of a study in paper mode, for inputs of `shape`, whose trials have `steps`.
 
     Raises StudyError for settings that the mode does not read, and for a first network that it cannot construct.
     """
+    space = of_envelopes(study.space)
     _refuse("space", space, OF_SPACE, "is not read in paper mode")
     _refuse("algorithm", nac, OF_NAC, "is not read in paper mode, where it is as it was in 2018")
     if study.final.macs is not None:

@@ -98,7 +98,7 @@ def _search_of(study: Study, space: Found, steps: int, early: bool) -> Algorithm
     match study.algorithm:
         case NacSettings(mode="paper") as nac:
             (shape,), (classes,) = _ends(*_first(space))
-            return paper_mode(study, spaces.of_envelopes(study.space), nac, shape, classes, steps)
+            return paper_mode(study, nac, shape, classes, steps)
         case NacSettings() as nac:
             refuse_paper(nac)
             if not isinstance(space, Envelope):

@@ -20,6 +20,8 @@ from amla.study.settings import (
     FixedSettings,
     Inline,
     NacSettings,
+    NasBench201Settings,
+    NasBenchMacroSettings,
     RunOffSettings,
     Simulated,
     SpaceSettings,
@@ -112,6 +114,10 @@ class Study:
             raise StudyError("backend.kind tabular and executor.kind simulated belong together; give both, or neither.")
         if self.space.kind != self.backend.table:
             raise StudyError(f"space.kind is {self.space.kind}, but the table is about {self.backend.table}.")
+        if self.space not in (NasBench201Settings(), NasBenchMacroSettings()):
+            raise StudyError(
+                "The table is about networks of the published size; leave all but space.kind out of space."
+            )
         for place, steps in (("algorithm.steps", self.algorithm.steps), ("final.steps", self.final.steps)):
             if steps is None:
                 raise StudyError(f"{place} is not given; with backend.kind tabular steps are epochs, and must be.")

@@ -1,0 +1,80 @@
+"""A search on a table: `amla run` from the first line to the report, in seconds."""
+
+from pathlib import Path
+
+import pytest
+from terminal import Here
+
+from amla.study.folder import read
+from amla.study.result import result
+
+TABLES = Path(__file__).parents[1] / "nas_bench"
+STUDY = """
+name: macro
+data: {source: cifar10}
+space: {kind: nasbench_macro}
+algorithm: {kind: random, trials: 30, steps: 50}
+final: {steps: 50}
+backend: {kind: tabular, table: nasbench_macro}
+executor: {kind: simulated, workers: 4}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _written() -> None:
+    Path("macro.yaml").write_text(STUDY)
+
+
+def test_a_table_is_searched_and_its_choice_tested(here: Here):
+    ended = here("run", "macro.yaml", "--data-dir", str(TABLES), "--plain")
+    assert ended.code == 0, ended.err
+    assert "NAS-Bench-Macro says what training came to" in ended.out
+    run = read(Path("runs/macro"))
+    found = result(run)
+    assert found is not None
+    best = max(run.search.done, key=lambda trial: trial.measurement.metrics["accuracy"])
+    assert run.final[0].proposal.architecture == best.proposal.architecture
+    assert 0.88 < found.tested.accuracy < 0.932
+    assert run.search.seconds > 10_000  # simulated
+    assert [trial.id for trial in run.search.finished] != list(range(30))  # as four workers end them
+    assert not Path("runs/macro/weights").exists()
+    assert "weights" not in ended.out
+    assert Path("runs/macro/report.html").exists()
+    assert here("doctor", "runs/macro").out.startswith("sound")
+
+
+def test_it_is_over_once(here: Here):
+    first = here("run", "macro.yaml", "--data-dir", str(TABLES), "--plain").out
+    again = here("run", "macro.yaml", "--data-dir", str(TABLES), "--plain").out
+    assert again == first[first.index(again) :]
+
+
+def test_simulated_seconds_are_a_limit(here: Here):
+    ended = here("run", "macro.yaml", "--data-dir", str(TABLES), "--set", "limit.seconds=5000", "--plain")
+    assert ended.code == 0, ended.err
+    run = read(Path("runs/macro"))
+    assert 4 * 5_000 <= run.search.seconds < 4 * 5_000 + 4 * 5_000
+    assert len(run.search) < 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "name it with --data-dir or AMLA_DATA"),
+        (("--data-dir", "."), "There is no nasbench_macro.csv.gz in '.'"),
+        (("--data-dir", str(TABLES), "--set", "data.source=digits"), "is about cifar10 alone"),
+        (("--data-dir", str(TABLES), "--set", "space.width=16"), "networks of the published size"),
+        (
+            ("--data-dir", str(TABLES), "--set", "algorithm.steps=10"),
+            "trainings of 50 epochs, but this one would have 10",
+        ),
+        (
+            ("--data-dir", str(TABLES), "--set", "algorithm={kind: nac, steps: 50}"),
+            "which searches space.kind envelope",
+        ),
+    ],
+)
+def test_what_cannot_be_looked_up_says_why(here: Here, arguments: tuple[str, ...], words: str):
+    ended = here("run", "macro.yaml", "--plain", *arguments)
+    assert ended.code != 0
+    assert words in ended.out + ended.err
