@@ -47,19 +47,20 @@ from amla.tasks.load import load
 from amla.tasks.recipe import Augment, Cosine, Recipe, Sgd
 from amla.tasks.task import Task
 
-TUNING = 10  # steps after each of the first five of six decisions by perturbation
+TUNED = 1 / 20  # of the steps: after each of the first five of six decisions by perturbation
 
 
 def algorithm(arm: str, space: Space, options: argparse.Namespace, seed: int) -> Algorithm:
     """Return the search of an arm; all take the same number of steps."""
     steps, rate = options.steps, options.rate
-    perturbed = steps - TUNING * (len(space.genes) - 1)
+    tuning = max(1, int(steps * TUNED))
+    perturbed = steps - tuning * (len(space.genes) - 1)
     arms: Mapping[str, Callable[[], Algorithm]] = {
         "darts": lambda: Darts(space, steps, rate=rate, seed=seed),
         "darts2": lambda: Darts(space, steps, rate=rate, order="second", seed=seed),
         "darts-": lambda: Darts(space, steps, rate=rate, skip=1.0, seed=seed),
-        "perturb": lambda: Darts(space, perturbed, rate=0.0, select="perturbation", tuning=TUNING, seed=seed),
-        "darts-perturb": lambda: Darts(space, perturbed, rate=rate, select="perturbation", tuning=TUNING, seed=seed),
+        "perturb": lambda: Darts(space, perturbed, rate=0.0, select="perturbation", tuning=tuning, seed=seed),
+        "darts-perturb": lambda: Darts(space, perturbed, rate=rate, select="perturbation", tuning=tuning, seed=seed),
         "enas": lambda: Enas(space, steps, examples=options.scored, seed=seed),
         "random": lambda: RandomSharing(space, steps, examples=options.scored, seed=seed),
     }
