@@ -26,7 +26,7 @@ from amla.tasks.recipe import (
 )
 from amla.tasks.task import Task
 from amla.testing import check_backend
-from amla.trials.trial import Fit, Relax
+from amla.trials.trial import Fit
 
 
 def small(shape: tuple[int, ...] = (3, 8, 8), classes: int = 4, dropout: float = 0.1) -> Architecture:
@@ -139,11 +139,6 @@ def test_the_final_task_fits_all_but_the_test_part_and_scores_nothing(task: Task
     learner = TorchBackend("cpu").build(small(), Fit(), task.final(), 0)
     assert learner.score() == {}
     assert len(task.final().fitting.labels) == 80 - 16
-
-
-def test_a_method_that_is_not_there_is_named(task: Task) -> None:
-    with pytest.raises(NotImplementedError, match="'relax'"):
-        TorchBackend("cpu").build(small(), Relax(), task, 0)
 
 
 def test_a_network_without_kernels_or_a_part_of_them_trains(task: Task) -> None:

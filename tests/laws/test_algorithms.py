@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from amla.algorithms.bayes import Bayes
 from amla.algorithms.budgeted import Budgeted
 from amla.algorithms.construct import Rules
+from amla.algorithms.darts import Darts
+from amla.algorithms.enas import Enas
 from amla.algorithms.evolution import Evolution
 from amla.algorithms.finish import Finish
 from amla.algorithms.fixed import Fixed
@@ -27,9 +29,14 @@ from amla.algorithms.reinforce import Reinforce
 from amla.algorithms.runoff import RunOff
 from amla.algorithms.screened import Distinct, Filtered
 from amla.algorithms.shadow import Repeated, Warm, joined
+from amla.algorithms.sharing import RandomSharing
 from amla.reports.growth import cells
+from amla.spaces.darts import darts
+from amla.spaces.enas_macro import enas_macro
 from amla.spaces.envelope import envelope
 from amla.spaces.macro import Frame
+from amla.spaces.nasbench201 import nasbench201
+from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
 from amla.spec.costs import shapes
 from amla.spec.macro import Dialect
@@ -87,6 +94,10 @@ ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
     "all of them": lambda: Budgeted(
         Repeated(Distinct(Filtered(Warm(Halving(SPACE, 8, eta=2), PAST), {"macs": 60_000})), 2), flops=1e8
     ),
+    "darts": lambda: Darts(SPACE, steps=12, legs=4, order="second", skip=1.0),
+    "darts, by perturbation": lambda: Darts(SPACE, steps=6, legs=2, rate=0.0, select="perturbation", seed=3),
+    "enas": lambda: Enas(SPACE, steps=20, legs=6, paths=5, seed=2),
+    "random sharing": lambda: RandomSharing(SPACE, steps=6, legs=3, paths=60),
     "finish": lambda: Finish(Fixed(NETWORKS, steps=5)),
 }
 every = pytest.mark.parametrize("make", ALGORITHMS.values(), ids=ALGORITHMS.keys())
@@ -131,6 +142,28 @@ def test_distinct_where_most_networks_come_again(seed: int, workers: int, failin
             workers=(workers,),
             failing=(failing,),
         )
+
+
+CELLS = nasbench201((3, 8, 8), 3, width=2, cells=1)
+LIMITED = replace(CELLS, accepts=lambda network: "stage0/cell0/0-3/3x3" not in network)
+DARTS = darts((3, 8, 8), 3, width=2, cells=3, auxiliary=None)
+MACRO = enas_macro((3, 8, 8), 3, width=2, layers=3)
+ONE_SHOT: dict[str, tuple[Space, Callable[[], Algorithm]]] = {
+    "cells": (CELLS, lambda: Darts(CELLS, 9, legs=3, select="perturbation", tuning=2)),
+    "limited": (LIMITED, lambda: Darts(LIMITED, 9, legs=3, select="perturbation", tuning=2)),
+    "darts": (DARTS, lambda: Darts(DARTS, 8, legs=4)),
+    "darts, by perturbation": (DARTS, lambda: Darts(DARTS, 1, legs=1, rate=0.0, select="perturbation")),
+    "enas": (MACRO, lambda: Enas(MACRO, 20, legs=5, paths=4)),
+    "enas, limited": (LIMITED, lambda: Enas(LIMITED, 20, legs=5, paths=4)),
+    "random": (MACRO, lambda: RandomSharing(MACRO, 20, legs=5, paths=60, examples=100)),
+}
+
+
+@pytest.mark.parametrize("name", ONE_SHOT)
+@pytest.mark.parametrize("failing", [0.0, 0.3, 1.0])
+def test_one_shot_algorithms(name: str, failing: float):
+    space, make = ONE_SHOT[name]
+    check_algorithm(make, space=space, trials=10, seeds=(0,), workers=(1, 3), failing=(failing,))
 
 
 @settings(deadline=None, max_examples=25)

@@ -14,6 +14,7 @@ from amla.cli.console import escape, say
 from amla.cli.pace import Pace
 from amla.reports.numbers import count, duration, percent, plural
 from amla.study.arrangement import Arranged
+from amla.study.oneshot import DartsSearchSettings, EnasSettings, RandomSharingSettings
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
 from amla.study.settings import (
     AshaSettings,
@@ -240,6 +241,8 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
             return f"{'leg' if windows > 1 else 'network'} {trial_id - failed + 1} of {most} at most"
         case NacSettings(iterations=iterations):
             return f"construction {trial_id - failed} of {iterations}"
+        case DartsSearchSettings() | EnasSettings() | RandomSharingSettings():
+            return f"leg {trial_id - failed + 1}"
         case RandomSettings(trials=trials):
             return f"random network {trial_id + 1} of {trials * seeds + finalists}"
         case RemoteSettings():

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from amla.spec.costs import costs, training_flops
+from amla.spec.supernet import supernet
 from amla.study.arrangement import Arranged
 from amla.study.resolve import FINAL, SEARCH, TIMING
 from amla.study.study import Study
@@ -52,7 +53,7 @@ class Pace:
 
     def ask(self, trial: Trial) -> None:
         """Take in that a trial begins."""
-        self._legs[trial.id] = _Leg(training_flops(costs(trial.proposal.architecture).macs, self._batch()))
+        self._legs[trial.id] = _Leg(training_flops(costs(supernet(trial.proposal.architecture)).macs, self._batch()))
 
     def hear(self, progress: Progress) -> None:
         """Take in how far a trial is. What came before its first line does not show how fast it trains."""

@@ -17,12 +17,14 @@ from amla.cli.live import LiveListener, PlainListener
 from amla.cli.show import print_run
 from amla.reports.numbers import count, plural
 from amla.reports.page import render
+from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study import folder as folders
 from amla.study.changes import changed
 from amla.study.following import followed
 from amla.study.log import writing
+from amla.study.oneshot import DartsSearchSettings, EnasSettings, RandomSharingSettings
 from amla.study.plan import first
 from amla.study.presets import CORE_FLOPS, GPU_FLOPS, preset
 from amla.study.report import report
@@ -208,16 +210,22 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
     say(console, f"{_method(study, task)}; run folder [bold]{escape(str(folder))}[/bold]")
 
 
+def _first(study: Study, task: Task) -> Architecture | None:
+    return first(algorithm_of(study, space_of(study, task), steps=1))
+
+
 def _method(study: Study, task: Task) -> str:
     """Return how the network is searched, and where that begins."""
     match study.algorithm:
         case NacSettings(mode=mode):
-            network = first(algorithm_of(study, space_of(study, task), steps=1))
-            found = costs(network) if network else None
+            found = costs(network) if (network := _first(study, task)) else None
             size = f" from {count(found.parameters)} parameters, {count(found.macs)} MACs an image" if found else ""
             return f"searching by nac{' as in 2018' if mode == 'paper' else ''}{size}"
         case RandomSettings(trials=trials):
             return f"searching by random choice of {plural(trials, 'network')}"
+        case DartsSearchSettings() | EnasSettings() | RandomSharingSettings() as one_shot:
+            size = count(costs(network).parameters) if (network := _first(study, task)) else "no"
+            return f"searching by {one_shot.kind}, in one network with {size} parameters for all"
         case RemoteSettings(url=url):
             return f"searching by the generator at {escape(url)}"
         case FixedSettings(architectures=files):

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from amla.backends.protocol import Backend, Diverged, Learner, OutOfMemory
 from amla.spec.costs import BYTES, Costs, at_scale, costs
+from amla.spec.supernet import supernet
 from amla.spec.values import SpecError
 from amla.tasks.task import Task
 from amla.trials.progress import Progress, Report
@@ -76,9 +77,10 @@ class Training:
             return Failure(reason, message, self.clock() - began)
 
         try:
-            counted = costs(trial.proposal.architecture)
+            network = supernet(trial.proposal.architecture)  # of an open one, all that its Picks may keep
+            counted = costs(network)
             if small := self.task.recipe.small:
-                at_scale(trial.proposal.architecture, small.scale)
+                at_scale(network, small.scale)
         except SpecError as error:
             return failure("infeasible", str(error))
         if too_much := self._beyond_memory(counted):
@@ -86,6 +88,8 @@ class Training:
         measured: Outcome
         try:
             measured = self._measure(trial, counted, report, began)
+        except SpecError as error:
+            measured = failure("infeasible", str(error))
         except Diverged as error:
             measured = failure("diverged", f"{error}. Lower the learning rate, or clip gradients.")
         except OutOfMemory as error:

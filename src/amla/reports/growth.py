@@ -8,6 +8,7 @@ from math import inf, isnan, nan
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node, NodeId
 from amla.spec.costs import Costs, costs, shapes
+from amla.spec.supernet import supernet
 from amla.spec.values import SpecError
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement, Trial, TrialId
@@ -246,6 +247,6 @@ def _feeds_merge(architecture: Architecture, node: Node) -> bool:
 
 def _costs(architecture: Architecture) -> Costs | None:
     try:
-        return costs(architecture)
-    except SpecError:  # still open, or what made the trial infeasible
+        return costs(supernet(architecture))
+    except SpecError:  # what made the trial infeasible
         return None

@@ -8,6 +8,7 @@ from math import comb
 from numpy.random import Generator
 
 from amla.spaces.counting import count_closings
+from amla.spaces.paths import for_all
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.closing import Closing, is_plain
 from amla.spec.decisions import Decisions, close, in_order, read
@@ -70,7 +71,9 @@ class Space:
     def close(self, decisions: Decisions) -> Architecture:
         """Return the closed architecture that decisions about the genes make. Raises SpecError."""
         if self._closing is None:
-            return close(self.sized(decisions) if self.sized else self.template, self._for_all(decisions))
+            return close(
+                self.sized(decisions) if self.sized else self.template, for_all(self.template, decisions, self.tied)
+            )
         key: Key = tuple(map(decisions.get, self.genes))
         if key not in self._closed:
             if len(self._closed) * len(self.template) > MOST_NODES:
@@ -142,16 +145,6 @@ class Space:
                     yield child
 
         return closed()
-
-    def _for_all(self, decisions: Decisions) -> Decisions:
-        """Return decisions about all Picks."""
-        found = dict(decisions)
-        for pick, gene in self.tied.items():
-            if gene in decisions:
-                kept = set(decisions[gene])
-                pairs = zip(self.template[gene].inputs, self.template[pick].inputs, strict=True)
-                found[pick] = tuple(mine for its, mine in pairs if its in kept)
-        return found
 
     def _moves(self, gene: NodeId, kept: tuple[NodeId, ...]) -> list[tuple[NodeId, ...]]:
         """Return the decisions one step from `kept`: one input more, one less, or one for another."""

@@ -50,6 +50,12 @@ def costs(architecture: Architecture) -> Costs:
     )
 
 
+def macs_by_node(architecture: Architecture) -> dict[NodeId, int]:
+    """Return the MACs of every node of a closed architecture."""
+    found = shapes(architecture)
+    return {node.id: macs(node.op, _source(node, found), found[node.id]) for node in architecture}
+
+
 def macs_with(architecture: Architecture, node_id: NodeId) -> int:
     """Return the MACs that would go with a node: its own, and those of what only it reads, at any distance."""
     found, gone, count = shapes(architecture), {node_id}, 0

@@ -11,8 +11,9 @@ from heapq import heapreplace
 from amla.algorithms.protocol import Algorithm
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import costs, macs, shapes, training_flops
+from amla.spec.supernet import supernet
 from amla.trials.history import History
-from amla.trials.trial import Measurement
+from amla.trials.trial import FIT, Measurement, Relax
 
 SEARCH_SHARE = 0.25  # of the seconds, for the search; the final training has the rest, less the reserve
 RESERVE_SHARE = 0.03  # for the final evaluation, and what was not foreseen
@@ -55,9 +56,9 @@ class Leg:
 
 
 def first(algorithm: Algorithm) -> Architecture | None:
-    """Return the first network that an algorithm asks for: what a rehearsal trains."""
+    """Return the first network that an algorithm asks for, what is open merged: what a rehearsal trains."""
     proposal = algorithm.ask(History())
-    return proposal.architecture if proposal else None
+    return supernet(proposal.architecture) if proposal else None
 
 
 def speed(rehearsed: Measurement, batch: int) -> Speed:
@@ -70,9 +71,11 @@ def foreseen(algorithm: Algorithm, steps: int) -> list[Leg]:
     """Return what an algorithm of so many `steps` asks for if it is told that the dearest branches are the best."""
     history, found = History(), []
     while len(history) < FORESEEN and (proposal := algorithm.ask(history)):
-        counted = costs(proposal.architecture)
-        found.append(Leg(counted.macs, proposal.budget / steps))
-        dear = _branch_macs(proposal.architecture)
+        network = supernet(proposal.architecture)
+        passes = proposal.method.passes if isinstance(proposal.method, Relax) else FIT
+        counted = costs(network)
+        found.append(Leg(counted.macs * passes // FIT, proposal.budget / steps))
+        dear = _branch_macs(network)
         statistics = {name: {i: float(dear.get(i, 0)) for i in nodes} for name, nodes in proposal.probes.items()}
         history = history.asked(proposal)
         metrics = {name: float(getattr(counted, name)) for name in ("parameters", "macs", "peak_memory")}

@@ -27,6 +27,7 @@ from amla.spec.ops import Size
 from amla.spec.values import SpecError
 from amla.storage.files import Files
 from amla.study import spaces
+from amla.study.oneshot import DartsSearchSettings, EnasSettings, RandomSharingSettings, one_shot
 from amla.study.paper import paper_mode, refuse_paper
 from amla.study.phases import FINAL as FINAL
 from amla.study.phases import REHEARSAL as REHEARSAL
@@ -112,6 +113,10 @@ def _search_of(study: Study, space: Found, steps: int, early: bool) -> Algorithm
     match study.algorithm:
         case RandomSettings(trials=trials) if study.terms:
             return on_terms(RandomSearch(space.space, steps, None, study.seed), study.terms, trials, space.space)
+        case DartsSearchSettings() | EnasSettings() | RandomSharingSettings():
+            if study.terms:
+                raise StudyError("terms are given, but a one-shot search trains all networks as one; leave them out.")
+            return _of_its_own(study, space, steps, early)
         case NacSettings() | RandomSettings() | RemoteSettings() | FixedSettings():
             return on_terms(_of_its_own(study, space, steps, early), study.terms, None, space.space)
         case settings:
@@ -130,18 +135,23 @@ def _of_its_own(study: Study, space: Found, steps: int, early: bool) -> Algorith
             if not isinstance(space, Envelope):
                 raise StudyError(f"algorithm.kind is nac, which searches space.kind envelope, not {study.space.kind}.")
             of_mode = ("kind", "steps", "mode", "paper")
-            settings = {name: number for name, number in asdict(nac).items() if name not in of_mode}
+            given = {name: number for name, number in asdict(nac).items() if name not in of_mode}
             if nac.statistic is None:
-                del settings["statistic"]
-            settings |= {} if early else {"stable": None}
+                del given["statistic"]
+            given |= {} if early else {"stable": None}
             try:
-                return Nac(space, steps, seed=study.seed, **settings)
+                return Nac(space, steps, seed=study.seed, **given)
             except ValueError as error:
                 raise StudyError(f"algorithm: {error}") from None
         case RandomSettings(trials=trials):
             return RandomSearch(space.space, steps, trials, study.seed)
         case RemoteSettings() as remote:
             return _remote(study, remote, space, steps)
+        case DartsSearchSettings() | EnasSettings() | RandomSharingSettings() as settings:
+            try:
+                return one_shot(settings, space.space, steps, study.seed)
+            except ValueError as error:
+                raise StudyError(f"algorithm: {error}") from None
         case FixedSettings(architectures=()):
             raise StudyError("algorithm.architectures is empty; name the file of one network or more.")
         case FixedSettings(architectures=files):

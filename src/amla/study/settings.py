@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from amla.spec.values import value
+from amla.study.oneshot import OneShotSettings
 
 Auto = Literal["auto"]  # by measurement
 
@@ -391,7 +392,8 @@ OpenEnded = (
     | OptunaSettings
 )  # algorithms that go on until their `trials` are used up
 AlgorithmSettings = Annotated[
-    NacSettings | RandomSettings | OpenEnded | FixedSettings | RemoteSettings, Field(discriminator="kind")
+    NacSettings | RandomSettings | OpenEnded | FixedSettings | RemoteSettings | OneShotSettings,
+    Field(discriminator="kind"),
 ]
 OnThisMachine = Inline | Local
 ExecutorSettings = Annotated[Inline | Local | Ray | Http | Simulated, Field(discriminator="kind")]

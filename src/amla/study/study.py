@@ -13,6 +13,7 @@ from amla.execution.service import address
 from amla.spec.bounds import check_plain
 from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
+from amla.study.oneshot import DartsSearchSettings, EnasSettings, RandomSharingSettings
 from amla.study.run import Limit
 from amla.study.settings import (
     AlgorithmSettings,
@@ -168,6 +169,8 @@ class Study:
         match self.algorithm:
             case FixedSettings():
                 raise StudyError("run_off is given, but given networks are not searched; leave it out.")
+            case DartsSearchSettings() | EnasSettings() | RandomSharingSettings():
+                raise StudyError("run_off is given, but one-shot methods train no network by itself; leave it out.")
             case NacSettings(mode="paper"):
                 raise StudyError("run_off is given, but paper mode recommends its last network; leave it out.")
             case NacSettings(inherit=True):
@@ -242,6 +245,14 @@ _NUMBERS = {
     "algorithm.share": (0, 1, "from 0 to 1"),
     "algorithm.skip_share": (0, 1, "from 0 to 1"),
     "algorithm.seconds": (_LEAST, _MOST, "more than 0, and finite"),
+    "algorithm.legs": (1, _MOST, "1 or more"),
+    "algorithm.paths": (1, 1e6, "from 1 to 1000000"),
+    "algorithm.examples": (1, _MOST, "1 or more"),
+    "algorithm.tuning": (1, _MOST, "1 or more"),
+    "algorithm.rate": (0, _MOST, "0 or more, and finite"),
+    "algorithm.weight_decay": (0, _MOST, "0 or more, and finite"),
+    "algorithm.skip": (0, _MOST, "0 or more, and finite"),
+    "algorithm.memory": (0, _BELOW_ONE, "at least 0 and below 1"),
     "algorithm.trials": (1, _MOST, "1 or more"),
     "terms.seeds": (1, 1000, "from 1 to 1000"),
     "run_off.networks": (2, 1000, "from 2 to 1000"),

@@ -8,6 +8,7 @@ from amla.testing.algorithms import check_algorithm
 from amla.testing.backends import check_backend
 from amla.testing.executors import check_executor
 from amla.testing.landscape import Synthetic, synthetic
+from amla.testing.oneshot import check_one_shot
 from amla.testing.spaces import check_space
 from amla.testing.stores import check_store
 from amla.testing.workers import check_worker
@@ -17,6 +18,7 @@ __all__ = [
     "check_algorithm",
     "check_backend",
     "check_executor",
+    "check_one_shot",
     "check_space",
     "check_store",
     "check_worker",

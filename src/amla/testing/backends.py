@@ -13,7 +13,7 @@ from amla.spec.costs import buffers, costs, shapes, weights
 from amla.spec.ops import Size
 from amla.testing.inheritance import check_inheritance
 from amla.trials.snapshot import Arrays, Snapshot, weight_name
-from amla.trials.trial import Fit
+from amla.trials.trial import Fit, Method
 
 if TYPE_CHECKING:
     from amla.backends.protocol import Backend, Learner
@@ -44,27 +44,33 @@ def check_backend(
     _check_same(same, start, "A learner with the same seed")
     if _difference(other.weights, start.weights) is None:
         raise AssertionError(f"Seeds {seed} and {seed + 1} give the same weights.")
-    _check_legs(backend, task, architecture, seed, probes)
+    check_legs(backend, task, architecture, Fit(), seed, probes)
     check_inheritance(backend, task, architecture, seed)
 
 
-def _check_legs(
-    backend: Backend, task: Task, architecture: Architecture, seed: int, probes: Mapping[str, tuple[NodeId, ...]]
+def check_legs(
+    backend: Backend,
+    task: Task,
+    architecture: Architecture,
+    method: Method,
+    seed: int,
+    probes: Mapping[str, tuple[NodeId, ...]],
 ) -> None:
-    whole, first, second = (backend.build(architecture, Fit(), task, seed) for _ in range(3))
+    """Raise AssertionError unless two legs of training by `method` are bit for bit one."""
+    whole, first, second = (backend.build(architecture, method, task, seed) for _ in range(3))
     for learner in (whole, first, second):
         learner.watch(probes)
-    _train(whole, HORIZON)
-    _train(first, LEGS[0])
+    train(whole, HORIZON)
+    train(first, LEGS[0])
     between = first.snapshot()
     before = {name: np.array(array) for name, array in (*between.weights.items(), *between.resume.items())}
     first.score()
-    _train(first, LEGS[1])
+    train(first, LEGS[1])
     _check_same(first.snapshot(), whole.snapshot(), "A learner that was saved and scored in between")
     if name := _difference({**between.weights, **between.resume}, before):
         raise AssertionError(f"{name!r} in a snapshot changed when its learner went on; a snapshot is a copy.")
     second.restore(between)
-    _train(second, LEGS[1])
+    train(second, LEGS[1])
     _check_same(second.snapshot(), whole.snapshot(), "A learner restored in between")
     for what in ("statistics", "score"):
         one, two = getattr(second, what)(), getattr(whole, what)()
@@ -72,7 +78,8 @@ def _check_legs(
             raise AssertionError(f"{what}() of a learner restored in between is {one}; of one never cut off, {two}.")
 
 
-def _train(learner: Learner, steps: int) -> None:
+def train(learner: Learner, steps: int) -> None:
+    """Train for `steps`, and raise AssertionError unless the learner has counted them."""
     before = learner.steps
     learner.fit(steps, HORIZON, _unheard)
     if learner.steps != before + steps:

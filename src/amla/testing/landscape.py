@@ -11,6 +11,7 @@ from statistics import fmean
 
 from pydantic import TypeAdapter, ValidationError
 
+from amla.spaces.paths import for_all
 from amla.spec.architecture import Architecture
 from amla.spec.costs import Costs, costs, training_flops
 from amla.spec.decisions import close
@@ -85,7 +86,8 @@ class Synthetic:
                 weights = {source: _worth(source) for pick in network.picks for source in network[pick].inputs}
                 return fmean(weights.values()), None, {"pick_weight": weights}
             case SamplePaths(paths=paths):
-                scores = {f"path/{place}": self.accuracy(close(network, path)) for place, path in enumerate(paths)}
+                closed = [close(network, for_all(network, path, ask.method.tied)) for path in paths]
+                scores = {f"path/{place}": self.accuracy(found) for place, found in enumerate(closed)}
                 return max(scores.values(), default=0.5), None, {"accuracy": scores}
 
     def _report(self, trial: Trial, reached: float, report: Report) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from amla.spec.architecture import Architecture, NodeId
 
 Arrays = Mapping[str, NDArray[np.generic]]
+PICK = "pick"  # the role of the logits of a Pick's inputs, after its fixed ones, among the weights of a mixture
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,3 +32,12 @@ class Snapshot:
 def weight_name(node_id: NodeId, role: str) -> str:
     """Return the canonical name of a weight."""
     return f"{node_id}.{role}"
+
+
+def ungrouped(resume: Arrays) -> dict[str, dict[str, NDArray[np.generic]]]:
+    """Return arrays called "<group>/<name>" by group and name."""
+    groups: dict[str, dict[str, NDArray[np.generic]]] = {}
+    for key, array in resume.items():
+        group, name = key.split("/", 1)
+        groups.setdefault(group, {})[name] = array
+    return groups

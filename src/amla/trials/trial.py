@@ -12,6 +12,7 @@ from amla.spec.values import Number, SpecError, value
 
 TrialId = int
 Table = Mapping[str, Number]
+Logits = Mapping[NodeId, tuple[Number, ...]]  # of a gene: one for each input after those it always keeps
 
 
 @value
@@ -21,21 +22,61 @@ class Fit:
     kind: Literal["fit"] = field(default="fit", kw_only=True)
 
 
+FIT, PICKS = 3, 2  # passes of a training step: forward, back to inputs and to weights; pick weights need not the last
+Tied = Mapping[NodeId, NodeId]  # Picks that are decided as another one is: they keep inputs at the same places
+
+
 @value
 class Relax:
-    """Train an open architecture as a mixture: weights on one half of the data, pick weights on the other."""
+    """Train an open architecture as a mixture: weights on one half of the data, pick weights on the other.
+
+    A Pick of m inputs gives each the share m * softmax(pick weights); one of a varying number, sigmoid(pick weight).
+    Before each step of the weights, Adam moves the pick weights at `learning_rate` (0: not at all; then all the data
+    train the weights) with `weight_decay`; if `unrolled`, by the gradient after the next step of the weights (Liu,
+    Simonyan and Yang 2019, eq. 7). `skip` is what the input of a Pick of one that is an identity counts besides,
+    falling linearly to 0 at the horizon (Chu et al. 2021). Learned scales and shifts of batch normalisation are trained
+    only if `affine`. Picks that are `tied` have the pick weights of another.
+    """
 
     kind: Literal["relax"] = field(default="relax", kw_only=True)
     learning_rate: Number = 3e-4
     unrolled: bool = False
+    weight_decay: Number = 1e-3
+    skip: Number = 0.0
+    affine: bool = False
+    tied: Tied = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "weight_decay", "skip"):
+            if not getattr(self, name) >= 0:
+                raise SpecError(f"relax.{name} is {getattr(self, name)}; it must be 0 or more.")
+
+    @property
+    def passes(self) -> int:
+        """How many passes through the network a step takes, each of as many operations as a forward one."""
+        if not self.learning_rate:
+            return FIT
+        return 3 * FIT + 2 * PICKS if self.unrolled else FIT + PICKS
 
 
 @value
 class SamplePaths:
-    """Train an open architecture one path per step; then score every path."""
+    """Train an open architecture one path a step; then score each of `paths`, batch normalisation set for it.
+
+    The path of a step is drawn by seed and step, its inputs by `logits` (`amla.spaces.paths`); Picks that they do not
+    name are drawn with even chances. Paths are scored on `examples` held-out examples (None: on all). Picks that are
+    `tied` decide as another one does, and paths need not name them.
+    """
 
     kind: Literal["sample_paths"] = field(default="sample_paths", kw_only=True)
-    paths: tuple[Decisions, ...]
+    paths: tuple[Decisions, ...] = ()
+    logits: Logits = field(default_factory=dict)
+    examples: int | None = None
+    tied: Tied = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.examples is not None and self.examples < 1:
+            raise SpecError(f"sample_paths.examples is {self.examples}; it must be 1 or more, or None for all.")
 
 
 Method = Annotated[Fit | Relax | SamplePaths, Field(discriminator="kind")]
@@ -70,6 +111,10 @@ class Proposal:
             for node_id in nodes:
                 if node_id not in self.architecture:
                     raise SpecError(f"Probe {probe!r} should watch {node_id!r}, which is not in the architecture.")
+        if not isinstance(self.method, Fit):
+            _check_tied(self.architecture, self.method.tied)
+        if isinstance(self.method, SamplePaths):
+            _check_logits(self.architecture, self.method.logits)
 
 
 @value
@@ -131,3 +176,22 @@ class Trial:
             return self.outcome
         why = f"failed ({self.outcome.message})" if self.outcome else "is still running"
         raise LookupError(f"Trial {self.id} has no measurement: it {why}.")
+
+
+def _check_tied(architecture: Architecture, tied: Tied) -> None:
+    """Raise SpecError unless each Pick of `tied` decides as one that is like it and not tied itself."""
+    for pick, gene in tied.items():
+        for name in (pick, gene):
+            if name not in architecture.picks:
+                raise SpecError(f"{pick!r} is tied to {gene!r}, but {name!r} is no Pick of the architecture.")
+        same = architecture.picks[pick] == architecture.picks[gene]
+        if gene in tied or not same or len(architecture[pick].inputs) != len(architecture[gene].inputs):
+            raise SpecError(f"{pick!r} is tied to {gene!r}, which must be a like Pick that is itself not tied.")
+
+
+def _check_logits(architecture: Architecture, logits: Logits) -> None:
+    for gene, given in logits.items():
+        if gene not in architecture.picks:
+            raise SpecError(f"{gene!r} has logits, but is no Pick of the architecture.")
+        if len(given) != (free := len(architecture[gene].inputs) - architecture.picks[gene].fixed):
+            raise SpecError(f"{gene!r} has {len(given)} logits for {free} inputs; give one for each that may be left.")

@@ -1,7 +1,6 @@
 """The loss on held-out examples without one node or another: its output is 0, and what follows is normalised anew."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
@@ -9,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from amla.backends.torch.data import Batches
-from amla.backends.torch.layers import BatchNormalisation
 from amla.backends.torch.network import Network
+from amla.backends.torch.norms import normalising_anew
 from amla.spec.architecture import NodeId
 from amla.tasks.dataset import Examples
 
@@ -28,9 +27,9 @@ def losses_without(
 
     It is of up to 1,000 examples, evenly spaced in the order that they have. The network is left as it was.
     """
-    some = _spread(examples)
+    some = spread(examples, EXAMPLES)
     batches = Batches(some, moments, BATCH, device)
-    with _normalising_anew(network), torch.no_grad():
+    with normalising_anew(network), torch.no_grad():
         return {node_id: _loss(network, node_id, batches) for node_id in (None, *nodes)}
 
 
@@ -42,27 +41,10 @@ def _loss(network: Network, node_id: NodeId | None, batches: Batches) -> float:
     return float(torch.stack(losses).sum()) / len(batches)
 
 
-def _spread(examples: Examples) -> Examples:
-    """Return some of the examples, in an order in which neighbours lie far apart, as examples may lie by class."""
-    count = min(EXAMPLES, len(examples.labels))
+def spread(examples: Examples, most: int) -> Examples:
+    """Return up to `most` examples, in an order in which neighbours lie far apart, as examples may lie by class."""
+    count = min(most, len(examples.labels))
     places = np.linspace(0, len(examples.labels) - 1, count).astype(np.int64)
     parts = -(-count // BATCH)
     order = np.concatenate([places[part::parts] for part in range(parts)])
     return Examples(examples.inputs[order], examples.labels[order])
-
-
-@contextmanager
-def _normalising_anew(network: Network) -> Iterator[None]:
-    """Let batch normalisation go by the batch and remember nothing of it; dropout is off."""
-    norms = [module for module in network.layers if isinstance(module, BatchNormalisation)]
-    momenta, training = [norm.momentum for norm in norms], network.training
-    network.eval()
-    for norm in norms:
-        norm.train()
-        norm.momentum = 0.0
-    try:
-        yield
-    finally:
-        network.train(training)
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum

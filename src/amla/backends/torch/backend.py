@@ -4,13 +4,15 @@ from weakref import finalize
 
 import torch
 
-from amla.backends.protocol import Member
+from amla.backends.protocol import Learner, Member
 from amla.backends.torch import memory
 from amla.backends.torch.crew import Alone, Crew
 from amla.backends.torch.learner import TorchLearner
+from amla.backends.torch.oneshot.paths import PathLearner
+from amla.backends.torch.oneshot.relax import RelaxLearner
 from amla.spec.architecture import Architecture
 from amla.tasks.task import Task
-from amla.trials.trial import Fit, Method
+from amla.trials.trial import Fit, Method, Relax, SamplePaths
 
 DEVICES = ("cpu", "cuda", "mps")
 
@@ -29,18 +31,21 @@ class TorchBackend:
         name = device or _best_device()
         self.device = _usable(name if member is None else _of_member(name, member))
 
-    def build(self, architecture: Architecture, method: Method, task: Task, seed: int) -> TorchLearner:
-        """Return an untrained learner. Raises NotImplementedError for a method that PyTorch learners lack."""
+    def build(self, architecture: Architecture, method: Method, task: Task, seed: int) -> Learner:
+        """Return an untrained learner. Raises SpecError where an open architecture cannot be trained by its method."""
+        learner: TorchLearner | RelaxLearner | PathLearner
         match method:
             case Fit():
                 crew = Alone() if self._member is None else Crew(self._member, architecture, self.device)
                 learner = TorchLearner(architecture, task, seed, self.device, crew)
-                if self.device.type == "cpu":
-                    memory.keep_freed()
-                    finalize(learner, memory.give_back).atexit = False
-                return learner
-            case _:
-                raise NotImplementedError(f"The PyTorch backend cannot train by {method.kind!r} yet; use 'fit'.")
+            case Relax() as relax:
+                learner = RelaxLearner(architecture, relax, task, seed, self.device)
+            case SamplePaths() as sample:
+                learner = PathLearner(architecture, sample, task, seed, self.device)
+        if self.device.type == "cpu":
+            memory.keep_freed()
+            finalize(learner, memory.give_back).atexit = False
+        return learner
 
 
 def _of_member(name: str, member: Member) -> str:

@@ -11,10 +11,15 @@ from amla.backends.protocol import Beat, Diverged
 Mean = Callable[[Tensor], Tensor]  # over all processes that train a network
 
 
+def _itself(values: Tensor) -> Tensor:
+    """Return what a single process has."""
+    return values
+
+
 class Lines:
     """Sums losses and hits up between the lines of a learning curve; looks at their values only there."""
 
-    def __init__(self, beat: Beat, mean: Mean, every: int = 10) -> None:
+    def __init__(self, beat: Beat, mean: Mean = _itself, every: int = 10) -> None:
         self._beat, self._mean, self._every = beat, mean, every
         self._told: list[Tensor] = []  # loss and share of hits, of every step
         self._last = (0, 0.0)

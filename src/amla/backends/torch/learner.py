@@ -2,34 +2,40 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
 from amla.backends.initial import initial
-from amla.backends.protocol import Beat, OutOfMemory
+from amla.backends.protocol import Beat
 from amla.backends.torch.ablation import losses_without
 from amla.backends.torch.crew import Alone, Crew, Forward
 from amla.backends.torch.curve import Lines
 from amla.backends.torch.data import DROP, Batches, mixed, reduced
+from amla.backends.torch.faults import memory_faults
 from amla.backends.torch.growing import inherit, remember, settle
 from amla.backends.torch.network import Network, read_arrays, write_arrays
+from amla.backends.torch.norms import set_norms, setting
 from amla.backends.torch.optimisers import Mover
+from amla.backends.torch.precision import faster
+from amla.backends.torch.scoring import SCORING_BATCH, scored
 from amla.backends.torch.watching import Watch
 from amla.backends.whitening import whitened
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import at_scale, costs, training_flops
+from amla.spec.supernet import supernet
 from amla.tasks.recipe import Augment, rate
 from amla.tasks.task import Task
 from amla.trials.inheritance import Inheritance
-from amla.trials.snapshot import Arrays, Snapshot
-from amla.trials.trial import Cost, Table
+from amla.trials.snapshot import Snapshot, ungrouped
+from amla.trials.trial import Cost, SamplePaths, Table
 
-SCORING_BATCH = 500
+SAMPLED = SamplePaths().kind
+
 # By the number of axes of an example. Channels last makes convolutions on a CPU two to four times faster.
 _MEMORY_FORMATS = {3: torch.channels_last, 4: torch.channels_last_3d}
 
@@ -66,16 +72,19 @@ class TorchLearner:
         self._watch = Watch(self._network, self.architecture, probes, self.seed, self._crew.mean)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go on exactly if the snapshot is of this architecture and method; else inherit, as `Inheritance` says."""
-        if snapshot.architecture != self.architecture and not snapshot.architecture.is_open:
+        """Go on exactly if the snapshot is of this architecture and method; else inherit, as `Inheritance` says.
+
+        From an open architecture it inherits what that has along its path.
+        """
+        if snapshot.architecture != self.architecture:
             self._inherit(snapshot)
             return
         write_arrays(self._tensors, snapshot.weights)
-        if snapshot.architecture != self.architecture or snapshot.method != "fit" or not snapshot.resume:
+        if snapshot.method != "fit" or not snapshot.resume:
             write_arrays(self._average, snapshot.weights)
             return
         self.steps = snapshot.steps
-        groups = _ungrouped(snapshot.resume)
+        groups = ungrouped(snapshot.resume)
         write_arrays(self._average, snapshot.weights)
         write_arrays(self._tensors, groups.pop("raw", {}))
         if seen := groups.pop("seen", {}):
@@ -89,12 +98,12 @@ class TorchLearner:
         """Train for `steps` of a schedule `horizon` long. Raises Diverged, OutOfMemory."""
         self._horizon = horizon
         self._network.train()
-        with _memory_faults(), self._crew.training(self._network, self.steps) as network:
+        with memory_faults(), self._crew.training(self._network, self.steps) as network:
             self._fit(network, steps, horizon, beat)
 
     def statistics(self) -> Mapping[str, Table]:
         """Return the readings of the probes since the leg began."""
-        with _memory_faults():
+        with memory_faults():
             return self._watch.statistics(self._losses_without)
 
     def score(self) -> Table:
@@ -103,24 +112,9 @@ class TorchLearner:
         if held_out is None:
             return {}
         batches = Batches(held_out, self.task.moments, SCORING_BATCH, self.device)
-        with _memory_faults(), self._averaged(), torch.no_grad():
+        with memory_faults(), self._averaged():
             self._network.eval()
-            classes = self.task.classes
-            right, total, loss = torch.zeros(classes), torch.zeros(classes), 0.0
-            for inputs, labels in batches.scoring(SCORING_BATCH):
-                with self._precision():
-                    logits = self._network(inputs).float()
-                    if self.task.recipe.score_mirrored:
-                        logits = (logits + self._network(inputs.flip(-1)).float()) / 2
-                loss += F.cross_entropy(logits, labels, reduction="sum").item()
-                hits = (logits.argmax(1) == labels).float()
-                right += torch.bincount(labels, hits, minlength=classes).cpu()
-                total += torch.bincount(labels, minlength=classes).cpu()
-        metrics = {"accuracy": right.sum().item() / len(batches), "loss": loss / len(batches), "examples": len(batches)}
-        if self.task.score_on == "test":
-            for number in range(classes):
-                metrics |= {f"right/{number}": right[number].item(), f"examples/{number}": total[number].item()}
-        return {name: float(number) for name, number in metrics.items()}
+            return scored(self._network, batches, self.task)
 
     def cost(self, steps: int) -> Cost:
         """Return what the last `steps` of training took, counted from the network."""
@@ -147,14 +141,20 @@ class TorchLearner:
 
     def _inherit(self, snapshot: Snapshot) -> None:
         """Take over what a learner of another architecture has learned; steps, of the whole lineage, go on."""
-        inheritance = Inheritance(snapshot.architecture, self.architecture)
-        resume, self.steps = _ungrouped(snapshot.resume), snapshot.steps
+        parent = supernet(snapshot.architecture)
+        inheritance = Inheritance(parent, self.architecture)
+        resume, self.steps = ungrouped(snapshot.resume), snapshot.steps
         inherit(inheritance, snapshot.weights, resume, self._tensors, self._average)
         remember(inheritance, resume, self._weights, self._mover, self.steps)
+        if snapshot.method == SAMPLED:  # whose statistics are of all paths alike
+            with memory_faults(), faster(self.task.recipe, self.device):
+                batches = setting(self._training_batches(), self.seed)
+                set_norms(self._network, batches, partial(self._network.without, None))
+            _copy({name: self._tensors[name] for name in self._average}, self._average)
         if not inheritance.settled:
             return
         inputs, _ = self._training_batches().training(self.seed, self.steps, Augment())
-        with _memory_faults(), self._precision():
+        with memory_faults(), faster(self.task.recipe, self.device):
             settle(self._network, inheritance.settled, inputs)
             if self._average:
                 with self._averaged():
@@ -165,7 +165,7 @@ class TorchLearner:
         held_out = self.task.held_out
         if held_out is None:
             return {None: 0.0}
-        with self._averaged(), self._precision():
+        with self._averaged(), faster(self.task.recipe, self.device):
             return losses_without(self._network, nodes, held_out, self.task.moments, self.device)
 
     def _fit(self, network: Forward, steps: int, horizon: int, beat: Beat) -> None:
@@ -175,7 +175,7 @@ class TorchLearner:
             inputs, labels = crew.share(*batches.training(self.seed, step, recipe.augment))
             inputs = reduced(inputs, self._scale(step, horizon))
             self._dropping.manual_seed(mixed(self.seed, DROP, step))
-            with self._precision():
+            with faster(self.task.recipe, self.device):
                 logits = network(inputs)
             logits = logits.float()
             loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
@@ -228,32 +228,8 @@ class TorchLearner:
         finally:
             _copy(raw, self._tensors)
 
-    def _precision(self) -> AbstractContextManager[object]:
-        faster = self.task.recipe.precision == "auto" and self.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.autocast(self.device.type, torch.bfloat16) if faster else nullcontext()
-
-
-def _ungrouped(resume: Arrays) -> dict[str, dict[str, NDArray[np.generic]]]:
-    groups: dict[str, dict[str, NDArray[np.generic]]] = {}
-    for key, array in resume.items():
-        group, name = key.split("/", 1)
-        groups.setdefault(group, {})[name] = array
-    return groups
-
 
 @torch.no_grad()
 def _copy(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
     for name, tensor in source.items():
         target[name].copy_(tensor)
-
-
-@contextmanager
-def _memory_faults() -> Iterator[None]:
-    try:
-        yield
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise OutOfMemory(str(error)) from error
-    except RuntimeError as error:
-        if "can't allocate memory" in str(error) or "not enough memory" in str(error):
-            raise OutOfMemory(str(error)) from error
-        raise

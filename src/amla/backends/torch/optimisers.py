@@ -54,12 +54,20 @@ class Mover:
         before = {name: self._weights[name].detach().clone() for name in self._young}
         for group in self.optimiser.param_groups:
             group["lr"] = group["highest"] * factor
-            if shrink := group["lr"] * group["decoupled"]:
+            moving = [w for w in group["params"] if w.grad is not None]  # on a single path perhaps none
+            if moving and (shrink := group["lr"] * group["decoupled"]):
                 with torch.no_grad():
-                    torch._foreach_mul_([w for w in group["params"] if w.grad is not None], 1 - shrink)
+                    torch._foreach_mul_(moving, 1 - shrink)
         self.optimiser.step()
         self._hold_back(before, step)
         self.optimiser.zero_grad()
+
+    def begin(self) -> None:
+        """Let every momentum be 0 rather than none yet: fused SGD wants all or none, and single paths move a few."""
+        for group in self.optimiser.param_groups:
+            if isinstance(self.optimiser, torch.optim.SGD) and group["momentum"]:
+                for weight in group["params"]:
+                    self.optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
 
     def state(self, weight: nn.Parameter) -> dict[str, Tensor]:
         """Return what is remembered of a weight."""
