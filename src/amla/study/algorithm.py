@@ -1,0 +1,136 @@
+"""From the settings of a study to the algorithm that it searches by."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+
+from amla.algorithms.fixed import Fixed
+from amla.algorithms.nac import Nac
+from amla.algorithms.protocol import Algorithm
+from amla.algorithms.random import RandomSearch
+from amla.algorithms.runoff import RunOff
+from amla.spaces.envelope import Envelope
+from amla.spec import ops, text
+from amla.spec.architecture import Architecture
+from amla.spec.costs import shapes
+from amla.spec.ops import Size
+from amla.spec.values import SpecError
+from amla.study.oneshot import DartsSearchSettings, EnasSettings, RandomSharingSettings, one_shot
+from amla.study.paper import paper_mode, refuse_paper
+from amla.study.searches import on_terms, open_ended
+from amla.study.settings import FixedSettings, NacSettings, RandomSettings, RemoteSettings
+from amla.study.spaces import Found
+from amla.study.study import Study, StudyError
+
+
+def algorithm_of(study: Study, space: Found, steps: int, early: bool = True) -> Algorithm:
+    """Return the algorithm of a study, which trains each network for `steps`, in the end some of them for longer.
+
+    Training may end `early` if the study says so. Raises StudyError.
+    """
+    search = _search_of(study, space, steps, early)
+    if study.run_off is None:
+        return search
+    return RunOff(search, study.run_off.networks, study.run_off.times * steps, study.seed + 1)
+
+
+def _search_of(study: Study, space: Found, steps: int, early: bool) -> Algorithm:
+    """Return the search of a study, on its terms. Where trials are counted, those terms do it, as they add to them."""
+    match study.algorithm:
+        case RandomSettings(trials=trials) if study.terms:
+            return on_terms(RandomSearch(space.space, steps, None, study.seed), study.terms, trials, space.space)
+        case DartsSearchSettings() | EnasSettings() | RandomSharingSettings():
+            if study.terms:
+                raise StudyError("terms are given, but a one-shot search trains all networks as one; leave them out.")
+            return _of_its_own(study, space, steps, early)
+        case NacSettings() | RandomSettings() | RemoteSettings() | FixedSettings():
+            return on_terms(_of_its_own(study, space, steps, early), study.terms, None, space.space)
+        case settings:
+            search = open_ended(settings, space.space, steps, study.seed)
+            return on_terms(search, study.terms, settings.trials, space.space)
+
+
+def _of_its_own(study: Study, space: Found, steps: int, early: bool) -> Algorithm:
+    """Return a search that knows when to end."""
+    match study.algorithm:
+        case NacSettings(mode="paper") as nac:
+            (shape,), (classes,) = _ends(*_first(space))
+            return paper_mode(study, nac, shape, classes, steps)
+        case NacSettings() as nac:
+            refuse_paper(nac)
+            if not isinstance(space, Envelope):
+                raise StudyError(f"algorithm.kind is nac, which searches space.kind envelope, not {study.space.kind}.")
+            of_mode = ("kind", "steps", "mode", "paper")
+            given = {name: number for name, number in asdict(nac).items() if name not in of_mode}
+            if nac.statistic is None:
+                del given["statistic"]
+            given |= {} if early else {"stable": None}
+            try:
+                return Nac(space, steps, seed=study.seed, **given)
+            except ValueError as error:
+                raise StudyError(f"algorithm: {error}") from None
+        case RandomSettings(trials=trials):
+            return RandomSearch(space.space, steps, trials, study.seed)
+        case RemoteSettings() as remote:
+            return _remote(study, remote, space, steps)
+        case DartsSearchSettings() | EnasSettings() | RandomSharingSettings() as settings:
+            try:
+                return one_shot(settings, space.space, steps, study.seed)
+            except ValueError as error:
+                raise StudyError(f"algorithm: {error}") from None
+        case FixedSettings(architectures=()):
+            raise StudyError("algorithm.architectures is empty; name the file of one network or more.")
+        case FixedSettings(architectures=files):
+            found = tuple(_network(Path(file), space) for file in files)
+            return Fixed(found, steps, (study.seed,), keep=False)
+        case settings:
+            return open_ended(settings, space.space, steps, study.seed)
+
+
+def _remote(study: Study, settings: RemoteSettings, space: Found, steps: int) -> Algorithm:
+    try:
+        module = import_module("amla.algorithms.remote")
+    except ModuleNotFoundError as error:
+        raise StudyError(
+            f"The algorithm 'remote' needs {error.name!r}; install it with: pip install 'amla[remote]'."
+        ) from None
+    remote: Algorithm = module.Remote(
+        settings.url, space.space, steps, study.seed, study.name, settings.options, settings.seconds
+    )
+    return remote
+
+
+def _network(file: Path, space: Found) -> Architecture:
+    """Return the network in a file. Raises SpecError, StudyError unless it is closed and made for the data."""
+    network = text.load(file)
+    if network.is_open:
+        undecided = ", ".join(list(network.picks)[:3])
+        raise StudyError(f"'{file}' is open: {undecided} and so on are to be decided first.")
+    try:
+        found = shapes(network)
+    except SpecError as error:
+        raise SpecError(f"'{file}': {error}") from None
+    inside, outside = _ends(network, found)
+    wanted = _ends(*_first(space))
+    if (inside, outside) != wanted:
+        raise StudyError(
+            f"'{file}' reads {_listed(inside)} and ends in {outside}; for these data it must read {_listed(wanted[0])} "
+            f"and end in {wanted[1]}."
+        )
+    return network
+
+
+def _first(space: Found) -> tuple[Architecture, Mapping[str, Size]]:
+    """Return the first network of a space, and its shapes."""
+    first = space.space.close(space.initial())
+    return first, shapes(first)
+
+
+def _ends(network: Architecture, found: Mapping[str, Size]) -> tuple[set[Size], Size]:
+    """Return the shapes of what a network reads, and of its output."""
+    return {node.op.shape for node in network if isinstance(node.op, ops.Input)}, found[network.output.id]
+
+
+def _listed(sizes: set[Size]) -> str:
+    return " and ".join(map(str, sorted(sizes)))
