@@ -81,7 +81,8 @@ def test_what_hinders_nothing_is_said_and_ends_with_zero(amla: Command, run: Pat
 
 
 @pytest.mark.parametrize("store", ["nothing", "mysql://here/x", "postgresql://me@127.0.0.1:1/x"])
-def test_what_cannot_be_checked_ends_with_two(amla: Command, store: str):
+def test_what_cannot_be_checked_ends_with_two(amla: Command, store: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("amla.storage.postgres.Postgres.pauses", (0.01,))  # else about a minute
     code, out, err = amla("doctor", store)
     assert (code, out) == (2, "")
     assert err.startswith("amla: ")

@@ -1,7 +1,7 @@
 """The file of a comparison: checked whole, and controls that follow from it."""
 
 import pytest
-from made_up import FILE, comparison
+from made_up_records import FILE, comparison
 
 from amla.comparison.comparison import from_yaml, load, to_yaml
 from amla.comparison.controls import searching

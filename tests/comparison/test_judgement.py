@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up import FILE, comparison, record, records
+from made_up_records import FILE, comparison, record, records
 
 from amla.comparison.checklist import checklist
 from amla.comparison.comparison import to_yaml

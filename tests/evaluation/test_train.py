@@ -229,7 +229,7 @@ def test_a_trial_that_takes_too_long_is_stopped() -> None:
 
 def test_an_absurd_width_is_refused_by_counted_cost_before_anything_is_built() -> None:
     backend = CountingBackend()
-    outcome = training(backend, Memory())(Trial(0, Proposal(network(10**12), 5)), silent)
+    outcome = training(backend, Memory())(Trial(0, Proposal(network(2**31 - 1), 5)), silent)
     assert isinstance(outcome, Failure)
     assert outcome.reason == "infeasible"
     assert "needs about" in outcome.message

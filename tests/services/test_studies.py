@@ -19,7 +19,7 @@ from amla.study.folder import REPORT, WEIGHTS
 from amla.study.log import writing
 from amla.study.study import Study, from_plain, load
 
-STUDY = from_plain({"name": "a study/of ours", "data": {"source": "digits"}, "limit": {"seconds": 60}})
+STUDY = from_plain({"name": "a study of ours", "data": {"source": "digits"}, "limit": {"seconds": 60}})
 
 
 @pytest.fixture

@@ -152,9 +152,9 @@ def test_a_bomb_is_refused_at_once(opened):
     bomb = Architecture(
         (
             Node("image", ops.Input((10**9, 10**9, 10**9))),
-            Node("conv", ops.Conv(10**18, (10**9, 10**9)), ("image",)),
+            Node("conv", ops.Conv(2**31 - 1, (10**9, 10**9)), ("image",)),
             Node("flat", ops.Flatten(), ("conv",)),
-            Node("logits", ops.Classify(10**18), ("flat",)),
+            Node("logits", ops.Classify(2**31 - 1), ("flat",)),
         )
     )
     assert posted(opened(), order(architecture=bomb))["outcome"]["reason"] == "infeasible"

@@ -19,8 +19,9 @@ from amla.cli.search import ALGORITHMS
 from amla.study import plan
 from amla.study.log import writing
 from amla.study.phases import SEARCH
-from amla.study.resolve import algorithm_of, envelope_of
+from amla.study.resolve import algorithm_of
 from amla.study.settings import EnvelopeSettings, RunOffSettings, Terms
+from amla.study.spaces import envelope_of
 from amla.study.study import StudyError, from_plain, from_yaml, to_yaml
 from amla.testing import Synthetic
 from amla.trials.history import History
@@ -55,7 +56,7 @@ def test_every_algorithm_of_the_command_line_searches_as_long_as_it_says(name: s
     assert called(replace(made, terms=Terms(seeds=2)), SEARCH, 4, 0).endswith("5 of 24")
 
 
-@pytest.mark.parametrize("name", ALGORITHMS.keys() - {"random"})
+@pytest.mark.parametrize("name", sorted(ALGORITHMS.keys() - {"random"}))
 def test_a_search_without_an_end_can_be_foreseen(name: str):
     made = replace(study({"kind": "random"}), algorithm=replace(ALGORITHMS[name], steps=9, trials=None))
     assert called(made, SEARCH, 4, 0).endswith(" 5")

@@ -93,10 +93,10 @@ spaces = (
         skips=st.sampled_from(["add", "concat", "none"]),
         dropout=shares.map(lambda share: share / 2),
     )
-    | st.builds(NasBench201Settings, counts, counts)
-    | st.builds(NasBenchMacroSettings, counts, counts)
-    | st.builds(DartsSettings, counts, counts, counts, st.none() | positive)
-    | st.builds(EnasMacroSettings, counts, counts, counts, numbers)
+    | st.builds(NasBench201Settings, st.integers(1, 1_000_000), counts)
+    | st.builds(NasBenchMacroSettings, st.integers(1, 1_000_000), counts)
+    | st.builds(DartsSettings, st.integers(1, 1_000_000), counts, counts, st.none() | positive)
+    | st.builds(EnasMacroSettings, st.integers(1, 1_000_000), counts, counts, shares.map(lambda share: share / 2))
     | st.builds(TemplateSettings, file=texts, tied=st.dictionaries(texts, texts, max_size=2), even=st.booleans())
 )
 algorithms = (

@@ -8,9 +8,10 @@ from amla.execution.work import WorkerError
 from amla.storage.files import Files
 from amla.study import worker_services
 from amla.study.assignment import assignment, understood
-from amla.study.resolve import algorithm_of, envelope_of
+from amla.study.resolve import algorithm_of
 from amla.study.run import Limit
 from amla.study.settings import EnvelopeSettings, Http, NacSettings, RandomSettings
+from amla.study.spaces import envelope_of
 from amla.study.study import Data, Final, Study, StudyError
 from amla.study.timing import Arrangement
 from amla.study.worker_services import InFiles, arranged_by

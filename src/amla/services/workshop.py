@@ -17,6 +17,7 @@ from amla.services.kept import Keeper
 from amla.services.slots import Job, Slot, Trade, kind_of
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
+from amla.spec.supernet import supernet
 from amla.spec.values import SpecError, value
 from amla.trials.calls import within
 from amla.trials.trial import Failure, Measurement, Outcome
@@ -185,13 +186,13 @@ class Workshop:
         return Status(job.id, job.state, lines, heard, job.outcome, job.snapshot, job.message)
 
     def _beyond(self, network: Architecture) -> str | None:
-        """Return why a network is too large to be built here; None if it is not, or if nothing can be counted."""
+        """Return why a network cannot be built here, or is too large for it; None if it can, and is not."""
         if len(network) > self._bounds.nodes:
             return f"the network has {len(network):,} nodes; the most here is {self._bounds.nodes:,}."
         try:
-            counted = costs(network)
-        except SpecError:  # whoever evaluates it says why
-            return None
+            counted = costs(supernet(network))
+        except SpecError as error:
+            return str(error)
         for name, number, most in (
             ("parameters", counted.training_parameters, self._bounds.parameters),
             ("multiply-accumulates", counted.training_macs, self._bounds.macs),

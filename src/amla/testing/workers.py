@@ -119,7 +119,7 @@ def _check_failures(ask: Questions, network: Architecture) -> None:
     """A network that does not fit together, or is too large, has failed at once; it is not an error."""
     image, conv, head, logits = network.nodes
     kernel = conv.op.kernel if isinstance(conv.op, ops.Conv) else ()
-    huge = Node("huge", ops.Conv(10**12, kernel), ("image",))
+    huge = Node("huge", ops.Conv(2**31 - 1, kernel), ("image",))
     narrow, wide = (Node(f"conv{count}", ops.Conv(count, kernel), ("image",)) for count in (2, 3))
     merged = Node("sum", ops.Merge("add"), ("conv2", "conv3"))
     for place, nodes in enumerate(((huge,), (narrow, wide, merged))):
