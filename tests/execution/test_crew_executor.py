@@ -151,7 +151,7 @@ def test_what_the_machine_is_at_fault_for_can_be_tried_again(crew: Crew, tmp_pat
 
 def test_ctrl_c_ends_all(crew: Crew):
     def interrupt(line: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        raise KeyboardInterrupt
 
     executor = crew(work(do0="hang"), work(do0="hang"), report=interrupt)
     executor.submit(trial(0))

@@ -168,7 +168,10 @@ class HttpExecutor:
             return None
         if not self._is_there:
             return self._since + self._patience
-        return min((site.free_at for site in self._sites if site.state == "up" and site.free_at > now), default=None)
+        # one that has become free since the queue was last looked at, too: it is in the past then, and looked at at once
+        return min(
+            (site.free_at for site in self._sites if site.state == "up" and site.slots > site.busy), default=None
+        )
 
     @property
     def _is_there(self) -> bool:

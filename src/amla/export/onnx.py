@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+onnxruntime.disable_telemetry_events()  # it would keep a file of them in the user's cache
 TOLERANCE = 1e-4  # of a logit, absolute and relative: what the order of sums does in single precision
 INPUT, OUTPUT = "input", "logits"
 OPSET = 20  # of ONNX, which runtimes since 2024 read
