@@ -100,7 +100,7 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         images = self._images(X)
         if images.shape[1:] != self._shape:
             raise ValueError(f"X has images of shape {images.shape[1:]}, but was fitted with {self._shape}.")
-        if self._predict is None:
+        if self._predict is None:  # it was pickled
             self._predict = predictor(self.network_, self.weights_, self._facts, self.device)
         return self._predict(self._pixels(images))
 
@@ -164,7 +164,7 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         self.network_, self.weights_ = with_weights.architecture, with_weights.weights
         self.accuracy_, self.interval_ = float(found.accuracy), found.accuracy.interval
         self._facts, self._shape = with_weights.facts, pixels.shape[1:]
-        self._predict = None
+        self._predict = predictor(self.network_, self.weights_, self._facts, self.device)
 
 
 def _check_classes(classes: NDArray[Any], labels: NDArray[Any]) -> None:
