@@ -3,22 +3,14 @@
 from pathlib import Path
 
 import pytest
-from tiny import Pictures, made_up
-
-from amla.tasks.cache import folder as cache_folder
-
-KERNELS = cache_folder(None) / "native"  # compiled kernels take long to compile
+from tiny import Pictures, made_up, new_cache
 
 
 @pytest.fixture(autouse=True)
 def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AMLA_DATA", raising=False)
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    KERNELS.mkdir(parents=True, exist_ok=True)
-    (cache / "native").symlink_to(KERNELS)
-    monkeypatch.setenv("AMLA_CACHE", str(cache))
+    monkeypatch.setenv("AMLA_CACHE", str(new_cache(tmp_path)))
 
 
 @pytest.fixture

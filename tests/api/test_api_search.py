@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import TINY, Pictures, made_up
+from tiny import TINY, Pictures, made_up, new_cache
 
 import amla
 from amla.api.result import SearchResult
@@ -25,7 +25,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[SearchResult, list[
     images, labels = made_up()
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("AMLA_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patched.setenv("AMLA_CACHE", str(new_cache(tmp_path_factory.mktemp("home"))))
         run = tmp_path_factory.mktemp("runs") / "run"
         return amla.search((images, labels), run=run, progress=said.append, **TINY), said, (images, labels)
 
