@@ -15,8 +15,8 @@ from amla.algorithms.runoff import RunOff
 from amla.algorithms.screened import Distinct, Filtered
 from amla.algorithms.shadow import Repeated, Warm
 from amla.cli.live import called
-from amla.cli.search import ALGORITHMS
 from amla.study import plan
+from amla.study.asked import ALGORITHMS
 from amla.study.log import writing
 from amla.study.phases import SEARCH
 from amla.study.resolve import algorithm_of

@@ -33,13 +33,13 @@ def root(put: Put, png: Png) -> Path:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry for each time that a chunk of images is decoded."""
     calls: list[int] = []
-    decode = images._chunks
+    decode = images.chunks
 
     def counted(*arguments: object) -> object:
         calls.append(1)
         return decode(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(images, "_chunks", counted)
+    monkeypatch.setattr(images, "chunks", counted)
     return calls
 
 

@@ -165,6 +165,39 @@ def export(
 
 
 @app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run folder with a finished run.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, folders of images, or .npz files.")],
+    top: Annotated[int, typer.Option(min=1, help="How many of the most probable classes to print.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda or mps. [default: cuda if there is one, else cpu]", show_default=False)
+    ] = None,
+) -> None:
+    """Say which class images belong to, by the network of a run; exits with 1 if one cannot be read."""
+    with users_mistakes():
+        from amla.cli.predict import predict_images
+
+        predict_images(run, paths, top, as_json, device)
+
+
+@app.command()
+def replay(
+    run: Annotated[Path, typer.Argument(help="A run folder with a finished run.")],
+    seeds: Annotated[
+        int, typer.Option(min=0, help="With how many other seeds to train it besides, to see the noise of training.")
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Train the network of a run again, and check its test accuracy against the record; exits with 1 if it differs."""
+    with users_mistakes():
+        from amla.cli.replay import replay_run
+
+        replay_run(run, seeds, data_dir, as_json)
+
+
+@app.command()
 def compare(
     comparison: Annotated[Path, typer.Argument(help="A comparison, .yaml.")],
     folder: Annotated[

@@ -7,12 +7,13 @@ from rich.table import Table
 
 from amla.cli.compare import Silence
 from amla.cli.console import escape, opened, say
-from amla.cli.search import executor_of, loaded, name_of
+from amla.cli.search import loaded
 from amla.comparison.audit import Audit, Plan, as_json, audited, verdict
 from amla.evidence.agreement import Agreement
 from amla.reports.numbers import DASH, percent, plural
 from amla.storage.files import Files
 from amla.study import folder as folders
+from amla.study.asked import executor_of, name_of
 from amla.study.changes import changed
 from amla.study.log import writing
 from amla.study.presets import preset

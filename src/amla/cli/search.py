@@ -1,18 +1,12 @@
 """`amla search` and `amla run`: load the data, tell what was found, run the study, show what came out."""
 
-import os
-import re
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
-from shutil import which
 from typing import Literal
 
 from rich.console import Console
 
-from amla.backends import processor
 from amla.cli.console import escape, opened, say
-from amla.cli.durations import seconds
 from amla.cli.live import LiveListener, PlainListener
 from amla.cli.show import print_run
 from amla.reports.numbers import count, plural
@@ -21,37 +15,26 @@ from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study import folder as folders
+from amla.study.asked import RUNS, Asked, asked
 from amla.study.changes import changed
 from amla.study.following import followed
 from amla.study.log import writing
 from amla.study.oneshot import DartsSearchSettings, EnasSettings, RandomSharingSettings
 from amla.study.plan import first
-from amla.study.presets import CORE_FLOPS, GPU_FLOPS, preset
 from amla.study.report import report
 from amla.study.resolve import algorithm_of, check, space_of, task_of, why_ended
 from amla.study.result import is_finished
 from amla.study.run import Store
 from amla.study.search import Search
 from amla.study.settings import (
-    AlgorithmSettings,
     AshaSettings,
-    BayesSettings,
-    EvolutionSettings,
-    ExecutorSettings,
     FixedSettings,
-    Inline,
-    Local,
-    LocalSettings,
     NacSettings,
-    Nsga2Settings,
-    OptunaSettings,
     RandomSettings,
-    ReinforceSettings,
     RemoteSettings,
     TabularSettings,
-    Torch,
 )
-from amla.study.study import Data, Study, StudyError, load
+from amla.study.study import Data, Study, load
 from amla.study.tables import dataset_of, table_of
 from amla.study.tracking import require
 from amla.tasks.dataset import Dataset
@@ -59,18 +42,6 @@ from amla.tasks.load import load as load_dataset
 from amla.tasks.recipe import Augment
 from amla.tasks.task import Task
 
-RUNS = Path("runs")
-ALGORITHMS: dict[str, AlgorithmSettings] = {  # as `--algorithm` calls them, besides NAC, whose settings fit the data
-    "random": RandomSettings(),
-    "evolution": EvolutionSettings(),
-    "local": LocalSettings(),
-    "asha": AshaSettings(),
-    "hyperband": AshaSettings(brackets=3),
-    "nsga2": Nsga2Settings(),
-    "reinforce": ReinforceSettings(),
-    "bayes": BayesSettings(),
-    "optuna": OptunaSettings(),
-}
 NAMES = {
     "evolution": "regularised evolution",
     "local": "local search",
@@ -97,21 +68,10 @@ def search_data(
 ) -> None:
     """Search a network for a dataset with the settings that fit it, changed as the user says."""
     console = opened()
-    given = None if budget is None else seconds(budget)
-    dataset = loaded(console, Data(source), data_dir, plain)
-    flops = GPU_FLOPS if _has_gpu(device) else CORE_FLOPS * processor.cores()
-    study = preset(dataset, Data(source), seconds=given, seed=seed, flops=flops)
-    study = replace(
-        study,
-        name=name_of(dataset.name),
-        algorithm=_called(algorithm, study.algorithm),
-        executor=executor_of(workers, algorithm),
-        backend=Torch(device=device),
-        limit=replace(study.limit, clock=budget_clock),
+    given = Asked(source, budget, budget_clock, algorithm, workers, device, seed)
+    study, dataset = asked(
+        given, lambda study: changed(study, settings), lambda data: loaded(console, data, data_dir, plain)
     )
-    study = changed(study, settings)
-    if (study.data.source, study.data.size) != (source, None):
-        dataset = loaded(console, study.data, data_dir, plain)
     _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, store)
 
 
@@ -250,29 +210,3 @@ def _augmentation(augment: Augment) -> str:
         f"training images are {' and '.join(changes) or 'taken as they are'} "
         "(--set recipe.augment.flip=true or false, shift=N, cutout=N)"
     )
-
-
-def _has_gpu(device: str | None) -> bool:
-    """Return whether training will probably run on a GPU; asking PyTorch would take seconds."""
-    return device.startswith("cuda") if device else which("nvidia-smi") is not None
-
-
-def executor_of(workers: str | None, algorithm: str) -> ExecutorSettings:
-    """Return where trials run; if nothing is said, in workers where several can be used at once. Raises StudyError."""
-    if workers is None:
-        return Local() if algorithm != "nac" and os.name == "posix" else Inline()
-    if workers == "auto":
-        return Local()
-    if not workers.isdecimal():
-        raise StudyError(f"--workers {workers!r} is no number of workers; write auto, 0, 1, 2 and so on.")
-    return Local(int(workers)) if int(workers) else Inline()
-
-
-def _called(name: str, of_preset: AlgorithmSettings) -> AlgorithmSettings:
-    """Return the settings of an algorithm, with as many steps a network as NAC's would have."""
-    return of_preset if name == "nac" else replace(ALGORITHMS[name], steps=of_preset.steps)
-
-
-def name_of(name: str) -> str:
-    """Return a name that a folder can have."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "search"

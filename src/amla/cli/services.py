@@ -87,8 +87,8 @@ def add(
 ) -> None:
     """Make a token and print it, once. Give it to clients in the environment variable AMLA_TOKEN."""
     with users_mistakes():
-        from amla.cli.durations import seconds
         from amla.services import tokens
+        from amla.study.durations import seconds
 
         typer.echo(tokens.add(file, name, scope, None if lasts is None else seconds(lasts)))
 
@@ -101,8 +101,8 @@ def rotate(
 ) -> None:
     """Make a new token in the place of one, and print it, once."""
     with users_mistakes():
-        from amla.cli.durations import seconds
         from amla.services import tokens
+        from amla.study.durations import seconds
 
         typer.echo(tokens.rotate(file, name, 0.0 if grace == "0" else seconds(grace)))
 

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from amla.chaos.setup import setup
 from amla.cli.console import escape, opened, say
-from amla.cli.search import RUNS
 from amla.reports.numbers import duration, plural
+from amla.study.asked import RUNS
 from amla.study.changes import changed
 from amla.study.study import load
 

@@ -10,9 +10,14 @@ from amla.spec import text
 from amla.spec.architecture import Architecture
 from amla.storage.files import Files
 from amla.study.folder import BEST, WEIGHTS, Run, read
+from amla.study.resolve import task_of
 from amla.study.result import result
 from amla.study.study import StudyError
+from amla.tasks.load import load
+from amla.tasks.task import Task
 from amla.trials.snapshot import Arrays
+
+ARRAYS = "data.npz"  # of a run whose data were given as arrays
 
 
 @dataclass(frozen=True)
@@ -45,3 +50,20 @@ def trained(folder: Path) -> Trained:
         note=f"Test accuracy {percent(tested.accuracy, 2)} on {tested.examples:,} examples.".replace("\u202f", " "),
     )
     return Trained(run, text.load(folder / BEST), weights, facts)
+
+
+def task_again(run: Run, data_dir: Path | None) -> Task:
+    """Return the task of a run, its data loaded. Raises StudyError if they are not what they were, DataError.
+
+    Arrays lie in the run folder, wherever that is now.
+    """
+    data = run.study.data
+    kept = run.folder / ARRAYS
+    source = str(kept) if Path(data.source).name == ARRAYS and kept.is_file() else data.source
+    dataset = load(source, data_dir=data_dir, size=data.size)
+    if run.study.provenance and run.study.provenance.data != dataset.fingerprint:
+        raise StudyError(
+            f"The run is of data with the fingerprint {run.study.provenance.data}, but {source!r} now has "
+            f"{dataset.fingerprint}. Find the data it was run on."
+        )
+    return task_of(run.study, dataset)

@@ -56,13 +56,13 @@ def _tree(root: Path) -> _Tree | None:
                 )
             divided[part] = folder
     if not divided:
-        return _Tree({"train": {folder.name: _images(folder) for folder in folders}}, []) if folders else None
+        return _Tree({"train": {folder.name: images_in(folder) for folder in folders}}, []) if folders else None
     if "train" not in divided:
         found = listed([folder.name for folder in divided.values()])
         raise DataError(
             f"{str(root)!r} has {found} but no 'train' with a folder for each class. Add it, or rename one to 'train'."
         )
-    parts = {part: {each.name: _images(each) for each in _folders(folder)} for part, folder in divided.items()}
+    parts = {part: {each.name: images_in(each) for each in _folders(folder)} for part, folder in divided.items()}
     return _Tree(parts, [folder.name for folder in folders if folder not in divided.values()])
 
 
@@ -72,7 +72,8 @@ def _folders(folder: Path) -> list[Path]:
     )
 
 
-def _images(folder: Path) -> list[Path]:
+def images_in(folder: Path) -> list[Path]:
+    """The image files in a folder and the folders in it, in order."""
     found = []
     for place, folders, names in os.walk(folder):
         folders.sort()
@@ -128,9 +129,10 @@ def _read(root: Path, tree: _Tree, size: Size | None) -> Contents:
 def _album(root: Path, classes: tuple[str, ...], files: dict[str, list[Path]]) -> Album:
     labels = [label for label, name in enumerate(classes) for _ in files.get(name, ())]
     pictures = [Picture(str(file.relative_to(root)), file) for name in classes for file in files.get(name, ())]
-    return Album(np.array(labels, dtype=np.int64), partial(_batches, pictures))
+    return Album(np.array(labels, dtype=np.int64), partial(batches, pictures))
 
 
-def _batches(pictures: list[Picture], count: int) -> Iterator[Sequence[Picture]]:
+def batches(pictures: Sequence[Picture], count: int) -> Iterator[Sequence[Picture]]:
+    """Pictures in batches of at most so many."""
     for start in range(0, len(pictures), count):
         yield pictures[start : start + count]

@@ -79,7 +79,7 @@ def contents(
         classes=classes,
         shape=shape,
         parts={
-            part: Stream(len(album.labels), partial(_chunks, album, shape, threads)) for part, album in albums.items()
+            part: Stream(len(album.labels), partial(chunks, album, shape, threads)) for part, album in albums.items()
         },
         notices=notices + resizing_notices(survey.sizes, (height, width)),
     )
@@ -107,7 +107,8 @@ def _typical_pixels(survey: _Survey) -> float:
     return pixels / survey.sizes.total()
 
 
-def _chunks(album: Album, shape: tuple[int, int, int], threads: int) -> Iterator[Chunk]:
+def chunks(album: Album, shape: tuple[int, int, int], threads: int = _THREADS) -> Iterator[Chunk]:
+    """The pictures of an album as images of a shape (height, width, channels), in chunks with their labels."""
     start = 0
     count = max(1, min(_BATCH, _BATCH_BYTES // (shape[0] * shape[1] * shape[2])))
     for batch, images in _worked_through(album, partial(_pixels, shape), count=count, threads=threads):

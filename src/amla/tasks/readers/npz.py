@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,20 +31,21 @@ def find(root: Path) -> Source | None:
 
 
 def _read(root: Path, size: Size | None) -> Contents:
-    arrays = _arrays(root)
-    names = _names(root, set(arrays))
-    scales = _scales(root, {images: arrays[images] for images, _ in names.values()})
+    found = arrays(root)
+    names = _names(root, set(found))
+    factors = scales(str(root), {images: found[images] for images, _ in names.values()})
     pixels: dict[Part, Pixels] = {}
     columns: dict[Part, Column] = {}
     for part, (images, labels) in names.items():
-        axis = _channel_axis(root, images, arrays[images])
-        pixels[part] = Pixels(images, str(root), arrays[images], partial(_converted, axis, scales[images]))
-        columns[part] = Column(labels, str(root), np.atleast_1d(arrays[labels]))
+        axis = channel_axis(str(root), images, found[images])
+        pixels[part] = Pixels(images, str(root), found[images], partial(converted, axis, factors[images]))
+        columns[part] = Column(labels, str(root), np.atleast_1d(found[labels]))
     return contents(str(root), pixels, columns, size=size)
 
 
-def _arrays(root: Path) -> dict[str, NDArray[Any]]:
-    wanted = {name for pairs in _PAIRS.values() for pair in pairs for name in pair}
+def arrays(root: Path, wanted: Container[str] | None = None) -> dict[str, NDArray[Any]]:
+    """The arrays in an archive, those that datasets are made of or `wanted`. Raises DataError for damaged ones."""
+    wanted = wanted or {name for pairs in _PAIRS.values() for pair in pairs for name in pair}
     try:
         with root.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: _array(root, archive, name) for name in archive.files if name in wanted}
@@ -84,7 +85,7 @@ def _names(root: Path, present: set[str]) -> dict[Part, tuple[str, str]]:
     if "train" not in names:
         raise DataError(
             f"{str(root)!r} must hold x_train and y_train (with x_val, y_val, x_test, y_test if there are any), or "
-            f"images and labels, or x and y; it holds {listed(_all_names(root)) or 'nothing'}. Rename its arrays."
+            f"images and labels, or x and y; it holds {listed(all_names(root)) or 'nothing'}. Rename its arrays."
         )
     return names
 
@@ -93,23 +94,24 @@ def _other(pair: tuple[str, str], name: str) -> str:
     return pair[1] if name == pair[0] else pair[0]
 
 
-def _all_names(root: Path) -> list[str]:
+def all_names(root: Path) -> list[str]:
+    """What the arrays of an archive are called."""
     with np.load(root, allow_pickle=False) as archive:
         return sorted(archive.files)
 
 
-def _scales(root: Path, arrays: dict[str, NDArray[Any]]) -> dict[str, float]:
+def scales(address: str, arrays: dict[str, NDArray[Any]]) -> dict[str, float]:
     """For each array what to multiply its values with to get 0 to 255."""
     fractions: dict[str, bool] = {}
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf":
             raise DataError(
-                f"{name} of {str(root)!r} holds {array.dtype} values, but pixels are numbers. Store numbers in it."
+                f"{name} of {address!r} holds {array.dtype} values, but pixels are numbers. Store numbers in it."
             )
         low, high = _range(array)
         if not (low >= 0 and high <= 255):  # NaN must fail this, too
             raise DataError(
-                f"{name} of {str(root)!r} holds values from {low:g} to {high:g}, but pixels are 0 to 255, "
+                f"{name} of {address!r} holds values from {low:g} to {high:g}, but pixels are 0 to 255, "
                 "or 0 to 1 for floating-point numbers. Undo any normalisation, and store them like that."
             )
         fractions[name] = array.dtype.kind in "bf" and high <= 1
@@ -117,7 +119,7 @@ def _scales(root: Path, arrays: dict[str, NDArray[Any]]) -> dict[str, float]:
     if len({fractions[name] for name in floats}) > 1:
         small = [name for name in floats if fractions[name]]
         raise DataError(
-            f"{listed(small)} of {str(root)!r} goes from 0 to 1, but other images in it up to 255. Scale all alike."
+            f"{listed(small)} of {address!r} goes from 0 to 1, but other images in it up to 255. Scale all alike."
         )
     return {name: 255.0 if fraction else 1.0 for name, fraction in fractions.items()}
 
@@ -128,7 +130,7 @@ def _range(array: NDArray[Any]) -> tuple[float, float]:
     return float(array.min()), float(array.max())
 
 
-def _channel_axis(root: Path, name: str, array: NDArray[Any]) -> int | None:
+def channel_axis(address: str, name: str, array: NDArray[Any]) -> int | None:
     """Which axis holds the channels, None where the images have none. Raises DataError where that cannot be told."""
     if array.ndim == 3:
         return None
@@ -137,7 +139,7 @@ def _channel_axis(root: Path, name: str, array: NDArray[Any]) -> int | None:
         return candidates[0]
     problem = "which could be either" if candidates else "which is neither"
     raise DataError(
-        f"{name} of {str(root)!r} has shape {array.shape}, {problem} (n, height, width, channels) or "
+        f"{name} of {address!r} has shape {array.shape}, {problem} (n, height, width, channels) or "
         f"(n, channels, height, width) with {_choices(_CHANNELS)} channels. Store it as the former, or as "
         "(n, height, width) for grey images."
     )
@@ -148,7 +150,8 @@ def _choices(numbers: Iterable[int]) -> str:
     return f"{', '.join(most)} or {last}"
 
 
-def _converted(axis: int | None, scale: float, images: NDArray[Any]) -> NDArray[np.uint8]:
+def converted(axis: int | None, scale: float, images: NDArray[Any]) -> NDArray[np.uint8]:
+    """Images as (n, height, width, channels), whose `axis` holds channels (None: there are none), times `scale`."""
     if axis is None:
         images = images[..., None]
     elif axis == 1:

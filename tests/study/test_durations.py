@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amla.cli.durations import MOST, seconds
+from amla.study.durations import MOST, seconds
 from amla.study.study import StudyError
 
 

@@ -1,0 +1,200 @@
+"""What a finished run gives to those who use Python: the network, its accuracy, its report, and predictions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from amla.reports.numbers import count, duration, interval, percent
+from amla.spec.architecture import Architecture
+from amla.study.exporting import export, forms
+from amla.study.folder import REPORT, read
+from amla.study.prediction import Predict, labels_of, predictor, shape_of
+from amla.study.result import Result, Tested, result
+from amla.study.study import Study, StudyError
+from amla.study.trained import Trained, trained
+from amla.tasks.dataset import DataError
+from amla.tasks.shown import arrays, shown
+from amla.trials.history import History
+
+HEIGHT = 720  # of a report within a notebook, in pixels
+
+
+class Accuracy(float):
+    """Accuracy on the test part, a share of 1, with Wilson's 95 % interval: `interval`, (low, high)."""
+
+    interval: tuple[float, float]
+    right: int
+    examples: int
+
+    @classmethod
+    def of(cls, tested: Tested) -> "Accuracy":
+        """Return it with its interval, and how many of how many examples were right."""
+        made = cls(tested.accuracy)
+        made.interval, made.right, made.examples = (tested.low, tested.high), tested.right, tested.examples
+        return made
+
+    def __repr__(self) -> str:
+        return f"{percent(self, 2)} (95 % interval {interval(*self.interval)}; {self.right:,} of {self.examples:,})"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The report of a run: `path`, one HTML page that needs no network. A notebook shows it."""
+
+    path: Path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def _repr_html_(self) -> str:
+        page = escape(self.path.read_text(encoding="utf-8"))
+        return f'<iframe srcdoc="{page}" width="100%" height="{HEIGHT}" style="border:0"></iframe>'
+
+
+class SearchResult:
+    """A finished run, in the folder `run`. Raises StudyError where there is none.
+
+    Everything is read from the run folder when it is first asked for; nothing is trained or written.
+    """
+
+    def __init__(self, run: str | PathLike[str]) -> None:
+        self.run = Path(run)
+        self._read = read(self.run)
+        found = result(self._read)
+        if found is None:
+            raise StudyError(
+                f"'{self.run}' has no result yet. Start what began it again, amla.search or `amla search`; it goes on."
+            )
+        self._result: Result = found
+
+    @property
+    def network(self) -> Architecture:
+        """The network that was found, trained and tested. Notebooks draw it."""
+        return self._result.architecture
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """The accuracy on the test part, which was read once, after everything was decided."""
+        return Accuracy.of(self._result.tested)
+
+    @property
+    def report(self) -> Report:
+        """The report; notebooks show it."""
+        return Report(self.run / REPORT)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network learned."""
+        return self._result.parameters
+
+    @property
+    def macs(self) -> int:
+        """The multiply-accumulates that one example takes."""
+        return self._result.macs
+
+    @property
+    def study(self) -> Study:
+        """Every setting."""
+        return self._read.study
+
+    @property
+    def history(self) -> History:
+        """Every trial of the search. Notebooks show it as a table."""
+        return self._read.search
+
+    @property
+    def seconds(self) -> float:
+        """The seconds of all trials of the search, and of the final training."""
+        return self._result.search_seconds + self._result.final_seconds
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of probabilities."""
+        return self._trained.facts.classes
+
+    def predict(self, images: ArrayLike | str | PathLike[str] | Sequence[str | PathLike[str]]) -> NDArray[Any]:
+        """Return the most probable class of each image, (n,): a number where classes are numbers, else its name.
+
+        `images` are as in `predict_proba`.
+        """
+        chosen: NDArray[Any] = labels_of(self.classes)[self.predict_proba(images).argmax(1)]
+        return chosen
+
+    def predict_proba(
+        self, images: ArrayLike | str | PathLike[str] | Sequence[str | PathLike[str]]
+    ) -> NDArray[np.float64]:
+        """Return the probability of each of `classes` for each image, (n, classes).
+
+        `images` are an array as for `amla.search`, or the path of an image, a folder or an .npz file, or a list of such
+        paths. They become what the network was trained on: its size, grey or coloured. Raises DataError for images that
+        cannot be read.
+        """
+        found, shape = self._trained, shape_of(self.network)
+        paths = _paths(images)
+        if paths is None:
+            given = arrays(np.asarray(images), shape)
+            return self._predict(given) if len(given) else np.empty((0, len(found.facts.classes)))
+        parts = []
+        for part in shown(paths, shape):
+            if part.unreadable:
+                raise DataError(f"{part.unreadable[0]!r} cannot be read as an image. Leave it out, or restore it.")
+            parts.append(self._predict(part.inputs))
+        return np.concatenate(parts)
+
+    def export(
+        self,
+        *to: str,
+        output: str | PathLike[str] | None = None,
+        data_dir: str | PathLike[str] | None = None,
+    ) -> tuple[Path, ...]:
+        """Write the network as "source", "onnx", "int8", "torch" or "card", and return the files with what was checked.
+
+        Without a form: plain source and a model card. They go to the folder `output` (default: export in the run).
+        """
+        written: list[Path] = []
+        place = Path(output) if output is not None else self.run / "export"
+        where = Path(data_dir) if data_dir is not None else None
+        export(self._trained, forms(list(to or ("source", "card"))), place, where, lambda path, _: written.append(path))
+        return tuple(written)
+
+    def __repr__(self) -> str:
+        return f"<SearchResult {str(self.run)!r}: {self._in_words()}>"
+
+    def _repr_html_(self) -> str:
+        from amla.api.notebook import drawn
+
+        return f"<p><b>{escape(self.study.name)}</b>: {escape(self._in_words())}</p>{drawn(self.network)}"
+
+    def _in_words(self) -> str:
+        return (
+            f"test accuracy {self.accuracy!r}, {count(self.parameters)} parameters, {count(self.macs)} MACs, "
+            f"in {duration(self.seconds)}"
+        )
+
+    @cached_property
+    def _trained(self) -> Trained:
+        return trained(self.run)
+
+    @cached_property
+    def _predict(self) -> Predict:
+        found = self._trained
+        return predictor(found.architecture, found.weights, found.facts)
+
+
+def _paths(images: Any) -> list[Path] | None:
+    """Return the paths that were given, None for an array."""
+    if isinstance(images, str | PathLike):
+        return [Path(images)]
+    if isinstance(images, list | tuple) and images and all(isinstance(each, str | PathLike) for each in images):
+        return [Path(each) for each in images]
+    return None

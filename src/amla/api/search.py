@@ -1,0 +1,100 @@
+"""`amla.search`: from data to a tested network, as `amla search` does it; `amla.load`: a run that there is."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+from amla.api import arrays
+from amla.api.arrays import Given
+from amla.api.listening import Lines, aloud, silence
+from amla.api.result import SearchResult
+from amla.study.asked import ALGORITHMS, RUNS, Asked, asked
+from amla.study.changes import altered
+from amla.study.complete import complete
+from amla.study.resolve import task_of
+from amla.study.study import Data, Study
+from amla.tasks.dataset import Dataset
+from amla.tasks.load import load as load_dataset
+
+
+def search(
+    data: str | PathLike[str] | Given,
+    *,
+    budget: str | float | None = None,
+    seed: int = 0,
+    run: str | PathLike[str] | None = None,
+    algorithm: str | Mapping[str, Any] = "nac",
+    budget_clock: Literal["wall", "cpu"] = "wall",
+    workers: int | Literal["auto"] | None = None,
+    device: str | None = None,
+    data_dir: str | PathLike[str] | None = None,
+    progress: bool | Callable[[str], None] = False,
+    **settings: Any,
+) -> SearchResult:
+    """Search a network for `data`, train it to the end, test it once, and return what came out.
+
+    `data` is what `amla search` takes, the name of a dataset or a path; or (images, labels); or a mapping of arrays
+    named as in an .npz file. Images are (n, height, width) or (n, height, width, channels), from 0 to 255, or from 0
+    to 1 as floating-point numbers. Arrays are written into the run folder.
+
+    `budget` is a time, such as "10m", or in seconds. `run` is the run folder (default: runs/NAME); the same call goes
+    on with a run that was cut off, and returns at once with a finished one. `algorithm` is a name, or a mapping of its
+    settings, {"kind": "random", "trials": 20}. `progress` prints lines, or calls what is
+    given with them. `settings` change any setting of the study: recipe={"batch": 128}, or **{"recipe.batch": 128}.
+    Raises StudyError, DataError, SpaceError or SpecError for what cannot be run, and says what to do.
+    """
+    say = silence if progress is False else aloud if progress is True else progress
+    where = Path(data_dir) if data_dir is not None else None
+    if not isinstance(algorithm, str):
+        settings = {"algorithm": algorithm, **settings}
+        algorithm = algorithm["kind"] if algorithm.get("kind") in ALGORITHMS else "nac"
+    given = Asked(
+        source="",
+        budget=f"{budget}s" if isinstance(budget, int | float) else budget,
+        budget_clock=budget_clock,
+        algorithm=algorithm,
+        workers=None if workers is None else str(workers),
+        device=device,
+        seed=seed,
+    )
+    if isinstance(data, str | PathLike):
+        given = replace(given, source=os.fspath(data))
+        return _searched(given, Path(run) if run else None, None, settings, where, say)
+    named = arrays.named(data)
+    folder = Path(run) if run else RUNS / f"arrays-{arrays.digest(named)}"
+    path = arrays.write(folder, named)
+    try:
+        return _searched(replace(given, source=str(path)), folder, folder.resolve().name, settings, where, say)
+    except BaseException:
+        arrays.remove(folder)  # unless it has begun
+        raise
+
+
+def load(run: str | PathLike[str]) -> SearchResult:
+    """Return the result of a finished run. Raises StudyError for what is none."""
+    return SearchResult(Path(run))
+
+
+def _searched(
+    given: Asked,
+    folder: Path | None,
+    name: str | None,
+    settings: dict[str, Any],
+    data_dir: Path | None,
+    say: Callable[[str], None],
+) -> SearchResult:
+    def change(study: Study) -> Study:
+        return altered(study, settings)
+
+    def read(data: Data) -> Dataset:
+        return load_dataset(data.source, data_dir=data_dir, size=data.size)
+
+    study, dataset = asked(given, change, read, name)
+    for notice in dataset.notices:
+        say(notice)
+    place = folder or RUNS / study.name
+    complete(study, task_of(study, dataset), place, Lines(say), data_dir)
+    return SearchResult(place)

@@ -1,0 +1,113 @@
+"""The study that somebody asks for in a few words: data, a budget, an algorithm, workers, and changes of settings."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from shutil import which
+from typing import Literal
+
+from amla.backends import processor
+from amla.study.durations import seconds
+from amla.study.presets import CORE_FLOPS, GPU_FLOPS, preset
+from amla.study.settings import (
+    AlgorithmSettings,
+    AshaSettings,
+    BayesSettings,
+    EvolutionSettings,
+    ExecutorSettings,
+    Inline,
+    Local,
+    LocalSettings,
+    Nsga2Settings,
+    OptunaSettings,
+    RandomSettings,
+    ReinforceSettings,
+    Torch,
+)
+from amla.study.study import Data, Study, StudyError
+from amla.tasks.dataset import Dataset
+
+RUNS = Path("runs")
+ALGORITHMS: dict[str, AlgorithmSettings] = {  # as they are called, besides NAC, whose settings fit the data
+    "random": RandomSettings(),
+    "evolution": EvolutionSettings(),
+    "local": LocalSettings(),
+    "asha": AshaSettings(),
+    "hyperband": AshaSettings(brackets=3),
+    "nsga2": Nsga2Settings(),
+    "reinforce": ReinforceSettings(),
+    "bayes": BayesSettings(),
+    "optuna": OptunaSettings(),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody says of a search; what is not said fits the data.
+
+    `budget` is a time such as "10m"; `workers` a number of processes, "auto", or None for what fits the algorithm.
+    """
+
+    source: str
+    budget: str | None = None
+    budget_clock: Literal["wall", "cpu"] = "wall"
+    algorithm: str = "nac"
+    workers: str | None = None
+    device: str | None = None
+    seed: int = 0
+
+
+def asked(
+    given: Asked, change: Callable[[Study], Study], load: Callable[[Data], Dataset], name: str | None = None
+) -> tuple[Study, Dataset]:
+    """Return the study that fits the data, changed by `change`, and the dataset, which `load` reads.
+
+    The study is called `name`, or as its data are. Raises StudyError and DataError.
+    """
+    limit = None if given.budget is None else seconds(given.budget)
+    if given.algorithm != "nac" and given.algorithm not in ALGORITHMS:
+        raise StudyError(f"There is no algorithm {given.algorithm!r}; there are nac, {', '.join(ALGORITHMS)}.")
+    data = Data(given.source)
+    dataset = load(data)
+    flops = GPU_FLOPS if _has_gpu(given.device) else CORE_FLOPS * processor.cores()
+    study = preset(dataset, data, seconds=limit, seed=given.seed, flops=flops)
+    study = replace(
+        study,
+        name=name_of(name or dataset.name),
+        algorithm=_called(given.algorithm, study.algorithm),
+        executor=executor_of(given.workers, given.algorithm),
+        backend=Torch(device=given.device),
+        limit=replace(study.limit, clock=given.budget_clock),
+    )
+    study = change(study)
+    if (study.data.source, study.data.size) != (data.source, None):
+        dataset = load(study.data)
+    return study, dataset
+
+
+def executor_of(workers: str | None, algorithm: str) -> ExecutorSettings:
+    """Return where trials run; if nothing is said, in workers where several can be used at once. Raises StudyError."""
+    if workers is None:
+        return Local() if algorithm != "nac" and os.name == "posix" else Inline()
+    if workers == "auto":
+        return Local()
+    if not workers.isdecimal():
+        raise StudyError(f"--workers {workers!r} is no number of workers; write auto, 0, 1, 2 and so on.")
+    return Local(int(workers)) if int(workers) else Inline()
+
+
+def name_of(name: str) -> str:
+    """Return a name that a folder can have."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "search"
+
+
+def _has_gpu(device: str | None) -> bool:
+    """Return whether training will probably run on a GPU; asking PyTorch would take seconds."""
+    return device.startswith("cuda") if device else which("nvidia-smi") is not None
+
+
+def _called(name: str, of_preset: AlgorithmSettings) -> AlgorithmSettings:
+    """Return the settings of an algorithm, with as many steps a network as NAC's would have."""
+    return of_preset if name == "nac" else replace(ALGORITHMS[name], steps=of_preset.steps)

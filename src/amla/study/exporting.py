@@ -1,0 +1,113 @@
+"""The network of a run in other forms, each checked against the network itself."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amla.export.source import renamed, source
+from amla.reports.numbers import percent, size
+from amla.storage.files import Files
+from amla.study.card import card
+from amla.study.study import StudyError
+from amla.study.trained import Trained, task_again
+from amla.tasks.dataset import Examples
+
+Form = Literal["source", "onnx", "int8", "torch", "card"]
+Wrote = Callable[[Path, str], None]  # is told what was written, and what it is or how it was checked
+FORMS: tuple[Form, ...] = ("source", "onnx", "int8", "torch", "card")
+CHECKED, CALIBRATED, BATCH = 512, 512, 64  # real examples; a batch of them
+MADE_UP = 4  # batches of made-up numbers that outputs are compared on
+
+
+def forms(given: list[str]) -> tuple[Form, ...]:
+    """Return the forms that were asked for. Raises StudyError for what is none."""
+    for name in given:
+        if name not in FORMS:
+            raise StudyError(f"--to {name!r} is no form of a network; write one of {', '.join(FORMS)}.")
+    return tuple(form for form in FORMS if form in given)
+
+
+def export(found: Trained, forms: tuple[Form, ...], place: Path, data_dir: Path | None, wrote: Wrote) -> None:
+    """Write a network in some forms into the folder `place`; `wrote` is told of each.
+
+    Raises StudyError where a library or the data that a form needs are not there.
+    """
+    place.mkdir(parents=True, exist_ok=True)
+    files = Files(place)
+    if "card" in forms:
+        files.write_text("card.md", card(found))
+        wrote(place / "card.md", "fill in what it is for")
+    if "source" in forms:
+        _source(wrote, found, files, place)
+    if not {"onnx", "int8", "torch"}.isdisjoint(forms):
+        _programs(wrote, found, forms, place, data_dir)
+
+
+def _source(wrote: Wrote, found: Trained, files: Files, place: Path) -> None:
+    from safetensors.numpy import save
+
+    files.write_text("network.py", source(found.architecture, found.facts))
+    files.write_bytes("network.safetensors", save(renamed(found.architecture, found.weights)))
+    wrote(
+        place / "network.py",
+        "plain PyTorch, without amla: load('network.safetensors'), predict(model, images)",
+    )
+
+
+def _programs(wrote: Wrote, found: Trained, forms: tuple[Form, ...], place: Path, data_dir: Path | None) -> None:
+    """Write what is made from the source as a module: a program of PyTorch, ONNX, and ONNX in 8 bits."""
+    making = needed("amla.export.module", "torch")
+    network = making.module(found.architecture, found.weights, found.facts)
+    inputs = making.example(found.architecture)
+    if "torch" in forms:
+        making.save_program(network, inputs, place / "network.pt2")
+        wrote(place / "network.pt2", "torch.export.load('network.pt2').module()")
+    if {"onnx", "int8"}.isdisjoint(forms):
+        return
+    writing = needed("amla.export.onnx", "onnx")
+    path = place / "network.onnx"
+    writing.export(network, inputs, path)
+    parts = task_again(found.run, data_dir).parts
+    test = parts.test
+    real = _batches(found, test.inputs[:CHECKED])
+    rng = np.random.default_rng(0)
+    made_up = [rng.normal(size=(BATCH, *inputs.shape[1:])).astype(np.float32) for _ in range(MADE_UP)]
+    worst = writing.compare(network, path, [*made_up, *real])
+    on = f"{min(CHECKED, len(test.labels))} real inputs and {MADE_UP * BATCH} made-up ones"
+    wrote(path, f"logits within {worst:.1g} of PyTorch's, on {on}")
+    if "int8" in forms:
+        small = place / "network.int8.onnx"
+        writing.quantise(path, small, _batches(found, parts.train.inputs[:CALIBRATED]))
+        before, after = (_accuracy(writing, found, file, test) for file in (path, small))
+        sizes = " to ".join(size(file.stat().st_size) for file in (path, small))
+        wrote(small, f"{sizes}; test accuracy {percent(before, 2)} before, {percent(after, 2)} after")
+
+
+def _accuracy(writing: Any, found: Trained, path: Path, test: Examples) -> float:
+    """Return the accuracy of an ONNX file on the test part, measured as that of the run was."""
+    session, right = writing.opened(path), 0
+    for start, batch in zip(range(0, len(test.labels), BATCH), _batches(found, test.inputs), strict=True):
+        logits = writing.logits(session, batch)
+        if found.facts.mirrored:
+            logits = logits + writing.logits(session, np.ascontiguousarray(batch[..., ::-1]))
+        right += int((logits.argmax(1) == test.labels[start : start + BATCH]).sum())
+    return right / len(test.labels)
+
+
+def _batches(found: Trained, inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
+    """Return inputs as networks take them: normalised, channels first."""
+    mean, deviation = np.array(found.facts.mean), np.array(found.facts.deviation)
+    parts = (inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH))
+    return [np.ascontiguousarray(np.moveaxis((part - mean) / deviation, -1, 1), np.float32) for part in parts]
+
+
+def needed(module: str, extra: str) -> Any:
+    """Return a module that may need more than is installed. Raises StudyError, naming the extra."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise StudyError(f"This needs {error.name!r}; install it with: pip install 'amla[{extra}]'.") from None

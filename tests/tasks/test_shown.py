@@ -1,0 +1,66 @@
+"""Images for a trained network become what it was trained on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from amla.tasks.dataset import DataError
+from amla.tasks.load import load as load_dataset
+from amla.tasks.shown import arrays, shown
+
+
+def test_arrays_in_any_form_are_the_same_images():
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+    for given in (images, images / 255, images.transpose(0, 3, 1, 2), images.astype(np.int64)):
+        assert np.array_equal(arrays(given, (3, 8, 8)), images)
+    assert arrays(images, (3, 4, 6)).shape == (5, 4, 6, 3)
+    assert arrays(images[:0], (3, 8, 8)).shape == (0, 8, 8, 3)
+
+
+def test_colours_become_grey_as_in_files_and_grey_is_repeated(tmp_path: Path):
+    images = np.random.default_rng(1).integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
+    Image.fromarray(images[0]).save(tmp_path / "x.png")
+    (part,) = shown([tmp_path / "x.png"], (1, 8, 8))
+    assert np.abs(part.inputs.astype(int) - arrays(images, (1, 8, 8))).max() <= 1
+    assert np.array_equal(arrays(images[..., 0], (3, 8, 8)), images[..., :1].repeat(3, axis=3))
+
+
+def test_files_are_decoded_as_those_of_a_dataset(tmp_path: Path):
+    rng = np.random.default_rng(2)
+    for number in range(8):
+        folder = tmp_path / "data" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 6 + 2 * (number == 5), 3), dtype=np.uint8)).save(
+            folder / f"{number}.png"
+        )
+    dataset = load_dataset(str(tmp_path / "data"), cache_dir=tmp_path / "cache")
+    parts = list(shown([tmp_path / "data"], dataset.shape))
+    assert np.array_equal(np.concatenate([part.inputs for part in parts]), dataset.train.inputs)
+
+
+def test_what_cannot_be_read_is_named_and_all_else_is_kept(tmp_path: Path):
+    Image.new("L", (8, 8), 7).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"none")
+    np.savez(tmp_path / "some.npz", x_test=np.zeros((2, 8, 8), np.uint8), y_test=np.zeros(2))
+    parts = list(shown([tmp_path / "good.png", tmp_path / "bad.png", tmp_path / "some.npz"], (1, 8, 8)))
+    names = [name for part in parts for name in part.names]
+    assert [Path(name).name for name in names] == ["good.png", "some.npz[0]", "some.npz[1]"]
+    assert [Path(name).name for part in parts for name in part.unreadable] == ["bad.png"]
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda path: path.write_bytes(b"PK nothing"), "cannot be read as an .npz archive"),
+        (lambda path: np.savez(path, a=np.zeros(3), b=np.zeros(3)), "call the images to be looked at 'images'"),
+        (lambda path: np.savez(path, images=np.zeros((2, 8))), "neither"),
+        (lambda path: np.savez(path, images=np.full((2, 8, 8), -1.0)), "values from -1"),
+        (lambda path: np.savez(path, images=np.array([None])), "Python objects"),
+    ],
+)
+def test_archives_without_images_are_refused_in_words(tmp_path: Path, write, said: str):
+    write(tmp_path / "x.npz")
+    with pytest.raises(DataError, match=said):
+        list(shown([tmp_path / "x.npz"], (1, 8, 8)))
