@@ -1,6 +1,8 @@
 """A comparison in words: who beats whom by how much, or that nothing can be told yet and what it would take."""
 
-from amla.comparison.judgement import OnTask, Pair
+from amla.comparison.judgement import OnTask
+from amla.comparison.pairs import Pair
+from amla.comparison.record import Known
 from amla.evidence.power import least
 from amla.reports.numbers import SPACE, plural
 
@@ -45,11 +47,26 @@ def too_few(seeds: int, family: int) -> str | None:
 
 def noise(found: OnTask) -> str | None:
     """Return how far one and the same network lies from itself with other seeds, None where that is not known."""
+    if found.known is not None:
+        return _noise_of_table(found.known)
     if found.noise is None:
         return None
     return (
         f"The same network, trained with other seeds, differs by {points(found.noise)} points (standard deviation): "
         "differences of single runs below twice that say nothing."
+    )
+
+
+def _noise_of_table(known: Known) -> str:
+    if known.noise is None:
+        return (
+            "There is no noise floor: the table holds one number a network, so what other seeds would change is not "
+            "known. The seeds of a comparison are those of the searches alone."
+        )
+    return (
+        f"The same network, trained with other seeds, differs by {points(known.noise)} points (standard deviation of "
+        f"{known.measured}, over the best tenth of the table). The test accuracies above are means of the trainings in "
+        "the table and do not vary so; two networks that are closer than that may be equally good."
     )
 
 
