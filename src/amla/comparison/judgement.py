@@ -20,6 +20,7 @@ from amla.evidence.ranks import Ranking, ranking
 from amla.spec.values import Number, value
 
 MEASURES = ("trials", "steps", "flops", "seconds")  # that a curve may be drawn against
+OF_TABLES = ("trials", "seconds")  # the same on tables, where each network takes as many steps
 
 
 @value
@@ -27,7 +28,8 @@ class Standing:
     """How a contender did on a task: test accuracies by seed, their mean and its 95 % interval, and what it took.
 
     `relative` is the relative improvement over random sampling in percent (Yang et al. 2020), where that was run. Costs
-    are means over runs, sizes of networks medians. `joules` are None where they could not be read.
+    are means over runs, sizes of networks medians. `joules` are None where they could not be read. `regret` is how much
+    less the mean is than the best of a table, None where there is no table.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Standing:
     final_seconds: float
     joules: float | None
     failures: Mapping[str, int]
+    regret: float | None = None
 
 
 @value
@@ -93,7 +96,7 @@ _judgement = TypeAdapter(Judgement)
 
 def as_json(judgement: Judgement) -> str:
     """Return all that a comparison says as JSON."""
-    return _judgement.dump_json(judgement, indent=1).decode()
+    return _judgement.dump_json(judgement).decode()
 
 
 def judged(comparison: Comparison, records: Records, planned: int) -> Judgement:
@@ -115,6 +118,7 @@ def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
     sampled = [found.accuracy for found in by_name.get(SAMPLING, {}).values()]
     base = sum(sampled) / len(sampled) if sampled else None
     standings = [_standing(name, runs, name not in comparison.contenders, base) for name, runs in by_name.items()]
+    known = next((found.known for found in kept.values()), None)
     fronts = {name: tuple(front(map(_point, runs.values()))) for name, runs in by_name.items()}
     reference = extent(fronts.values()) if fronts else (0.0, 0.0)
     return OnTask(
@@ -122,13 +126,13 @@ def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
         benchmark=benchmark,
         standings=tuple(sorted(standings, key=lambda standing: -standing.mean)),
         pairs=pairs(list(comparison.contenders), {name: _accuracies(runs) for name, runs in by_name.items()}),
-        curves={measure: _curves(measure, by_name) for measure in MEASURES},
+        curves={measure: _curves(measure, by_name) for measure in (OF_TABLES if known else MEASURES)},
         fronts=fronts,
         volumes={name: hypervolume(points, reference) for name, points in fronts.items()},
         noise=_noise(by_name),
         refused=refused,
         machines=tuple(sorted({found.about.get("machine", "unknown") for found in kept.values()})),
-        known=next((found.known for found in kept.values()), None),
+        known=known,
         incumbents=curves(by_name),
         milestones=milestones(list(comparison.contenders), by_name),
     )
@@ -174,6 +178,7 @@ def _standing(name: str, runs: Mapping[int, Record], is_control: bool, base: flo
         final_seconds=_mean([run.final.seconds for run in found]),
         joules=None if None in joules else _mean([joule for joule in joules if joule is not None]),
         failures=failures,
+        regret=found[0].known.best - mean if found[0].known else None,
     )
 
 
