@@ -66,7 +66,7 @@ def _noise_of_table(known: Known) -> str:
         )
     return (
         f"The same network, trained with other seeds, differs by {points(known.noise)} points (standard deviation of "
-        f"{known.measured}, over the best tenth of the table). The test accuracies above are means of the trainings in "
+        f"{known.measured}, over the best tenth of the table). The test accuracies here are means of the trainings in "
         "the table and do not vary so; two networks that are closer than that may be equally good."
     )
 
