@@ -198,9 +198,12 @@ def against_size(found: OnTask, theme: Theme = "auto") -> Chart | None:
 
 
 def _low(standing: Standing) -> float:
-    """Return where the axis shall begin at the latest: at the worst of few runs, at the first quartile of many."""
+    """Return where the axis shall begin at the latest: at the worst of few runs; of many at the first quartile.
+
+    The interval of the mean is never cut.
+    """
     several = sorted(standing.accuracies.values())
-    return several[len(several) // 4] if len(several) > MANY else several[0]
+    return min(several[len(several) // 4], standing.low) if len(several) > MANY else several[0]
 
 
 def _rows(name: str, curve: Anytime) -> list[Chart]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amla.comparison.charts import UNITS, UNITS_OF_TABLES, accuracies, against_size, anytime, ranks, regret
+from amla.comparison.charts import MANY, UNITS, UNITS_OF_TABLES, accuracies, against_size, anytime, ranks, regret
 from amla.comparison.checklist import Item
 from amla.comparison.incumbents import Milestone
 from amla.comparison.judgement import Judgement, OnTask, Standing
@@ -56,12 +56,19 @@ def _task(found: OnTask, named: bool) -> list[Section | None]:
     ]
     return [
         section(f"{anchor}verdicts", f"What can be said{of}", element("ul", *verdicts) if verdicts else None, *notes),
-        section(f"{anchor}standings", f"Test accuracy{of}", _figure(accuracies(found)), _standings(found)),
+        section(f"{anchor}standings", f"Test accuracy{of}", _figure(accuracies(found), _cut(found)), _standings(found)),
         _charts(f"{anchor}curves", f"The best so far{of}", curves),
         _milestones(f"{anchor}milestones", f"After fewer networks{of}", found.milestones),
         section(f"{anchor}sizes", f"Size and accuracy{of}", _figure(against_size(found)), _volumes(found)),
         section(f"{anchor}costs", f"What it took{of}", _costs(found)),
     ]
+
+
+def _cut(found: OnTask) -> str | None:
+    """Return what is to be known of a chart of many runs, None if there are few."""
+    if all(len(s.accuracies) <= MANY for s in found.standings):
+        return None
+    return "A dot a run, with the mean and its interval; runs that are worse than the axis shows stand at its beginning"
 
 
 def _standings(found: OnTask) -> Html:
