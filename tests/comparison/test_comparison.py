@@ -4,9 +4,11 @@ import pytest
 from made_up_records import FILE, comparison
 
 from amla.comparison.comparison import from_yaml, load, to_yaml
-from amla.comparison.controls import searching
+from amla.comparison.controls import hand_made, searching
+from amla.study.resolve import space_of, task_of
 from amla.study.settings import NacSettings, RandomSettings
 from amla.study.study import StudyError
+from amla.tasks.load import load as load_dataset
 
 
 def test_a_comparison_is_its_file():
@@ -57,3 +59,20 @@ def test_without_controls_there_are_none():
 def test_a_budget_is_asked_for():
     with pytest.raises(StudyError, match="limit is empty"):
         searching(comparison(FILE.replace("limit: {steps: 100}", "")))
+
+
+@pytest.mark.parametrize(
+    ("space", "kept"),
+    [
+        ("{kind: nasbench201, width: 4, cells: 1}", ["3x3", "none", "3x3", "skip", "none", "skip"]),
+        ("{kind: nasbench_macro, width: 4, last: 8}", ["mb3-3x3"] * 8),
+    ],
+)
+def test_the_network_made_by_hand_is_what_people_would_build(space: str, kept: list[str]):
+    file = comparison(FILE.replace("{source: digits}", f"{{source: digits}}, space: {space}").replace("nac", "random"))
+    study = file.study("digits", file.contenders["ours"], 0)
+    task = task_of(study, load_dataset("digits"))
+    network = hand_made(file.tasks["digits"], task)
+    assert network is not None
+    found = space_of(study, task).space.read(network)
+    assert [name.rsplit("/", 1)[-1] for (name,) in found.values()] == kept

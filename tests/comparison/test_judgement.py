@@ -124,7 +124,7 @@ def test_reports_hold_every_number_and_need_nothing_else():
         assert "6 of 8 runs are done" in told
         assert "2 diverged" in told or told is text  # the page alone has what failed
     assert "://" not in page.partition("<script")[0]
-    assert '"mean": 0.905' in as_json(judgement)
+    assert '"mean":0.905' in as_json(judgement)
 
 
 def test_nothing_run_yet_can_be_reported():

@@ -71,3 +71,8 @@ def test_holm_keeps_the_order_and_never_lowers_p(ps):
     adjusted = holm(ps)
     assert all(after >= before for before, after in zip(ps, adjusted, strict=True))
     assert [after for _, after in sorted(zip(ps, adjusted, strict=True))] == sorted(adjusted)
+
+
+def test_the_interval_of_equal_numbers_is_one_point_however_they_are_rounded():
+    low, high = interval([0.9390999999999999] * 200)
+    assert low == high

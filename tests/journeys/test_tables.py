@@ -1,5 +1,6 @@
 """A search on a table: `amla run` from the first line to the report, in seconds."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,41 @@ def test_what_cannot_be_looked_up_says_why(here: Here, arguments: tuple[str, ...
     ended = here("run", "macro.yaml", "--plain", *arguments)
     assert ended.code != 0
     assert words in ended.out + ended.err
+
+
+COMPARISON = """
+name: searches
+tasks:
+  cifar10: {data: {source: cifar10}, space: {kind: nasbench_macro}, final: {steps: 50}}
+contenders:
+  evolution: {algorithm: {kind: evolution, trials: null, steps: 50, population: 10, sample: 3}}
+seeds: 8
+limit: {trials: 30}
+backend: {kind: tabular, table: nasbench_macro}
+executor: {kind: simulated}
+"""
+
+
+def test_searches_are_compared_on_a_table_and_more_seeds_go_on(here: Here):
+    Path("searches.yaml").write_text(COMPARISON)
+    ended = here("compare", "searches.yaml", "--data-dir", str(TABLES))
+    assert (ended.code, ended.err) == (0, "")
+    assert "evolution beats random-sampling by" in ended.out.replace("\n", " ")
+    found = json.loads(Path("runs/searches/report.json").read_text())
+    assert found["done"] == found["planned"] == 8 * 5
+    assert [at["trials"] for at in found["tasks"][0]["milestones"]] == [10, 25]
+    text = Path("runs/searches/report.md").read_text()
+    assert "The best network of the table tests at 93.13" in text
+    assert "After 10 networks:" in text
+    assert "After 10 networks" in Path("runs/searches/report.html").read_text()
+    assert not list(Path("runs/searches").rglob("events.sqlite"))
+    more = here("compare", "searches.yaml", "--data-dir", str(TABLES), "--seeds", "9")
+    assert "going on after 40 runs" in more.out
+    assert json.loads(Path("runs/searches/report.json").read_text())["done"] == 9 * 5
+
+
+def test_a_comparison_without_its_table_says_where_to_name_it(here: Here):
+    Path("searches.yaml").write_text(COMPARISON)
+    ended = here("compare", "searches.yaml")
+    assert ended.code == 2
+    assert "name it with --data-dir or AMLA_DATA" in ended.err

@@ -208,6 +208,7 @@ def compare(
         int | None, typer.Option(min=1, help="Other than the file says: fewer, or more later.", show_default=False)
     ] = None,
     data_dir: DataDir = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that look up, of a comparison on tables.")] = 1,
     report: Annotated[bool, typer.Option("--report", help="Run nothing; write the report anew.")] = False,
 ) -> None:
     """Compare ways of searching fairly: same tasks, pipeline, budget and seeds, with controls and tests.
@@ -217,7 +218,7 @@ def compare(
     with users_mistakes():
         from amla.cli.compare import compare_file
 
-        compare_file(comparison, folder, seeds, data_dir, report)
+        compare_file(comparison, folder, seeds, data_dir, jobs, report)
 
 
 @app.command()

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 from rich.console import Console
 from rich.table import Table
@@ -15,7 +16,9 @@ from amla.comparison.comparison import Comparison
 from amla.comparison.judgement import Judgement, OnTask, as_json, judged
 from amla.comparison.markdown import markdown
 from amla.comparison.page import render
+from amla.comparison.record import Record
 from amla.comparison.runs import Cell, Running, begin
+from amla.comparison.tabled import Part, Tabled, is_tabled
 from amla.comparison.words import too_few, verdict
 from amla.reports.numbers import DASH, count, duration, percent, plural
 from amla.storage.files import Files
@@ -59,8 +62,10 @@ class Silence:
         """Hear that a trial is trained again."""
 
 
-def compare_file(path: Path, folder: Path | None, seeds: int | None, data_dir: Path | None, report_only: bool) -> None:
-    """Run a comparison to its end, and write its report after every seed."""
+def compare_file(
+    path: Path, folder: Path | None, seeds: int | None, data_dir: Path | None, jobs: int, report_only: bool
+) -> None:
+    """Run a comparison to its end, and write its report: after every seed, or on tables once all is looked up."""
     try:
         import scipy  # noqa: F401 - so that it is missed before anything is run
     except ModuleNotFoundError as error:
@@ -70,14 +75,45 @@ def compare_file(path: Path, folder: Path | None, seeds: int | None, data_dir: P
     if seeds is not None:
         comparison = replace(comparison, seeds=seeds)
     place = folder or RUNS / comparison.name
-    running = begin(comparison, place, data_dir)
     again = shlex.join(["amla", "compare", str(path)] + ([] if seeds is None else ["--seeds", str(seeds)]))
+    running = _tabled(comparison, place, data_dir) if is_tabled(comparison) else begin(comparison, place, data_dir)
+    if jobs > 1 and isinstance(running, Running):
+        raise StudyError("--jobs is for comparisons on tables; where networks train, executor.workers says how many.")
     cells = running.cells()
     if not report_only:
         _announce(console, comparison, cells, place)
-        _run(console, running, cells, again)
+        if isinstance(running, Tabled):
+            _look_up(console, running, len(cells), jobs)
+        else:
+            _run(console, running, cells, again)
     judgement = _reported(running, len(cells), again)
     _tell(console, judgement, place)
+
+
+def _tabled(comparison: Comparison, folder: Path, data_dir: Path | None) -> Tabled:
+    tabled = Tabled(comparison, folder, data_dir)
+    tabled.check()
+    return tabled
+
+
+def _look_up(console: Console, tabled: Tabled, planned: int, jobs: int) -> None:
+    known = len(tabled.records())
+    if known:
+        say(console, f"going on after {plural(known, 'run')}")
+    done = known
+
+    def heard(part: Part, found: Sequence[Record]) -> None:
+        nonlocal done
+        done += len(found)
+        if not found:
+            say(console, f"{escape(part.contender)} on {escape(part.task)}: there is no such network")
+            return
+        mean = percent(fmean(record.accuracy for record in found), 2)
+        seeds = f"seeds {part.seeds[0]} to {part.seeds[-1]}"
+        what = f"{done} of {planned}: {part.contender} on {part.task}, {seeds}"
+        say(console, f"{escape(what)}: mean test accuracy {mean}")
+
+    tabled.run(heard, jobs)
 
 
 def _announce(console: Console, comparison: Comparison, cells: Sequence[Cell], folder: Path) -> None:
@@ -119,7 +155,7 @@ def _silent(cell: Cell, study: Study, task: Task) -> Silence:
     return Silence()
 
 
-def _reported(running: Running, planned: int, again: str) -> Judgement:
+def _reported(running: Running | Tabled, planned: int, again: str) -> Judgement:
     """Write the report of what is known by now."""
     comparison = running.comparison
     judgement = judged(comparison, running.records(), planned)

@@ -4,18 +4,25 @@ Lindauer & Hutter (2020) ask for random sampling and random search, Yang et al. 
 space; the paper of NAC (Kamath et al. 2018) has random and worst-case pruning as its own controls.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from amla.comparison.comparison import Comparison, Contender, Setting
-from amla.spaces.space import SpaceError
+from amla.spaces.space import Space, SpaceError
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
-from amla.study.resolve import space_of
-from amla.study.settings import EnvelopeSettings, FixedSettings, NacSettings, RandomSettings
-from amla.study.spaces import envelope_of
+from amla.study import resolve
+from amla.study.settings import (
+    EnvelopeSettings,
+    FixedSettings,
+    NacSettings,
+    NasBench201Settings,
+    NasBenchMacroSettings,
+    RandomSettings,
+)
+from amla.study.spaces import envelope_of, space_of
 from amla.study.study import StudyError
 from amla.tasks.task import Task
 
@@ -71,18 +78,41 @@ def given(comparison: Comparison, file: str) -> Contender:
 
 
 def hand_made(setting: Setting, task: Task) -> Architecture | None:
-    """Return the network that people would build by hand: two plain 3x3 convolutions a stage, as wide as may be.
+    """Return the network that people would build by hand, None for a space that has none.
 
-    None for a space that has none.
+    In spaces of EnvelopeNets two plain 3x3 convolutions a stage, as wide as may be; in that of NAS-Bench-201 the cell
+    of a ResNet (two 3x3 convolutions beside a skip); in that of NAS-Bench-Macro the 3x3 block throughout.
     """
-    if not isinstance(setting.space, EnvelopeSettings):
-        return None
-    plain = next((name for name in setting.space.branches if name.partition("-")[0] == "3x3"), None)
+    match setting.space:
+        case EnvelopeSettings() as space:
+            return _plain(space, task)
+        case NasBench201Settings():
+            kept = ("3x3", "none", "3x3", "skip", "none", "skip")  # edges 0-1, 0-2, 1-2, 0-3, 1-3, 2-3
+            return _of(_space(setting, task), kept)
+        case NasBenchMacroSettings():
+            found = _space(setting, task)
+            return _of(found, ("mb3-3x3",) * len(found.genes))
+        case _:
+            return None
+
+
+def _space(setting: Setting, task: Task) -> Space:
+    return space_of(setting.space, task.shape, task.classes).space
+
+
+def _of(space: Space, kept: Sequence[str]) -> Architecture:
+    """Return the network that keeps, of each gene, the input whose name ends so."""
+    named = {gene: {name.rsplit("/", 1)[-1]: name for name in space.template[gene].inputs} for gene in space.genes}
+    return space.close({gene: (named[gene][name],) for gene, name in zip(space.genes, kept, strict=True)})
+
+
+def _plain(settings: EnvelopeSettings, task: Task) -> Architecture | None:
+    plain = next((name for name in settings.branches if name.partition("-")[0] == "3x3"), None)
     if plain is None:
         return None
-    two = (2,) * len(setting.space.cells)
-    settings = replace(setting.space, cells=two, max_cells=two)
-    space = envelope_of(settings, task.shape, task.classes)
+    two = (2,) * len(settings.cells)
+    narrow = replace(settings, cells=two, max_cells=two)
+    space = envelope_of(narrow, task.shape, task.classes)
     only = {cell.branches: (f"{cell.branches}/{plain}",) for stage in space.stages for cell in stage.cells}
     return space.space.close({**space.initial(), **only})
 
@@ -90,7 +120,7 @@ def hand_made(setting: Setting, task: Task) -> Architecture | None:
 def matched(comparison: Comparison, task: str, data: Task, like: Architecture, seed: int) -> Architecture | None:
     """Return a random network with about as many parameters and MACs as another one; None if the space has none."""
     study = comparison.study(task, next(iter(comparison.contenders.values())), seed)
-    space, rng, wanted = space_of(study, data).space, np.random.default_rng((seed, 1)), costs(like)
+    space, rng, wanted = resolve.space_of(study, data).space, np.random.default_rng((seed, 1)), costs(like)
     best: tuple[float, Architecture] | None = None
     for _ in range(DRAWS):
         try:

@@ -9,18 +9,18 @@ from pydantic import TypeAdapter
 
 from amla.comparison.comparison import Comparison
 from amla.comparison.controls import SAMPLING
-from amla.comparison.record import Record
+from amla.comparison.incumbents import Milestone, curves, milestones
+from amla.comparison.pairs import Pair, pairs
+from amla.comparison.record import Known, Record
 from amla.comparison.runs import Records
 from amla.evidence.anytime import Anytime, anytime
 from amla.evidence.fronts import Point, extent, front, hypervolume
-from amla.evidence.improvement import Improvement, improvement
-from amla.evidence.paired import Difference, difference, holm, interval
-from amla.evidence.power import needed
+from amla.evidence.paired import interval
 from amla.evidence.ranks import Ranking, ranking
 from amla.spec.values import Number, value
 
 MEASURES = ("trials", "steps", "flops", "seconds")  # that a curve may be drawn against
-LEVEL = 0.05
+OF_TABLES = ("trials", "seconds")  # the same on tables, where each network takes as many steps
 
 
 @value
@@ -28,7 +28,8 @@ class Standing:
     """How a contender did on a task: test accuracies by seed, their mean and its 95 % interval, and what it took.
 
     `relative` is the relative improvement over random sampling in percent (Yang et al. 2020), where that was run. Costs
-    are means over runs, sizes of networks medians. `joules` are None where they could not be read.
+    are means over runs, sizes of networks medians. `joules` are None where they could not be read. `regret` is how much
+    less the mean is than the best of a table, None where there is no table.
     """
 
     name: str
@@ -47,28 +48,7 @@ class Standing:
     final_seconds: float
     joules: float | None
     failures: Mapping[str, int]
-
-
-@value
-class Pair:
-    """What can be said of two contenders on a task: their difference over the seeds that both have run.
-
-    `adjusted` is p after Holm's correction for all pairs of the task, `family` how many those are. `needed` is how many
-    seeds would tell a difference as large as this one, None if it is told or no number would.
-    """
-
-    ours: str
-    theirs: str
-    difference: Difference
-    adjusted: float
-    family: int
-    improvement: Improvement
-    needed: int | None
-
-    @property
-    def is_real(self) -> bool:
-        """Whether chance would seldom bring such a difference: at most one time in twenty among all pairs."""
-        return self.adjusted <= LEVEL
+    regret: float | None = None
 
 
 @value
@@ -78,6 +58,9 @@ class OnTask:
     `curves` are by what they are drawn against and by contender; `fronts` of parameters and test accuracy, and
     `volumes` what each dominates. `noise` is the standard deviation of one network's accuracy over seeds. `refused`
     says which runs do not belong in the table, and why.
+
+    Where a table answered, `known` is what it says of all networks, `incumbents` are curves of what the network chosen
+    so far would test at, and `milestones` what could have been said after fewer networks.
     """
 
     task: str
@@ -90,6 +73,9 @@ class OnTask:
     noise: float | None
     refused: tuple[str, ...]
     machines: tuple[str, ...]
+    known: Known | None = None
+    incumbents: Mapping[str, Mapping[str, Anytime]] = field(default_factory=dict)
+    milestones: tuple[Milestone, ...] = ()
 
 
 @value
@@ -110,7 +96,7 @@ _judgement = TypeAdapter(Judgement)
 
 def as_json(judgement: Judgement) -> str:
     """Return all that a comparison says as JSON."""
-    return _judgement.dump_json(judgement, indent=1).decode()
+    return _judgement.dump_json(judgement).decode()
 
 
 def judged(comparison: Comparison, records: Records, planned: int) -> Judgement:
@@ -132,19 +118,23 @@ def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
     sampled = [found.accuracy for found in by_name.get(SAMPLING, {}).values()]
     base = sum(sampled) / len(sampled) if sampled else None
     standings = [_standing(name, runs, name not in comparison.contenders, base) for name, runs in by_name.items()]
+    known = next((found.known for found in kept.values()), None)
     fronts = {name: tuple(front(map(_point, runs.values()))) for name, runs in by_name.items()}
     reference = extent(fronts.values()) if fronts else (0.0, 0.0)
     return OnTask(
         task=task,
         benchmark=benchmark,
         standings=tuple(sorted(standings, key=lambda standing: -standing.mean)),
-        pairs=_pairs(list(comparison.contenders), by_name),
-        curves={measure: _curves(measure, by_name) for measure in MEASURES},
+        pairs=pairs(list(comparison.contenders), {name: _accuracies(runs) for name, runs in by_name.items()}),
+        curves={measure: _curves(measure, by_name) for measure in (OF_TABLES if known else MEASURES)},
         fronts=fronts,
         volumes={name: hypervolume(points, reference) for name, points in fronts.items()},
         noise=_noise(by_name),
         refused=refused,
         machines=tuple(sorted({found.about.get("machine", "unknown") for found in kept.values()})),
+        known=known,
+        incumbents=curves(by_name),
+        milestones=milestones(list(comparison.contenders), by_name),
     )
 
 
@@ -163,7 +153,7 @@ def _same_task(records: Records) -> tuple[str, tuple[str, ...]]:
 
 
 def _standing(name: str, runs: Mapping[int, Record], is_control: bool, base: float | None) -> Standing:
-    accuracies = {seed: found.accuracy for seed, found in sorted(runs.items())}
+    accuracies = _accuracies(runs)
     mean, (low, high) = _mean(list(accuracies.values())), interval(list(accuracies.values()))
     found = list(runs.values())
     joules = [run.search.joules for run in found]
@@ -188,32 +178,12 @@ def _standing(name: str, runs: Mapping[int, Record], is_control: bool, base: flo
         final_seconds=_mean([run.final.seconds for run in found]),
         joules=None if None in joules else _mean([joule for joule in joules if joule is not None]),
         failures=failures,
+        regret=found[0].known.best - mean if found[0].known else None,
     )
 
 
-def _pairs(contenders: Sequence[str], by_name: Mapping[str, Mapping[int, Record]]) -> tuple[Pair, ...]:
-    """Return each contender against all that come after it, other contenders first, then controls."""
-    names = [*(name for name in contenders if name in by_name), *(name for name in by_name if name not in contenders)]
-    compared = [
-        (ours, theirs, *_both(by_name[ours], by_name[theirs]))
-        for place, ours in enumerate(names)
-        for theirs in names[place + 1 :]
-        if ours in contenders and by_name[ours].keys() & by_name[theirs].keys()
-    ]
-    differences = [difference(one, other) for _, _, one, other in compared]
-    adjusted = holm([apart.p for apart in differences])
-    found = []
-    for (ours, theirs, one, other), apart, p in zip(compared, differences, adjusted, strict=True):
-        family, gains = len(compared), [a - b for a, b in zip(one, other, strict=True)]
-        seeds = None if p <= LEVEL else needed(gains, family)
-        found.append(Pair(ours, theirs, apart, p, family, improvement(one, other), seeds))
-    return tuple(found)
-
-
-def _both(ours: Mapping[int, Record], theirs: Mapping[int, Record]) -> tuple[list[float], list[float]]:
-    """Return the accuracies of two contenders with the seeds that both have run."""
-    seeds = sorted(ours.keys() & theirs.keys())
-    return [ours[seed].accuracy for seed in seeds], [theirs[seed].accuracy for seed in seeds]
+def _accuracies(runs: Mapping[int, Record]) -> dict[int, float]:
+    return {seed: found.accuracy for seed, found in sorted(runs.items())}
 
 
 def _curves(measure: str, by_name: Mapping[str, Mapping[int, Record]]) -> dict[str, Anytime]:
@@ -227,8 +197,10 @@ def _curves(measure: str, by_name: Mapping[str, Mapping[int, Record]]) -> dict[s
 
 
 def _noise(by_name: Mapping[str, Mapping[int, Record]]) -> float | None:
-    """Return the spread of accuracies of one network that was trained with several seeds."""
+    """Return the spread of accuracies of one network over seeds, as runs show it or a table says it."""
     for runs in by_name.values():
+        if known := next((run.known for run in runs.values()), None):
+            return known.noise
         if len(runs) > 1 and len({run.network for run in runs.values()}) == 1:
             return stdev(run.accuracy for run in runs.values())
     return None

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from amla.comparison.checklist import Item
 from amla.comparison.judgement import Judgement, OnTask
 from amla.comparison.page import MET
-from amla.comparison.words import noise, verdict
+from amla.comparison.words import best_known, noise, points, reached, verdict
 from amla.reports.numbers import SPACE, count, duration, percent, plural
 
 
@@ -23,6 +23,8 @@ def markdown(judgement: Judgement, items: Sequence[Item], file: str, command: st
             "",
         ]
         lines += _table(("contender", "mean rank"), ((name, f"{rank:.2f}") for name, rank in ranks.ranks.items()))
+        lines += [f"- {', '.join(group)} cannot be told apart" for group in ranks.groups]
+        lines += [""] if ranks.groups else []
     lines += ["## Good practice, item by item", "", "After Lindauer and Hutter (2020).", ""]
     lines += _table(("practice", "", "evidence"), ((item.practice, MET[item.met], item.evidence) for item in items))
     lines += ["## To run it again", "", "```sh", command, "```", "", "```yaml", file.rstrip(), "```", ""]
@@ -31,9 +33,14 @@ def markdown(judgement: Judgement, items: Sequence[Item], file: str, command: st
 
 def _task(found: OnTask) -> list[str]:
     lines = [f"## {found.task}", "", *(f"- {verdict(pair)}" for pair in found.pairs), ""]
-    lines += [text + "\n" for text in (noise(found), *(f"Refused: {why}." for why in found.refused)) if text]
+    lines += [
+        text + "\n"
+        for text in (best_known(found), noise(found), *(f"Refused: {why}." for why in found.refused))
+        if text
+    ]
     head = ["contender", "test accuracy", "95 % interval", "runs", "over random sampling", "parameters", "MACs"]
     head += ["networks", "operations", "time of a run"]
+    head += ["below the best"] if found.known else []
     rows = (
         (
             s.name if s.is_control else f"**{s.name}**",
@@ -46,10 +53,27 @@ def _task(found: OnTask) -> list[str]:
             f"{s.trials:.1f}",
             count(s.flops),
             duration(s.search_seconds + s.final_seconds),
+            *([] if s.regret is None else [points(s.regret)]),
         )
         for s in found.standings
     )
-    return [*lines, *_table(head, rows)]
+    return [*lines, *_table(head, rows), *_milestones(found)]
+
+
+def _milestones(found: OnTask) -> list[str]:
+    if not found.milestones:
+        return []
+    names = list(found.milestones[-1].reached)
+    lines = [f"### {found.task}: after fewer networks", ""]
+    lines += ["What is chosen after so many networks tests at: mean and standard deviation over runs.", ""]
+    rows = (
+        (name, *(reached(at.reached[name]) if name in at.reached else "" for at in found.milestones)) for name in names
+    )
+    lines += _table(("contender", *(str(at.trials) for at in found.milestones)), rows)
+    for at in found.milestones:
+        if at.pairs:
+            lines += [f"After {at.trials} networks:", "", *(f"- {verdict(pair)}" for pair in at.pairs), ""]
+    return lines
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from amla.comparison.charts import UNITS, accuracies, against_size, anytime
+from amla.comparison.charts import MANY, UNITS, UNITS_OF_TABLES, accuracies, against_size, anytime, ranks, regret
 from amla.comparison.checklist import Item
+from amla.comparison.incumbents import Milestone
 from amla.comparison.judgement import Judgement, OnTask, Standing
-from amla.comparison.words import noise, verdict
+from amla.comparison.pairs import Pair
+from amla.comparison.words import best_known, noise, points, reached, verdict
 from amla.evidence.ranks import Ranking
 from amla.reports.markup import Content, Html, Section, element, join, row, section, table
 from amla.reports.numbers import DASH, SPACE, count, duration, percent, plural
@@ -45,23 +47,33 @@ def _task(found: OnTask, named: bool) -> list[Section | None]:
     anchor = f"{found.task}-" if named else ""
     if not found.standings:
         return [section(f"{anchor}standings", f"Nothing has been run{of}", element("p", "Run the command again."))]
-    notes = [element("p", text) for text in (noise(found), *_refused(found)) if text]
-    verdicts = [element("li", verdict(pair)) for pair in found.pairs]
+    notes = [element("p", text) for text in (best_known(found), noise(found), *_refused(found)) if text]
+    verdicts = _verdicts(found.pairs)
+    units = UNITS_OF_TABLES if found.known else UNITS
     curves = [
-        (f"The best validation accuracy so far, and {unit}", anytime(found, name)) for name, unit in UNITS.items()
+        *((f"What is chosen so far, tested, and {unit}", regret(found, name)) for name, unit in units.items()),
+        *((f"The best validation accuracy so far, and {unit}", anytime(found, name)) for name, unit in units.items()),
     ]
     return [
         section(f"{anchor}verdicts", f"What can be said{of}", element("ul", *verdicts) if verdicts else None, *notes),
-        section(f"{anchor}standings", f"Test accuracy{of}", _figure(accuracies(found)), _standings(found)),
+        section(f"{anchor}standings", f"Test accuracy{of}", _figure(accuracies(found), _cut(found)), _standings(found)),
         _charts(f"{anchor}curves", f"The best so far{of}", curves),
+        _milestones(f"{anchor}milestones", f"After fewer networks{of}", found.milestones),
         section(f"{anchor}sizes", f"Size and accuracy{of}", _figure(against_size(found)), _volumes(found)),
         section(f"{anchor}costs", f"What it took{of}", _costs(found)),
     ]
 
 
+def _cut(found: OnTask) -> str | None:
+    """Return what is to be known of a chart of many runs, None if there are few."""
+    if all(len(s.accuracies) <= MANY for s in found.standings):
+        return None
+    return "A dot a run, with the mean and its interval; runs that are worse than the axis shows stand at its beginning"
+
+
 def _standings(found: OnTask) -> Html:
     head = {"Contender": False, "Mean": True, f"95{SPACE}% interval": True, "Worst": True, "Best": True, "Runs": True}
-    head |= {"Over random sampling": True, "Parameters": True, "MACs": True}
+    head |= {"Over random sampling": True, "Below the best": True, "Parameters": True, "MACs": True}
     rows = [
         row(
             s.name,
@@ -71,14 +83,41 @@ def _standings(found: OnTask) -> Html:
             percent(max(s.accuracies.values()), 2),
             str(len(s.accuracies)),
             DASH if s.relative is None else f"{s.relative:+.2f}{SPACE}%",
+            DASH if s.regret is None else points(s.regret),
             count(s.parameters),
             count(s.macs),
-            numbers=range(8),
+            numbers=range(9),
             class_=None if s.is_control else "chosen",
         )
         for s in found.standings
     ]
     return table("Test accuracy over seeds, the best first; controls are not set off", head, rows)
+
+
+def _milestones(anchor: str, title: str, found: Sequence[Milestone]) -> Section | None:
+    if not found:
+        return None
+    said = "What is chosen after so many networks tests at: mean and standard deviation over runs"
+    names = list(found[-1].reached)
+    head = {"Contender": False, **{str(at.trials): True for at in found}}
+    rows = [
+        row(
+            name,
+            *(reached(at.reached[name]) if name in at.reached else DASH for at in found),
+            numbers=range(len(found)),
+        )
+        for name in names
+    ]
+    verdicts = [
+        element("details", element("summary", f"After {at.trials} networks"), element("ul", *_verdicts(at.pairs)))
+        for at in found
+        if at.pairs
+    ]
+    return section(anchor, title, table(said, head, rows), *verdicts)
+
+
+def _verdicts(pairs: Sequence[Pair]) -> list[Html]:
+    return [element("li", verdict(pair)) for pair in pairs]
 
 
 def _volumes(found: OnTask) -> Html:
@@ -129,8 +168,11 @@ def _ranks(found: Ranking | None) -> Section | None:
         f"Friedman's p is {found.p:.3f} over {found.tasks} tasks. Mean ranks that differ by less than "
         f"{found.critical:.2f} cannot be told apart (Nemenyi, 5{SPACE}%)."
     )
-    ranks = table("Mean rank over tasks, 1 being best", {"Contender": False, "Mean rank": True}, rows)
-    return section("ranks", "Over all tasks", element("p", said), ranks, element("ul", *groups) if groups else None)
+    diagram = _figure(ranks(found), "Critical differences: what a bar joins cannot be told apart")
+    means = table("Mean rank over tasks, 1 being best", {"Contender": False, "Mean rank": True}, rows)
+    return section(
+        "ranks", "Over all tasks", element("p", said), diagram, means, element("ul", *groups) if groups else None
+    )
 
 
 def _checklist(items: Sequence[Item]) -> Section | None:

@@ -11,8 +11,8 @@ from pydantic import TypeAdapter
 from amla.spec.digest import digest
 from amla.spec.values import Number, value
 from amla.study.folder import Run
-from amla.study.result import Result, result
-from amla.study.study import Study, to_plain
+from amla.study.result import result
+from amla.study.study import Provenance, Study, to_plain
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement
 
@@ -22,13 +22,18 @@ OWN = ("algorithm", "run_off", "seed", "name", "provenance", "limit", "executor"
 
 @value
 class Point:
-    """What a search had used up when it was told of a trial, and the best validation metric that it knew then."""
+    """What a search had used up when it was told of a trial, and the best validation metric that it knew then.
+
+    `seconds` are those of all trials together; where a table answered, the simulated time that had passed. `tested` is
+    what the network that the search would choose then would test at, None where nobody knows.
+    """
 
     trials: int
     steps: int
     flops: float
     seconds: float
     best: float
+    tested: float | None = None
 
 
 @value
@@ -44,11 +49,24 @@ class Spent:
 
 
 @value
+class Known:
+    """What a table knows besides: the `best` test accuracy of all its networks, and how seeds differ.
+
+    `noise` is the standard deviation of one network's accuracy over the seeds of trainings, None where there is one
+    training of each; `measured` says of which accuracy.
+    """
+
+    best: float
+    noise: float | None
+    measured: str = ""
+
+
+@value
 class Record:
     """One run of a contender on a task. `task` is the digest of all that contenders have in common.
 
     `accuracy` is of the test part, read once, `validation` the best in the search; `network` is the digest of what was
-    found. `about` are versions and hardware.
+    found. `about` are versions and hardware, `known` is what the table says where one answered.
     """
 
     task: str
@@ -63,9 +81,9 @@ class Record:
     final: Spent
     points: tuple[Point, ...]
     about: Mapping[str, str]
+    known: Known | None = None
 
 
-_record = TypeAdapter(Record)
 _study = TypeAdapter(dict[str, object])
 
 
@@ -75,7 +93,6 @@ def record(run: Run) -> Record | None:
     if found is None:
         return None
     points = _points(run.search)
-    machine = {"machine": about.machine, "code": about.code, **about.versions} if about else {}
     return Record(
         task=benchmark(run.study),
         seed=run.study.seed,
@@ -85,10 +102,10 @@ def record(run: Run) -> Record | None:
         network=digest(found.architecture),
         parameters=found.parameters,
         macs=found.macs,
-        search=_spent(run.search),
-        final=_spent(run.final, found),
+        search=spent(run.search),
+        final=spent(run.final),
         points=points,
-        about=machine | {"device": ", ".join(sorted(_devices(run)))},
+        about=about_of(about) | {"device": ", ".join(sorted(_devices(run)))},
     )
 
 
@@ -99,28 +116,36 @@ def benchmark(study: Study) -> str:
     return blake2b(_study.dump_json({**shared, "fingerprint": data}), digest_size=8).hexdigest()
 
 
+def about_of(provenance: Provenance | None) -> dict[str, str]:
+    """Return the machine and the versions that something was run with."""
+    if provenance is None:
+        return {}
+    return {"machine": provenance.machine, "code": provenance.code, **provenance.versions}
+
+
 def _points(history: History) -> tuple[Point, ...]:
     """Return what the search knew after each trial; only those that improved it, and the last."""
     found: list[Point] = []
-    best, spent = float("-inf"), (0, 0, 0.0, 0.0)
+    best, used = float("-inf"), (0, 0, 0.0, 0.0)
     for count, trial in enumerate(history.finished, start=1):
         outcome = trial.outcome
-        steps, flops, seconds = spent[1:]
+        steps, flops, seconds = used[1:]
         if isinstance(outcome, Measurement):
             steps, flops = steps + trial.proposal.budget, flops + (outcome.cost.flops if outcome.cost else 0.0)
             reached = outcome.metrics.get(METRIC, float("-inf"))
         else:
             reached = float("-inf")
-        spent = (count, steps, flops, seconds + (outcome.seconds if outcome else 0.0))
+        used = (count, steps, flops, seconds + (outcome.seconds if outcome else 0.0))
         if reached > best:
             best = reached
-            found.append(Point(*spent, best))
-    if found and found[-1].trials != spent[0]:
-        found.append(Point(*spent, best))
+            found.append(Point(*used, best))
+    if found and found[-1].trials != used[0]:
+        found.append(Point(*used, best))
     return tuple(found)
 
 
-def _spent(history: History, found: Result | None = None) -> Spent:
+def spent(history: History) -> Spent:
+    """Return what a phase took."""
     joules = [t.measurement.cost.joules for t in history.done if t.measurement.cost]
     known = [joule for joule in joules if joule is not None]
     failures = Counter[str](t.outcome.reason for t in history.failed if isinstance(t.outcome, Failure))

@@ -1,6 +1,6 @@
 """Runs a comparison, cell by cell: a contender on a task with a seed. What has been run is not run again."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,7 @@ from amla.study.complete import complete
 from amla.study.heard import Listener
 from amla.study.resolve import check, task_of
 from amla.study.result import result
-from amla.study.settings import TabularSettings
 from amla.study.study import Study
-from amla.study.tables import dataset_of, table_of
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load
 from amla.tasks.task import Task
@@ -38,6 +36,26 @@ Listening = Callable[[Cell, Study, Task], Listener]
 Records = Mapping[Cell, Record]
 
 
+def cells(comparison: Comparison, by_hand: Collection[str]) -> list[Cell]:
+    """Return all runs there are to be, seed by seed; on some tasks there is a network made `by_hand`."""
+    first, names = next(iter(comparison.contenders)), list(all_searching(comparison))
+    found = []
+    for seed in range(comparison.seeds):
+        for task in comparison.tasks:
+            controls = []
+            if comparison.controls and HAND_MADE not in names and task in by_hand:
+                controls.append(HAND_MADE)
+            if comparison.controls:
+                controls.append(f"{MATCHED}-{first}")
+            found += [Cell(task, name, seed) for name in (*names, *controls)]
+    return found
+
+
+def all_searching(comparison: Comparison) -> dict[str, Contender]:
+    """Return all that search by themselves, by name: contenders, and controls. Raises StudyError without a limit."""
+    return {**comparison.contenders, **searching(comparison)}
+
+
 @dataclass(frozen=True)
 class Running:
     """A comparison in its folder, with the data of its tasks."""
@@ -56,18 +74,7 @@ class Running:
 
     def cells(self) -> list[Cell]:
         """Return all runs there are to be, seed by seed, so that what is cut off still holds pairs."""
-        comparison, first = self.comparison, next(iter(self.comparison.contenders))
-        names = list(self._searching)
-        found = []
-        for seed in range(comparison.seeds):
-            for task in comparison.tasks:
-                controls = []
-                if comparison.controls and HAND_MADE not in names and self._hand_made(task):
-                    controls.append(HAND_MADE)
-                if comparison.controls:
-                    controls.append(f"{MATCHED}-{first}")
-                found += [Cell(task, name, seed) for name in (*names, *controls)]
-        return found
+        return cells(self.comparison, {task for task in self.comparison.tasks if self._hand_made(task)})
 
     def run(self, cell: Cell, listening: Listening) -> Record | None:
         """Run a cell to its end, from wherever it was cut off; None where there is no network that could be run.
@@ -117,7 +124,7 @@ class Running:
 
     @property
     def _searching(self) -> dict[str, Contender]:
-        return {**self.comparison.contenders, **searching(self.comparison)}
+        return all_searching(self.comparison)
 
     def _hand_made(self, task: str) -> Architecture | None:
         setting = self.comparison.tasks[task]
@@ -136,19 +143,16 @@ class Running:
         return task_of(study, self.datasets[task])
 
 
-def _dataset(study: Study, data_dir: Path | None) -> Dataset:
-    if isinstance(study.backend, TabularSettings):
-        return dataset_of(table_of(study, data_dir))
-    return load(study.data.source, data_dir=data_dir, size=study.data.size)
-
-
 def begin(comparison: Comparison, folder: Path, data_dir: Path | None) -> Running:
     """Return a comparison with the data of its tasks loaded.
 
     Raises DataError, and StudyError, SpaceError or SpecError for what could only fail later.
     """
     first = next(iter(comparison.contenders.values()))
-    datasets = {name: _dataset(comparison.study(name, first, 0), data_dir) for name in comparison.tasks}
+    studies = {name: comparison.study(name, first, 0) for name in comparison.tasks}
+    datasets = {
+        name: load(study.data.source, data_dir=data_dir, size=study.data.size) for name, study in studies.items()
+    }
     running = Running(comparison, folder, datasets, data_dir)
     running.check()
     return running

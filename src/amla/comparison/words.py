@@ -1,8 +1,11 @@
 """A comparison in words: who beats whom by how much, or that nothing can be told yet and what it would take."""
 
-from amla.comparison.judgement import OnTask, Pair
+from amla.comparison.incumbents import Reached
+from amla.comparison.judgement import OnTask
+from amla.comparison.pairs import Pair
+from amla.comparison.record import Known
 from amla.evidence.power import least
-from amla.reports.numbers import SPACE, plural
+from amla.reports.numbers import SPACE, percent, plural
 
 
 def verdict(pair: Pair) -> str:
@@ -27,7 +30,7 @@ def verdict(pair: Pair) -> str:
 def _sure(pair: Pair, low: float, high: float) -> str:
     after = f" after Holm for {pair.family} pairs" if pair.family > 1 else ""
     return (
-        f"(95{SPACE}% interval {points(low)} to {points(high)}, p = {p_value(pair.adjusted)}{after}, "
+        f"(95{SPACE}% interval {points(low)} to {points(high)}, {p_value(pair.adjusted)}{after}, "
         f"n = {pair.difference.n})"
     )
 
@@ -45,6 +48,8 @@ def too_few(seeds: int, family: int) -> str | None:
 
 def noise(found: OnTask) -> str | None:
     """Return how far one and the same network lies from itself with other seeds, None where that is not known."""
+    if found.known is not None:
+        return _noise_of_table(found.known)
     if found.noise is None:
         return None
     return (
@@ -53,11 +58,36 @@ def noise(found: OnTask) -> str | None:
     )
 
 
+def _noise_of_table(known: Known) -> str:
+    if known.noise is None:
+        return (
+            "There is no noise floor: the table holds one number a network, so what other seeds would change is not "
+            "known. The seeds of a comparison are those of the searches alone."
+        )
+    return (
+        f"The same network, trained with other seeds, differs by {points(known.noise)} points (standard deviation of "
+        f"{known.measured}, over the best tenth of the table). The test accuracies here are means of the trainings in "
+        "the table and do not vary so; two networks that are closer than that may be equally good."
+    )
+
+
+def best_known(found: OnTask) -> str | None:
+    """Return what the best network of a table tests at, None where there is no table."""
+    if found.known is None:
+        return None
+    return f"The best network of the table tests at {percent(found.known.best, 2)}."
+
+
+def reached(said: Reached) -> str:
+    """Return a mean of test accuracies with its standard deviation over runs: "93.94 ± 0.40 %"."""
+    return f"{100 * said.mean:.2f} \u00b1 {100 * said.deviation:.2f}{SPACE}%"
+
+
 def points(share: float) -> str:
     """Return a difference of shares in points: "1.24", "-0.30"."""
     return f"{100 * share:.2f}".replace("-", "\u2212")
 
 
 def p_value(p: float) -> str:
-    """Return a p in three digits: "0.031", "below 0.001"."""
-    return "below 0.001" if p < 0.001 else f"{p:.3f}"
+    """Return a p in three digits: "p = 0.031", "p < 0.001"."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -53,18 +53,14 @@ class Tabular:
                 f"{self.table.name} knows trainings of {lengths} epochs, but this one would have {epochs}. "
                 f"Let the steps of a trial be {lengths}.",
             )
-        if (entry := self._entry(ask.architecture)) is None:
+        if (entry := self.entry(ask.architecture)) is None:
             return Failure("infeasible", f"{self.table.name} does not know this network; search its own space.")
         if ask.keep:
             self._epochs[trial.id] = epochs
         return self._answer(entry, ask, epochs)
 
-    @property
-    def _lengths(self) -> tuple[int, ...]:
-        return self.table.epochs[-1:] if self.final else self.table.epochs
-
-    def _entry(self, architecture: Architecture) -> Entry | None:
-        """Return what is known of a network, None if it is not in the table."""
+    def entry(self, architecture: Architecture) -> Entry | None:
+        """Return what is known of a network, its test accuracy too, None if it is not in the table."""
         if architecture not in self._entries:
             space = self.table.space
             try:
@@ -75,6 +71,10 @@ class Tabular:
             key = tuple(kept[gene][0] for gene in space.genes) if known else ()
             self._entries[architecture] = self.table.entries.get(key)
         return self._entries[architecture]
+
+    @property
+    def _lengths(self) -> tuple[int, ...]:
+        return self.table.epochs[-1:] if self.final else self.table.epochs
 
     def _answer(self, entry: Entry, ask: Proposal, epochs: int) -> Measurement:
         """Return the measurement of a leg, made once for all that are alike."""

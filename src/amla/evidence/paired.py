@@ -13,6 +13,7 @@ from amla.spec.values import value
 
 EXACT = 16  # pairs, up to which all ways of choosing signs are counted
 DRAWS = 100_000  # of signs, beyond that; the standard error of a p of 0.05 is 0.0007
+CHUNK = 10_000  # of them at once, so that hundreds of pairs take little memory
 SMALL = 20  # pairs, below which an interval is Student's: the bootstrap's is too narrow then (docs/log.md)
 RESAMPLES = 9_999
 LEVEL = 0.95
@@ -53,9 +54,12 @@ def sign_flip(apart: Sequence[float] | NDArray[np.float64]) -> float:
         coins = (np.arange(2 ** (n - 1))[:, None] >> np.arange(n)) & 1  # the first sign is fixed: the rest mirrors
         sums = np.abs((1 - 2 * coins) @ sizes)
         return float((sums >= found - TIE * max(1.0, found)).mean())
-    coins = np.random.default_rng(0).integers(0, 2, (DRAWS, n), dtype=np.int8)
-    sums = np.abs((1 - 2.0 * coins) @ sizes)
-    return float((1 + (sums >= found - TIE * max(1.0, found)).sum()) / (1 + DRAWS))
+    rng, extreme = np.random.default_rng(0), 0
+    for _ in range(DRAWS // CHUNK):
+        coins = rng.integers(0, 2, (CHUNK, n), dtype=np.int8)
+        sums = np.abs((1 - 2.0 * coins) @ sizes)
+        extreme += int((sums >= found - TIE * max(1.0, found)).sum())
+    return (1 + extreme) / (1 + DRAWS)
 
 
 def interval(numbers: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
@@ -68,7 +72,7 @@ def interval(numbers: Sequence[float] | NDArray[np.float64]) -> tuple[float, flo
     if n < 2:
         return -np.inf, np.inf
     spread = float(sample.std(ddof=1))
-    if spread == 0.0:
+    if float(np.ptp(sample)) <= TIE * max(1.0, abs(middle)):  # equal numbers, whose mean may be rounded
         return middle, middle
     from scipy import stats
 

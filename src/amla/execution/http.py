@@ -168,10 +168,8 @@ class HttpExecutor:
             return None
         if not self._is_there:
             return self._since + self._patience
-        # one that has become free since the queue was last looked at, too: it is in the past then, and looked at at once
-        return min(
-            (site.free_at for site in self._sites if site.state == "up" and site.slots > site.busy), default=None
-        )
+        free = [site.free_at for site in self._sites if site.state == "up" and site.slots > site.busy]
+        return min(free, default=None)  # past, if one has become free since the queue was last looked at
 
     @property
     def _is_there(self) -> bool:

@@ -8,7 +8,7 @@ MINUS, DASH = "\u2212", "\u2013"
 
 def count(number: float) -> str:
     """Return a count in three digits: "93.2 k", "38.1 M", "512"."""
-    for power, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+    for power, unit in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(number) >= power * 0.9995:
             return f"{_three(number / power)}{SPACE}{unit}"
     return f"{number:.0f}"
