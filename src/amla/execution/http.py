@@ -153,7 +153,7 @@ class HttpExecutor:
 
     def _heard(self) -> list[Event]:
         """Return what has happened, and wait for it if that is nothing yet."""
-        until = self._until(monotonic())
+        until = self._until()
         heard: list[Event] = []
         try:
             heard.append(self._events.get(timeout=None if until is None else max(1e-6, until - monotonic())))
@@ -162,7 +162,7 @@ class HttpExecutor:
         except Empty:
             return heard
 
-    def _until(self, now: float) -> float | None:
+    def _until(self) -> float | None:
         """Return when there is something to do though nothing happens, None if there will not be."""
         if not self._queue:
             return None
