@@ -116,8 +116,8 @@ def commands(folder: Path) -> list[str]:
 
 
 def test_a_study_that_does_not_run_is_a_mistake(study: Path, here: Here):
-    ended = here("chaos", str(study), "--set", "space.width=-1", "--run", "shaken")
+    ended = here("chaos", str(study), "--set", "algorithm.statistic=magic", "--run", "shaken")
     assert ended.code == 2
     assert "The study does not run, also undisturbed (exit code 2)" in ended.err
-    assert "space" in ended.err
+    assert "magic" in ended.err
     assert marked("") == set()
