@@ -72,7 +72,7 @@ class TestTraining:
 @pytest.mark.skipif(sys.platform != "linux", reason="kilobytes are what Linux counts in")
 def test_an_absurd_width_is_refused_by_its_counted_cost_without_taking_memory(tmp_path: Path, archive: Path):
     code = [sys.executable, "-c", MEASURED]
-    wide = ("--set", "algorithm.steps=3", "--set", "final.steps=3", "--set", "space.width=100000000")
+    wide = ("--set", "algorithm.steps=3", "--set", "final.steps=3", "--set", "space.width=1000000")
     ended = apart(tmp_path, "search", str(archive), *wide, command=code)
     assert ended.code == 2
     assert re.search(r"trial 0: training this network needs about [\d,.]+ GB, for [\d,]+ parameters", ended.err)
