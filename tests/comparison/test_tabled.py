@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import record
+from made_up_records import record
 
 from amla.comparison.comparison import Comparison, from_yaml
 from amla.comparison.incumbents import curves, milestones, pooled

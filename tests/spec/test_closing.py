@@ -9,6 +9,7 @@ from amla.spaces.darts import darts
 from amla.spaces.enas_macro import enas_macro
 from amla.spaces.envelope import envelope
 from amla.spaces.nasbench201 import nasbench201
+from amla.spaces.paths import for_all
 from amla.spaces.space import Space
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
@@ -39,7 +40,7 @@ def test_both_ways_of_closing_agree(space: Space):
     for _ in range(20):
         decisions = space.draw(rng)
         closed, living = closing.close(decisions)
-        once = close(space.template, space._for_all(decisions))
+        once = close(space.template, for_all(space.template, decisions, space.tied))
         assert closed == once
         assert set(living) == set(space.template.picks) & {node.id for node in once}
         found.add(closed)

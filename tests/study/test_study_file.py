@@ -107,7 +107,7 @@ algorithms = (
 studies = st.builds(
     Study,
     name=texts.filter(lambda name: len(name) > 0 and name[0] != "." and name.isprintable() and not {*"/\\"} & {*name}),
-    data=st.builds(Data, texts, numbers, numbers, counts, st.none() | st.tuples(counts, counts)),
+    data=st.builds(Data, texts, shares, shares, counts, st.none() | st.tuples(counts, counts)),
     recipe=recipes,
     space=spaces,
     algorithm=algorithms,

@@ -1,6 +1,6 @@
 """Charts of comparisons: what they show of few runs and of many."""
 
-from made_up import comparison, records
+from made_up_records import comparison, records
 
 from amla.comparison.charts import accuracies
 from amla.comparison.judgement import judged
