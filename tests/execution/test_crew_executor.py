@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from children import nobody_left
 from faulty_work import trial, work
-from psutil import NoSuchProcess, Process, ZombieProcess
 
 from amla.execution.crew import CrewExecutor
 from amla.execution.work import Work
@@ -42,20 +42,6 @@ def crew(tmp_path: Path) -> Iterator[Crew]:
         executor.close()
     assert not (tmp_path / "crew").exists()
     assert nobody_left()
-
-
-def nobody_left() -> bool:
-    """Return whether no worker process of this one lives or waits to be buried."""
-    return not any("amla.execution.worker" in " ".join(command) for command in map(command_of, Process().children()))
-
-
-def command_of(process: Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except ZombieProcess:
-        return ["amla.execution.worker"]
-    except NoSuchProcess:
-        return []
 
 
 def outcome(executor: CrewExecutor, which: Trial) -> Outcome:
