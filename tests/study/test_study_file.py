@@ -56,6 +56,7 @@ awkward = (
 )
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(awkward)
 sgd = st.builds(Sgd, positive, below_one, st.booleans(), st.booleans())
+halves = shares.map(lambda share: share / 2)
 recipes = st.builds(
     Recipe,
     batch=st.integers(2, 4096),
@@ -107,7 +108,7 @@ algorithms = (
 studies = st.builds(
     Study,
     name=texts.filter(lambda name: len(name) > 0 and name[0] != "." and name.isprintable() and not {*"/\\"} & {*name}),
-    data=st.builds(Data, texts, shares, shares, counts, st.none() | st.tuples(counts, counts)),
+    data=st.builds(Data, texts, halves, halves, counts, st.none() | st.tuples(counts, counts)),
     recipe=recipes,
     space=spaces,
     algorithm=algorithms,

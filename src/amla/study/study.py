@@ -237,8 +237,8 @@ _RECIPE = {
 }
 _NUMBERS = {
     **{f"{place}.{name}": rule for place in ("recipe", "final.recipe") for name, rule in _RECIPE.items()},
-    "data.validation": (0, 1, "from 0 to 1"),
-    "data.test": (0, 1, "from 0 to 1"),
+    "data.validation": (0, _BELOW_ONE, "at least 0 and less than 1"),
+    "data.test": (0, _BELOW_ONE, "at least 0 and less than 1"),
     "algorithm.steps": (1, _MOST, "1 or more"),
     "algorithm.iterations": (0, _MOST, "0 or more"),
     "algorithm.quota": (0, _MOST, "0 or more"),
