@@ -37,6 +37,8 @@ _MEMORY = (  # what libraries and kernels say where there is no MemoryError
     "bad_alloc",  # C++
     "resource_exhausted",  # XLA
     "memoryerror",  # Python, when it is the last that a process wrote
+    "returned null without setting an exception",  # Python, where memory ends within its compiler
+    "failed to map segment",  # the dynamic linker
 )
 _outcome: TypeAdapter[Outcome] = TypeAdapter(Outcome)
 
