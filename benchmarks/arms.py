@@ -46,7 +46,7 @@ from amla.storage.files import Files
 from amla.storage.records import Records
 from amla.study.presets import PHOTO, preset
 from amla.study.run import Limit, run
-from amla.study.settings import NacSettings
+from amla.study.settings.searches import NacSettings
 from amla.study.spaces import envelope_of, of_envelopes
 from amla.study.study import Data
 from amla.tasks.dataset import Dataset, split

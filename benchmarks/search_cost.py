@@ -29,7 +29,8 @@ from amla.spec.costs import costs, shapes, training_flops
 from amla.spec.ops import Merge
 from amla.study.presets import preset
 from amla.study.resolve import algorithm_of, space_of, task_of
-from amla.study.settings import EnvelopeSettings, NacSettings, PaperSettings
+from amla.study.settings.searches import NacSettings, PaperSettings
+from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.study import Data, Final, Study
 from amla.tasks.dataset import Dataset, Examples
 from amla.tasks.recipe import Augment, Constant, Recipe, Sgd

@@ -8,7 +8,8 @@ import pytest
 from amla.chaos.faults import FAULTS
 from amla.chaos.setup import Setup, setup
 from amla.study.run import Limit
-from amla.study.settings import Inline, Local, NacSettings
+from amla.study.settings.places import Inline, Local
+from amla.study.settings.searches import NacSettings
 from amla.study.study import Data, Final, Study, StudyError
 
 STUDY = Study("x", Data("digits"), algorithm=NacSettings(steps=10), final=Final(10), executor=Local(workers=1))

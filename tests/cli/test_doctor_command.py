@@ -11,7 +11,7 @@ from commands import Command, piped
 from amla.spaces.envelope import envelope
 from amla.storage.records import Records
 from amla.study.log import EVENTS
-from amla.study.settings import NacSettings
+from amla.study.settings.searches import NacSettings
 from amla.study.study import Data, Final, Study, to_yaml
 from amla.trials.trial import Failure, Proposal
 

@@ -12,7 +12,8 @@ from amla.spaces.envelope import envelope
 from amla.spec.costs import costs, training_flops
 from amla.study.arrangement import Arranged
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
-from amla.study.settings import FixedSettings, NacSettings, RandomSettings, RunOffSettings, Torch
+from amla.study.settings.places import Torch
+from amla.study.settings.searches import FixedSettings, NacSettings, RandomSettings, RunOffSettings
 from amla.study.study import Data, Final, Study
 from amla.study.timing import Arrangement, Timing
 from amla.trials.history import History

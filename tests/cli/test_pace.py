@@ -12,7 +12,7 @@ from amla.spec.costs import costs, training_flops
 from amla.study.arrangement import Arranged
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
 from amla.study.run import Limit
-from amla.study.settings import RandomSettings
+from amla.study.settings.searches import RandomSettings
 from amla.study.study import Data, Final, Study
 from amla.study.timing import Arrangement
 from amla.trials.history import History

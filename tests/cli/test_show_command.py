@@ -18,7 +18,7 @@ from amla.storage.files import Files
 from amla.storage.records import Records
 from amla.study.folder import BEST, STUDY
 from amla.study.log import EVENTS
-from amla.study.settings import NacSettings
+from amla.study.settings.searches import NacSettings
 from amla.study.study import Data, Final, Study, to_yaml
 from amla.trials.history import History
 from amla.trials.progress import Progress

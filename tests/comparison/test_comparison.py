@@ -6,7 +6,7 @@ from made_up_records import FILE, comparison
 from amla.comparison.comparison import from_yaml, load, to_yaml
 from amla.comparison.controls import hand_made, searching
 from amla.study.resolve import space_of, task_of
-from amla.study.settings import NacSettings, RandomSettings
+from amla.study.settings.searches import NacSettings, RandomSettings
 from amla.study.study import StudyError
 from amla.tasks.load import load as load_dataset
 

@@ -9,7 +9,7 @@ from amla.execution.orders import Order
 from amla.execution.work import evaluator
 from amla.services.trade import StudyTrade
 from amla.study.assignment import assigned, assignment
-from amla.study.settings import RandomSettings
+from amla.study.settings.searches import RandomSettings
 from amla.study.study import Data, Final, Study, StudyError
 from amla.tasks.dataset import DataError
 from amla.tasks.load import load

@@ -11,7 +11,7 @@ from amla.spaces.envelope import envelope
 from amla.spaces.space import SpaceError
 from amla.spec.values import SpecError
 from amla.study.presets import preset
-from amla.study.settings import EnvelopeSettings
+from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.study import Data, StudyError, from_plain
 from amla.tasks.load import load
 

@@ -12,7 +12,8 @@ from amla.storage.files import Files
 from amla.study.folder import BEST, prepare
 from amla.study.log import writing
 from amla.study.resolve import FINAL, SEARCH, algorithm_of, space_of, task_of
-from amla.study.settings import EnvelopeSettings, NacSettings
+from amla.study.settings.searches import NacSettings
+from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.study import Data, Final, Study
 from amla.tasks.dataset import Dataset, Examples
 from amla.tasks.recipe import Recipe

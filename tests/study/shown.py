@@ -19,7 +19,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from amla.spec import text
 from amla.spec.architecture import Architecture
-from amla.study.settings import MlflowSettings, TensorBoardSettings, TrackerSettings
+from amla.study.settings.places import MlflowSettings, TensorBoardSettings, TrackerSettings
 
 Points = dict[str, list[tuple[int, float]]]
 

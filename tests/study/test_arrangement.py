@@ -14,7 +14,9 @@ from amla.storage.files import Files
 from amla.study.arrangement import FILE, Arranged, arrange, candidates, record, recorded
 from amla.study.resolve import algorithm_of
 from amla.study.run import Limit
-from amla.study.settings import EnvelopeSettings, Inline, Local, NacSettings, RandomSettings, Ray
+from amla.study.settings.places import Inline, Local, Ray
+from amla.study.settings.searches import NacSettings, RandomSettings
+from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import envelope_of
 from amla.study.study import Data, Final, Study
 from amla.study.timing import Arrangement, Timing

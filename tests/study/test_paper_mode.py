@@ -17,7 +17,7 @@ from amla.study.log import writing
 from amla.study.report import report
 from amla.study.resolve import FINAL, SEARCH, algorithm_of, space_of, why_ended
 from amla.study.result import winner
-from amla.study.settings import NacSettings, PaperSettings
+from amla.study.settings.searches import NacSettings, PaperSettings
 from amla.study.study import Study, StudyError, from_yaml
 from amla.trials.history import History
 from amla.trials.trial import Measurement, Proposal

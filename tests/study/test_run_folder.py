@@ -11,7 +11,7 @@ from amla.study.folder import BEST, REPORT, WEIGHTS, prepare, provenance, read
 from amla.study.log import EVENTS, writing
 from amla.study.resolve import REHEARSAL, SEARCH
 from amla.study.result import is_finished
-from amla.study.settings import NacSettings
+from amla.study.settings.searches import NacSettings
 from amla.study.study import Final, StudyError, load, to_yaml
 
 

@@ -19,7 +19,9 @@ from amla.study.plan import REHEARSAL_STEPS, SEARCH_SHARE, WIDE_STEPS
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH, clock_of, task_of
 from amla.study.run import Limit
 from amla.study.search import Search
-from amla.study.settings import EnvelopeSettings, Local, NacSettings, RandomSettings, RunOffSettings
+from amla.study.settings.places import Local
+from amla.study.settings.searches import NacSettings, RandomSettings, RunOffSettings
+from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.study import Data, Final, Study, StudyError
 from amla.study.timing import Arrangement, Timing
 from amla.tasks.dataset import Dataset, Examples

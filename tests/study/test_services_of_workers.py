@@ -10,7 +10,9 @@ from amla.study import worker_services
 from amla.study.assignment import assignment, understood
 from amla.study.resolve import algorithm_of
 from amla.study.run import Limit
-from amla.study.settings import EnvelopeSettings, Http, NacSettings, RandomSettings
+from amla.study.settings.places import Http
+from amla.study.settings.searches import NacSettings, RandomSettings
+from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import envelope_of
 from amla.study.study import Data, Final, Study, StudyError
 from amla.study.timing import Arrangement

@@ -11,7 +11,9 @@ from amla.study.arrangement import Arranged
 from amla.study.executors import arranged_on, cluster
 from amla.study.resolve import algorithm_of, clock_of
 from amla.study.run import Limit
-from amla.study.settings import EnvelopeSettings, Inline, NacSettings, RandomSettings, Ray
+from amla.study.settings.places import Inline, Ray
+from amla.study.settings.searches import NacSettings, RandomSettings
+from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import envelope_of
 from amla.study.study import Data, Final, Study, StudyError
 from amla.study.timing import Arrangement

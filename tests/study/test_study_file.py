@@ -10,20 +10,15 @@ from hypothesis import strategies as st
 
 from amla.study.changes import changed
 from amla.study.run import Limit
-from amla.study.settings import (
+from amla.study.settings.places import Inline, Local, Torch
+from amla.study.settings.searches import FixedSettings, NacSettings, RandomSettings, RunOffSettings
+from amla.study.settings.spaces import (
     DartsSettings,
     EnasMacroSettings,
     EnvelopeSettings,
-    FixedSettings,
-    Inline,
-    Local,
-    NacSettings,
     NasBench201Settings,
     NasBenchMacroSettings,
-    RandomSettings,
-    RunOffSettings,
     TemplateSettings,
-    Torch,
 )
 from amla.study.study import Data, Final, Provenance, Study, StudyError, from_plain, from_yaml, load, to_plain, to_yaml
 from amla.tasks.recipe import AdamW, Augment, Constant, Cosine, Muon, OneCycle, Recipe, Sgd, Small, Steps

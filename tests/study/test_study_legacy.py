@@ -18,7 +18,7 @@ from amla.spec.macro import Macro
 from amla.study.legacy import shape_of, study_of
 from amla.study.paper import paper_mode
 from amla.study.resolve import algorithm_of
-from amla.study.settings import FixedSettings, NacSettings
+from amla.study.settings.searches import FixedSettings, NacSettings
 from amla.study.spaces import envelope_of
 from amla.study.study import from_yaml, to_yaml
 from amla.tasks.recipe import Augment, Exponential, Restarts, Sgd

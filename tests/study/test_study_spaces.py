@@ -13,7 +13,7 @@ from amla.spaces.space import SpaceError
 from amla.spec import ops, text
 from amla.spec.architecture import Architecture, Node
 from amla.spec.values import SpecError
-from amla.study.settings import (
+from amla.study.settings.spaces import (
     DartsSettings,
     EnasMacroSettings,
     EnvelopeSettings,

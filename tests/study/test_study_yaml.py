@@ -3,7 +3,7 @@
 import pytest
 
 from amla.study.changes import changed
-from amla.study.settings import NacSettings
+from amla.study.settings.searches import NacSettings
 from amla.study.study import Data, Final, Study, from_yaml, to_yaml
 
 STUDY = Study("x", Data("x"), algorithm=NacSettings(4, 100), final=Final(200))

@@ -16,7 +16,7 @@ from amla.study.folder import REPORT, prepare, read
 from amla.study.following import follow
 from amla.study.log import writing
 from amla.study.resolve import FINAL, SEARCH
-from amla.study.settings import MlflowSettings, TensorBoardSettings
+from amla.study.settings.places import MlflowSettings, TensorBoardSettings
 from amla.study.study import Study, StudyError, from_yaml, to_yaml
 from amla.study.tracking import Sender, sending, tracker_of
 from amla.trials.progress import Progress

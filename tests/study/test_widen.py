@@ -10,7 +10,8 @@ from amla.spec.costs import costs
 from amla.spec.ops import Conv
 from amla.study.resolve import task_of
 from amla.study.run import Limit
-from amla.study.settings import EnvelopeSettings, FixedSettings, NacSettings
+from amla.study.settings.searches import FixedSettings, NacSettings
+from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import envelope_of
 from amla.study.study import Data, Final, Study, StudyError
 from amla.study.widen import GOOD_FLOPS, GOOD_MACS, widened

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from amla.chaos.faults import FAULTS, KILLS, Fault
 from amla.study.log import Place
-from amla.study.settings import Inline, Ray
+from amla.study.settings.places import Inline, Ray
 from amla.study.study import Study, StudyError
 
 

@@ -19,7 +19,8 @@ from amla.study.log import writing
 from amla.study.presets import preset
 from amla.study.resolve import check, task_of
 from amla.study.search import Search
-from amla.study.settings import RandomSettings, Torch
+from amla.study.settings.places import Torch
+from amla.study.settings.searches import RandomSettings
 from amla.study.study import Data, Final
 from amla.trials.history import History
 from amla.trials.trial import Measurement, Trial

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from amla.cli.app import DataDir, StoreUrl, app, users_mistakes
+from amla.cli.app import app, users_mistakes
+from amla.cli.options import DataDir, StoreUrl
 
 
 @app.command()

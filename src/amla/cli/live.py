@@ -14,14 +14,16 @@ from amla.cli.console import escape, say
 from amla.cli.pace import Pace
 from amla.reports.numbers import count, duration, percent, plural
 from amla.study.arrangement import Arranged
-from amla.study.oneshot import DartsSearchSettings, EnasSettings, RandomSharingSettings
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
-from amla.study.settings import (
+from amla.study.settings.searches import (
     AshaSettings,
+    DartsSearchSettings,
+    EnasSettings,
     FixedSettings,
     NacSettings,
     PaperSettings,
     RandomSettings,
+    RandomSharingSettings,
     RemoteSettings,
 )
 from amla.study.study import Study

@@ -19,20 +19,22 @@ from amla.study.asked import RUNS, Asked, asked
 from amla.study.changes import changed
 from amla.study.following import followed
 from amla.study.log import writing
-from amla.study.oneshot import DartsSearchSettings, EnasSettings, RandomSharingSettings
 from amla.study.plan import first
 from amla.study.report import report
 from amla.study.resolve import algorithm_of, check, space_of, task_of, why_ended
 from amla.study.result import is_finished
 from amla.study.run import Store
 from amla.study.search import Search
-from amla.study.settings import (
+from amla.study.settings.places import TabularSettings
+from amla.study.settings.searches import (
     AshaSettings,
+    DartsSearchSettings,
+    EnasSettings,
     FixedSettings,
     NacSettings,
     RandomSettings,
+    RandomSharingSettings,
     RemoteSettings,
-    TabularSettings,
 )
 from amla.study.study import Data, Study, load
 from amla.study.tables import dataset_of, table_of

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from amla.cli.app import DataDir, StoreUrl, app, client_commands, users_mistakes
+from amla.cli.app import app, client_commands, users_mistakes
+from amla.cli.options import DataDir, StoreUrl
 
 token = typer.Typer(name="token", help="Say who may use a server that others can reach.", no_args_is_help=True)
 studies = typer.Typer(name="studies", help="Look after the studies on a server.", no_args_is_help=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from amla.cli.console import escape, opened, say
 from amla.reports.numbers import plural
 from amla.study.folder import read
-from amla.study.settings import MlflowSettings, TensorBoardSettings, TrackerSettings
+from amla.study.settings.places import MlflowSettings, TensorBoardSettings, TrackerSettings
 from amla.study.study import StudyError
 from amla.study.tracking import Sender, require, sending, tracker_of
 

@@ -11,7 +11,7 @@ from amla.comparison.controls import HAND_MADE, RANDOM, SAMPLING
 from amla.comparison.judgement import Judgement
 from amla.reports.numbers import count, duration, plural
 from amla.spec.values import value
-from amla.study.settings import Inline, Local
+from amla.study.settings.places import Inline, Local
 
 
 @value

@@ -11,16 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.run import Limit
-from amla.study.settings import (
-    AlgorithmSettings,
-    BackendSettings,
-    EnvelopeSettings,
-    ExecutorSettings,
-    Inline,
-    RunOffSettings,
-    SpaceSettings,
-    Torch,
-)
+from amla.study.settings.places import BackendSettings, ExecutorSettings, Inline, Torch
+from amla.study.settings.searches import AlgorithmSettings, RunOffSettings
+from amla.study.settings.spaces import EnvelopeSettings, SpaceSettings
 from amla.study.study import Data, Final, Study, StudyError
 from amla.tasks.recipe import Recipe
 

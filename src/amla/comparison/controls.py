@@ -14,14 +14,8 @@ from amla.spaces.space import Space, SpaceError
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.study import resolve
-from amla.study.settings import (
-    EnvelopeSettings,
-    FixedSettings,
-    NacSettings,
-    NasBench201Settings,
-    NasBenchMacroSettings,
-    RandomSettings,
-)
+from amla.study.settings.searches import FixedSettings, NacSettings, RandomSettings
+from amla.study.settings.spaces import EnvelopeSettings, NasBench201Settings, NasBenchMacroSettings
 from amla.study.spaces import envelope_of, space_of
 from amla.study.study import StudyError
 from amla.tasks.task import Task

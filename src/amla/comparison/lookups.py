@@ -25,7 +25,7 @@ from amla.study.folder import provenance
 from amla.study.phases import FINAL, SEARCH
 from amla.study.resolve import algorithm_of, task_of
 from amla.study.run import Limit, run
-from amla.study.settings import Simulated
+from amla.study.settings.places import Simulated
 from amla.study.study import Study, StudyError
 from amla.study.tables import dataset_of
 from amla.tasks.task import Task

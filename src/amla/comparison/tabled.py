@@ -19,7 +19,7 @@ from amla.spec.text import explain
 from amla.spec.values import value
 from amla.storage.files import Files
 from amla.study.folder import flat
-from amla.study.settings import TabularSettings
+from amla.study.settings.places import TabularSettings
 from amla.study.study import StudyError, to_plain
 from amla.study.tables import table_of
 

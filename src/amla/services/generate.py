@@ -33,7 +33,7 @@ from amla.study import folder as folders
 from amla.study import spaces
 from amla.study.folder import Run
 from amla.study.resolve import algorithm_of
-from amla.study.settings import (
+from amla.study.settings.searches import (
     AlgorithmSettings,
     AshaSettings,
     FixedSettings,

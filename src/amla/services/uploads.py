@@ -15,17 +15,16 @@ from amla.spaces.envelope import Envelope
 from amla.spec.costs import costs
 from amla.study import spaces
 from amla.study.resolve import algorithm_of
-from amla.study.settings import (
+from amla.study.settings.places import TensorBoardSettings
+from amla.study.settings.searches import FixedSettings, RemoteSettings
+from amla.study.settings.spaces import (
     DartsSettings,
     EnasMacroSettings,
     EnvelopeSettings,
-    FixedSettings,
     NasBench201Settings,
     NasBenchMacroSettings,
-    RemoteSettings,
     SpaceSettings,
     TemplateSettings,
-    TensorBoardSettings,
 )
 from amla.study.study import Study, StudyError, to_plain
 from amla.tasks.builtin import NAMES, shape_of

@@ -16,10 +16,18 @@ from amla.spec.architecture import Architecture
 from amla.spec.costs import shapes
 from amla.spec.ops import Size
 from amla.spec.values import SpecError
-from amla.study.oneshot import DartsSearchSettings, EnasSettings, RandomSharingSettings, one_shot
+from amla.study.oneshot import one_shot
 from amla.study.paper import paper_mode, refuse_paper
 from amla.study.searches import on_terms, open_ended
-from amla.study.settings import FixedSettings, NacSettings, RandomSettings, RemoteSettings
+from amla.study.settings.searches import (
+    DartsSearchSettings,
+    EnasSettings,
+    FixedSettings,
+    NacSettings,
+    RandomSettings,
+    RandomSharingSettings,
+    RemoteSettings,
+)
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError
 

@@ -23,7 +23,7 @@ from amla.spec.digest import digest
 from amla.spec.values import value
 from amla.storage.files import Files
 from amla.study import plan
-from amla.study.settings import Inline, OnThisMachine
+from amla.study.settings.places import Inline, OnThisMachine
 from amla.study.study import Study
 from amla.study.timing import Arrangement, Opened, Timing, timed
 from amla.tasks import cache

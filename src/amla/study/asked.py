@@ -11,20 +11,17 @@ from typing import Literal
 from amla.backends import processor
 from amla.study.durations import seconds
 from amla.study.presets import CORE_FLOPS, GPU_FLOPS, preset
-from amla.study.settings import (
+from amla.study.settings.places import ExecutorSettings, Inline, Local, Torch
+from amla.study.settings.searches import (
     AlgorithmSettings,
     AshaSettings,
     BayesSettings,
     EvolutionSettings,
-    ExecutorSettings,
-    Inline,
-    Local,
     LocalSettings,
     Nsga2Settings,
     OptunaSettings,
     RandomSettings,
     ReinforceSettings,
-    Torch,
 )
 from amla.study.study import Data, Study, StudyError
 from amla.tasks.dataset import Dataset

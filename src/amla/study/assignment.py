@@ -14,7 +14,8 @@ from amla.spec.values import value
 from amla.storage.files import Files
 from amla.study.resolve import FINAL, SEARCH, evaluation_of, task_of
 from amla.study.run import Limit
-from amla.study.settings import BackendSettings, Local, RandomSettings, Torch
+from amla.study.settings.places import BackendSettings, Local, Torch
+from amla.study.settings.searches import RandomSettings
 from amla.study.study import Data, Final, Study, StudyError
 from amla.tasks.dataset import DataError, Dataset
 from amla.tasks.load import load

@@ -19,7 +19,7 @@ from amla.execution.work import Work, WorkerError
 from amla.study.arrangement import Arranged, at_once
 from amla.study.resolve import FINAL, SEARCH, evaluation_of, work_config
 from amla.study.run import Executor
-from amla.study.settings import ExecutorSettings, Http, Inline, Local, Ray, Simulated
+from amla.study.settings.places import ExecutorSettings, Http, Inline, Local, Ray, Simulated
 from amla.study.study import Study, StudyError
 from amla.study.tables import table_of
 from amla.study.timing import Arrangement

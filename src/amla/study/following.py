@@ -17,7 +17,7 @@ from typing import IO
 
 from pydantic import TypeAdapter
 
-from amla.study.settings import TrackerSettings
+from amla.study.settings.places import TrackerSettings
 from amla.study.tracking import Sender, sending, tracker_of
 
 POLL, RETRY = 3.0, 30.0  # seconds between two looks at a run, and before a tracker that failed is tried again

@@ -12,7 +12,8 @@ from amla.spec.legacy.notes import Note
 from amla.spec.legacy.training import ENVELOPENETS, Cosines, Decay, Training
 from amla.spec.ops import Size
 from amla.study.resolve import algorithm_of
-from amla.study.settings import EnvelopeSettings, FixedSettings, NacSettings, PaperSettings
+from amla.study.settings.searches import FixedSettings, NacSettings, PaperSettings
+from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import envelope_of, of_envelopes
 from amla.study.study import Data, Final, Study, StudyError
 from amla.tasks.recipe import Augment, Exponential, Recipe, Restarts, Schedule, Sgd

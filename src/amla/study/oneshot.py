@@ -1,7 +1,6 @@
 """One-shot methods as a study names them: settings, and the algorithms that they stand for."""
 
-from dataclasses import asdict, field
-from typing import Literal
+from dataclasses import asdict
 
 from amla.algorithms.darts import Darts
 from amla.algorithms.enas import Enas
@@ -10,52 +9,8 @@ from amla.algorithms.sharing import RandomSharing
 from amla.spaces.space import Space
 from amla.spec.costs import shapes
 from amla.spec.supernet import supernet
-from amla.spec.values import SpecError, value
-
-
-@value
-class DartsSearchSettings:
-    """DARTS; see `amla.algorithms.darts.Darts`. `steps` None: as many as the limit of seconds allows."""
-
-    kind: Literal["darts"] = field(default="darts", kw_only=True)
-    steps: int | None = None
-    legs: int = 10
-    rate: float = 3e-4
-    weight_decay: float = 1e-3
-    order: Literal["first", "second"] = "first"
-    skip: float = 0.0
-    select: Literal["weight", "perturbation"] = "weight"
-    tuning: int = 10
-
-
-@value
-class EnasSettings:
-    """ENAS; see `amla.algorithms.enas.Enas`. `steps` None: as many as the limit of seconds allows."""
-
-    kind: Literal["enas"] = field(default="enas", kw_only=True)
-    steps: int | None = None
-    legs: int = 30
-    paths: int = 20
-    examples: int | None = None
-    rate: float = 1.0
-    memory: float = 0.95
-
-
-@value
-class RandomSharingSettings:
-    """Random search with weight sharing; see `amla.algorithms.sharing.RandomSharing`.
-
-    `steps` None: as many as the limit of seconds allows.
-    """
-
-    kind: Literal["random_sharing"] = field(default="random_sharing", kw_only=True)
-    steps: int | None = None
-    legs: int = 10
-    paths: int = 100
-    examples: int | None = None
-
-
-OneShotSettings = DartsSearchSettings | EnasSettings | RandomSharingSettings
+from amla.spec.values import SpecError
+from amla.study.settings.searches import DartsSearchSettings, EnasSettings, OneShotSettings, RandomSharingSettings
 
 
 def one_shot(settings: OneShotSettings, space: Space, steps: int, seed: int) -> Algorithm:

@@ -8,7 +8,8 @@ from amla.algorithms.paper import PaperNac, PaperRandom, trainings
 from amla.spaces.macro import Frame
 from amla.spec.ops import Size
 from amla.spec.values import SpecError
-from amla.study.settings import EnvelopeSettings, NacSettings, PaperSettings
+from amla.study.settings.searches import NacSettings, PaperSettings
+from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import of_envelopes
 from amla.study.study import Study, StudyError
 

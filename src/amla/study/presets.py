@@ -5,7 +5,8 @@ from math import ceil
 
 from amla.spec.costs import costs, training_flops
 from amla.study.run import Limit
-from amla.study.settings import EnvelopeSettings, NacSettings, RunOffSettings
+from amla.study.settings.searches import NacSettings, RunOffSettings
+from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import envelope_of
 from amla.study.study import Data, Final, Study
 from amla.tasks.dataset import Dataset

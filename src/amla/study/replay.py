@@ -14,7 +14,7 @@ from amla.study.arrangement import recorded
 from amla.study.folder import Run, provenance
 from amla.study.resolve import FINAL, evaluation_of
 from amla.study.result import Tested, result, wilson
-from amla.study.settings import TabularSettings, Torch
+from amla.study.settings.places import TabularSettings, Torch
 from amla.study.study import Study, StudyError
 from amla.tasks.task import Task
 from amla.trials.progress import Report

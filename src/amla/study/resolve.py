@@ -21,13 +21,8 @@ from amla.study.phases import FINAL as FINAL
 from amla.study.phases import REHEARSAL as REHEARSAL
 from amla.study.phases import SEARCH as SEARCH
 from amla.study.phases import TIMING as TIMING
-from amla.study.settings import (
-    Http,
-    Inline,
-    NacSettings,
-    Ray,
-    Torch,
-)
+from amla.study.settings.places import Http, Inline, Ray, Torch
+from amla.study.settings.searches import NacSettings
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError, from_plain, to_plain
 from amla.tasks.carved import parts

@@ -9,7 +9,8 @@ from amla.algorithms.shadow import means
 from amla.spec.architecture import Architecture
 from amla.spec.values import value
 from amla.study.folder import BEST, REPORT, WEIGHTS, Run
-from amla.study.settings import NacSettings, TabularSettings
+from amla.study.settings.places import TabularSettings
+from amla.study.settings.searches import NacSettings
 from amla.study.study import Study
 from amla.trials.trial import Measurement, Trial
 

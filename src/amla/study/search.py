@@ -26,7 +26,7 @@ from amla.study.heard import Curves, Heard, Listener
 from amla.study.mending import Mending
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH, TIMING, algorithm_of, space_of
 from amla.study.run import Executor, Limit, Store, run
-from amla.study.settings import Http, Ray, Simulated, TabularSettings
+from amla.study.settings.places import Http, Ray, Simulated, TabularSettings
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError
 from amla.study.timing import Arrangement

@@ -17,7 +17,7 @@ from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
 from amla.study import log
 from amla.study.phases import SEARCH
-from amla.study.settings import (
+from amla.study.settings.searches import (
     AshaSettings,
     BayesSettings,
     EvolutionSettings,

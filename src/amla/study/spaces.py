@@ -17,7 +17,7 @@ from amla.spec.architecture import Architecture
 from amla.spec.costs import costs, shapes
 from amla.spec.ops import Size
 from amla.spec.values import SpecError
-from amla.study.settings import (
+from amla.study.settings.spaces import (
     DartsSettings,
     EnasMacroSettings,
     EnvelopeSettings,

@@ -13,30 +13,32 @@ from amla.execution.service import address
 from amla.spec.bounds import check_plain
 from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
-from amla.study.oneshot import DartsSearchSettings, EnasSettings, RandomSharingSettings
+from amla.study.numbers import out_of_range
 from amla.study.run import Limit
-from amla.study.settings import (
-    AlgorithmSettings,
+from amla.study.settings.places import (
     Auto,
     BackendSettings,
-    EnvelopeSettings,
     ExecutorSettings,
-    FixedSettings,
     Http,
     Inline,
     MlflowSettings,
-    NacSettings,
-    NasBench201Settings,
-    NasBenchMacroSettings,
     OnThisMachine,
-    RunOffSettings,
     Simulated,
-    SpaceSettings,
     TabularSettings,
-    Terms,
     Torch,
     TrackerSettings,
 )
+from amla.study.settings.searches import (
+    AlgorithmSettings,
+    DartsSearchSettings,
+    EnasSettings,
+    FixedSettings,
+    NacSettings,
+    RandomSharingSettings,
+    RunOffSettings,
+    Terms,
+)
+from amla.study.settings.spaces import EnvelopeSettings, NasBench201Settings, NasBenchMacroSettings, SpaceSettings
 from amla.tasks.recipe import Recipe
 
 
@@ -106,7 +108,8 @@ class Study:
                 f"name is {self.name[:120]!r}; it names a folder: 1 to 100 characters, none of them / or \\, "
                 "and not a dot first."
             )
-        self._check_numbers()
+        if wrong := out_of_range(to_plain(self)):
+            raise StudyError(wrong)
         if self.limit.seconds is None:
             for place, steps in (("algorithm.steps", self.algorithm.steps), ("final.steps", self.final.steps)):
                 if steps is None:
@@ -196,15 +199,6 @@ class Study:
                 f"batch, so it must be a multiple of {devices}."
             )
 
-    def _check_numbers(self) -> None:
-        plain = to_plain(self)
-        for place, (low, high, rule) in _NUMBERS.items():
-            number: Any = plain
-            for step in place.split("."):
-                number = number.get(step) if isinstance(number, dict) else None
-            if isinstance(number, int | float) and not low <= number <= high:
-                raise StudyError(f"{place} is {number}; it must be {rule}.")
-
 
 def has_password(url: str) -> bool:
     """Return whether a URL tells a password."""
@@ -216,74 +210,6 @@ def has_password(url: str) -> bool:
 
 
 _NAME = re.compile(r"[^./\\][^/\\]{0,99}")
-_LEAST = 1e-9  # of a number that must be more than 0
-_MOST = 1e15  # of any, and less than infinity
-_BELOW_ONE = 1 - 1e-9
-_RECIPE = {
-    "optimiser.rate": (0, _MOST, "0 or more, and finite"),
-    "optimiser.momentum": (0, _BELOW_ONE, "at least 0 and below 1"),
-    "optimiser.other.rate": (0, _MOST, "0 or more, and finite"),
-    "optimiser.other.momentum": (0, _BELOW_ONE, "at least 0 and below 1"),
-    "optimiser.beta1": (0, _BELOW_ONE, "at least 0 and below 1"),
-    "optimiser.beta2": (0, _BELOW_ONE, "at least 0 and below 1"),
-    "schedule.warm_up": (0, _BELOW_ONE, "at least 0 and below 1"),
-    "schedule.peak": (0, _BELOW_ONE, "at least 0 and below 1"),
-    "schedule.every": (1, _MOST, "1 or more"),
-    "schedule.first": (1, _MOST, "1 or more"),
-    "schedule.growth": (1, 1e3, "from 1 to 1000"),
-    "weight_decay": (0, _MOST, "0 or more, and finite"),
-    "shift_rate": (0, _MOST, "0 or more, and finite"),
-    "clip": (_LEAST, _MOST, "more than 0, and finite"),
-}
-_NUMBERS = {
-    **{f"{place}.{name}": rule for place in ("recipe", "final.recipe") for name, rule in _RECIPE.items()},
-    "data.validation": (0, _BELOW_ONE, "at least 0 and less than 1"),
-    "data.test": (0, _BELOW_ONE, "at least 0 and less than 1"),
-    "algorithm.steps": (1, _MOST, "1 or more"),
-    "algorithm.iterations": (0, _MOST, "0 or more"),
-    "algorithm.quota": (0, _MOST, "0 or more"),
-    "algorithm.windows": (1, 1000, "from 1 to 1000"),
-    "algorithm.candidates": (1, 1000, "from 1 to 1000"),
-    "algorithm.share": (0, 1, "from 0 to 1"),
-    "algorithm.skip_share": (0, 1, "from 0 to 1"),
-    "algorithm.seconds": (_LEAST, _MOST, "more than 0, and finite"),
-    "algorithm.legs": (1, _MOST, "1 or more"),
-    "algorithm.paths": (1, 1e6, "from 1 to 1000000"),
-    "algorithm.examples": (1, _MOST, "1 or more"),
-    "algorithm.tuning": (1, _MOST, "1 or more"),
-    "algorithm.rate": (0, _MOST, "0 or more, and finite"),
-    "algorithm.weight_decay": (0, _MOST, "0 or more, and finite"),
-    "algorithm.skip": (0, _MOST, "0 or more, and finite"),
-    "algorithm.memory": (0, _BELOW_ONE, "at least 0 and below 1"),
-    "algorithm.trials": (1, _MOST, "1 or more"),
-    "terms.seeds": (1, 1000, "from 1 to 1000"),
-    "run_off.networks": (2, 1000, "from 2 to 1000"),
-    "run_off.times": (2, 1000, "from 2 to 1000"),
-    "final.macs": (1, _MOST, "1 or more"),
-    "final.stem_stride": (1, _MOST, "1 or more"),
-    "final.steps": (1, _MOST, "1 or more"),
-    "space.width": (1, 1e6, "from 1 to 1,000,000"),
-    "space.stem_stride": (1, 1e6, "from 1 to 1,000,000"),
-    "space.dropout": (0, _BELOW_ONE, "at least 0 and below 1"),
-    "space.head_dropout": (0, _BELOW_ONE, "at least 0 and below 1"),
-    "space.macs": (1, _MOST, "1 or more"),
-    "space.parameters": (1, _MOST, "1 or more"),
-    "backend.devices": (1, 1024, "from 1 to 1024"),
-    "executor.workers": (1, 1024, "from 1 to 1024"),
-    "executor.threads": (1, 1024, "from 1 to 1024"),
-    "executor.cpus": (1, 1024, "from 1 to 1024"),
-    "executor.gpus": (0, 1024, "from 0 to 1024"),
-    "executor.lease": (1, 3600, "from 1 to 3600"),
-    "executor.patience": (_LEAST, _MOST, "more than 0, and finite"),
-    "executor.memory": (1, _MOST, "1 or more, in bytes"),
-    "limit.trials": (1, _MOST, "1 or more"),
-    "limit.seconds": (_LEAST, _MOST, "more than 0, and finite"),
-    "limit.steps": (1, _MOST, "1 or more"),
-    "limit.flops": (1, 1e30, "1 or more"),
-    "trial_seconds": (_LEAST, _MOST, "more than 0, and finite"),
-    "seed": (0, _MOST, "0 or more"),
-}
-
 _USUAL = {"space": "envelope", "backend": "torch"}  # kinds that may be left out
 
 _study = TypeAdapter(Study)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from amla.evaluation.tables import Table, TableError, nasbench201_table, nasbench_macro_table
-from amla.study.settings import TabularSettings
+from amla.study.settings.places import TabularSettings
 from amla.study.study import Study, StudyError
 from amla.tasks.dataset import Dataset, Examples
 

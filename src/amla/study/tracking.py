@@ -19,7 +19,7 @@ from amla.study import log
 from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS, Run, flat, read
 from amla.study.resolve import FINAL, SEARCH
 from amla.study.result import is_finished, result
-from amla.study.settings import MlflowSettings, TensorBoardSettings, TrackerSettings
+from amla.study.settings.places import MlflowSettings, TensorBoardSettings, TrackerSettings
 from amla.study.study import StudyError, load, to_plain, to_yaml
 from amla.trackers.told import Begun, Ended, Leg, Line, lines
 from amla.trials.trial import Trial

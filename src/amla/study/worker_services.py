@@ -16,7 +16,7 @@ from amla.execution.work import WorkerError
 from amla.storage.files import Files
 from amla.study.arrangement import Arranged, at_once
 from amla.study.assignment import assignment
-from amla.study.settings import Http
+from amla.study.settings.places import Http
 from amla.study.study import Study
 from amla.study.timing import Arrangement
 from amla.trials import calls

@@ -1,0 +1,31 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunFolder = Annotated[
+    Path | None, typer.Option("--run", help="The run folder. [default: runs/NAME]", show_default=False)
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(envvar="AMLA_DATA", help="Where built-in datasets lie, or are downloaded to.", show_default=False),
+]
+Plain = Annotated[bool, typer.Option("--plain", help="Print lines instead of a live display (as when piped).")]
+
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="A PostgreSQL database for the event log: postgresql+psycopg://USER@HOST/DATABASE. "
+        "[default: a file in the run folder]",
+        show_default=False,
+    ),
+]
+
+Server = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="A server of `amla serve`: http://HOST:PORT.", show_default=False),
+]
