@@ -2,7 +2,7 @@
 
 from amla.comparison.comparison import Comparison, from_yaml
 from amla.comparison.record import Point, Record, Spent
-from amla.comparison.runs import Cell
+from amla.comparison.runs import Bout
 
 FILE = """
 name: made-up
@@ -29,9 +29,9 @@ def record(
     return Record(task, seed, accuracy, 100, accuracy, network, parameters, 5000, spent, final, points, about)
 
 
-def records(task: str = "digits", **accuracies: list[float]) -> dict[Cell, Record]:
+def records(task: str = "digits", **accuracies: list[float]) -> dict[Bout, Record]:
     return {
-        Cell(task, name.replace("_", "-"), seed): record(accuracy, seed, network=f"{name}{seed}")
+        Bout(task, name.replace("_", "-"), seed): record(accuracy, seed, network=f"{name}{seed}")
         for name, of in accuracies.items()
         for seed, accuracy in enumerate(of)
     }

@@ -11,7 +11,7 @@ from amla.comparison.comparison import to_yaml
 from amla.comparison.judgement import as_json, judged
 from amla.comparison.markdown import markdown
 from amla.comparison.page import render
-from amla.comparison.runs import Cell
+from amla.comparison.runs import Bout
 from amla.comparison.words import noise, too_few, verdict
 
 
@@ -73,7 +73,7 @@ def test_only_seeds_that_both_have_run_are_a_pair():
 
 def test_a_run_of_another_task_is_refused_a_place():
     found = records(ours=[0.9, 0.9], random_search=[0.8, 0.8])
-    other = Cell("digits", "ours", 1)
+    other = Bout("digits", "ours", 1)
     task = on_digits({**found, other: replace(found[other], task="other")})
     assert task.refused == ("ours, seed 1: its task has the digest other, the others t",)
     assert {s.name: len(s.accuracies) for s in task.standings} == {"ours": 1, "random-search": 2}
@@ -81,7 +81,7 @@ def test_a_run_of_another_task_is_refused_a_place():
 
 def test_the_noise_is_that_of_one_network_with_several_seeds():
     found = records(ours=[0.9, 0.8])
-    found |= {Cell("digits", "hand-made", seed): record(a, seed) for seed, a in enumerate((0.90, 0.92))}
+    found |= {Bout("digits", "hand-made", seed): record(a, seed) for seed, a in enumerate((0.90, 0.92))}
     task = on_digits(found)
     assert task.noise == pytest.approx(0.0141, abs=1e-4)
     assert "1.41 points" in str(noise(task))
@@ -94,7 +94,7 @@ def test_improvement_is_relative_to_networks_drawn_at_random():
 
 def test_runs_from_several_machines_are_no_controlled_comparison():
     found = records(ours=[0.9, 0.9])
-    found[Cell("digits", "ours", 1)] = record(0.9, 1, machine="another")
+    found[Bout("digits", "ours", 1)] = record(0.9, 1, machine="another")
     judgement = judged(comparison(), found, 2)
     item = next(item for item in checklist(comparison(), judgement) if item.practice.startswith("11."))
     assert item.met is False

@@ -12,7 +12,7 @@ from amla.comparison.incumbents import curves, milestones, pooled
 from amla.comparison.judgement import judged
 from amla.comparison.pairs import pairs
 from amla.comparison.record import Known, Point, Record
-from amla.comparison.runs import Cell
+from amla.comparison.runs import Bout
 from amla.comparison.tabled import PART, Part, Tabled
 from amla.comparison.words import best_known, noise, verdict
 from amla.study.study import StudyError
@@ -53,17 +53,17 @@ def silent(part: Part, found: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Comparison, dict[Cell, Record]]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Comparison, dict[Bout, Record]]:
     """Return a comparison and all of its records."""
     running = tabled(tmp_path_factory.mktemp("macro"))
     running.check()
     running.run(silent)
     found = running.records()
-    assert set(found) == set(running.cells())
+    assert set(found) == set(running.bouts())
     return running.comparison, found
 
 
-def test_the_verdicts_are_those_that_are_known(whole: tuple[Comparison, dict[Cell, Record]]):
+def test_the_verdicts_are_those_that_are_known(whole: tuple[Comparison, dict[Bout, Record]]):
     task = judged(*whole, len(whole[1])).tasks[0]
     told = {(pair.ours, pair.theirs): pair for pair in task.pairs}
     for better, worse in [
@@ -81,7 +81,7 @@ def test_the_verdicts_are_those_that_are_known(whole: tuple[Comparison, dict[Cel
     }
 
 
-def test_no_choice_is_better_than_the_best_of_the_table(whole: tuple[Comparison, dict[Cell, Record]]):
+def test_no_choice_is_better_than_the_best_of_the_table(whole: tuple[Comparison, dict[Bout, Record]]):
     task = judged(*whole, len(whole[1])).tasks[0]
     assert task.known is not None
     assert task.known.best == pytest.approx(0.9313, abs=5e-5)
@@ -91,27 +91,27 @@ def test_no_choice_is_better_than_the_best_of_the_table(whole: tuple[Comparison,
         assert standing.regret >= 0
 
 
-def test_what_is_chosen_last_is_what_is_tested(whole: tuple[Comparison, dict[Cell, Record]]):
+def test_what_is_chosen_last_is_what_is_tested(whole: tuple[Comparison, dict[Bout, Record]]):
     for found in whole[1].values():
         assert found.points[-1].tested == found.accuracy
         assert found.points[-1].trials == found.search.trials
         assert all(one.trials <= other.trials for one, other in zip(found.points, found.points[1:], strict=False))
 
 
-def test_four_workers_take_about_a_quarter_of_the_time(whole: tuple[Comparison, dict[Cell, Record]]):
-    found = whole[1][Cell("cifar10", "random-search", 0)]
+def test_four_workers_take_about_a_quarter_of_the_time(whole: tuple[Comparison, dict[Bout, Record]]):
+    found = whole[1][Bout("cifar10", "random-search", 0)]
     assert 0.25 <= found.points[-1].seconds / found.search.seconds < 0.35
 
 
-def test_networks_of_equal_size_are_others_of_about_that_size(whole: tuple[Comparison, dict[Cell, Record]]):
+def test_networks_of_equal_size_are_others_of_about_that_size(whole: tuple[Comparison, dict[Bout, Record]]):
     for seed in range(26):
-        ours, control = (whole[1][Cell("cifar10", name, seed)] for name in ("local-search", "equal-size-local-search"))
+        ours, control = (whole[1][Bout("cifar10", name, seed)] for name in ("local-search", "equal-size-local-search"))
         assert ours.network != control.network
         assert abs(control.parameters / ours.parameters - 1) <= 0.1
         assert abs(control.macs / ours.macs - 1) <= 0.1
 
 
-def test_the_noise_is_what_seeds_in_the_table_differ_by(whole: tuple[Comparison, dict[Cell, Record]]):
+def test_the_noise_is_what_seeds_in_the_table_differ_by(whole: tuple[Comparison, dict[Bout, Record]]):
     task = judged(*whole, len(whole[1])).tasks[0]
     assert task.noise is not None
     assert 0.0005 < task.noise < 0.005
@@ -119,7 +119,7 @@ def test_the_noise_is_what_seeds_in_the_table_differ_by(whole: tuple[Comparison,
 
 
 def test_a_table_without_seeds_has_no_noise_floor_and_says_so():
-    found = {Cell("digits", "ours", 0): replace(record(0.9, 0), known=Known(0.95, None))}
+    found = {Bout("digits", "ours", 0): replace(record(0.9, 0), known=Known(0.95, None))}
     task = judged(from_yaml(FILE.replace("cifar10:", "digits:")), found, 1).tasks[0]
     assert task.noise is None
     assert str(noise(task)).startswith("There is no noise floor")
@@ -149,13 +149,13 @@ def test_what_was_run_is_not_run_again_and_cut_off_it_goes_on(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         tabled(tmp_path).run(cut_off)
     known = tabled(tmp_path).records()
-    assert {(cell.contender, cell.seed) for cell in known} == {("local-search", seed) for seed in range(26)}
+    assert {(bout.contender, bout.seed) for bout in known} == {("local-search", seed) for seed in range(26)}
     assert heard[0].seeds == tuple(range(PART))
     later: list[Part] = []
     tabled(tmp_path).run(lambda part, found: later.append(part))
     assert "local-search" not in {part.contender for part in later}
     again = tabled(tmp_path).records()
-    assert {cell: again[cell] for cell in known} == known
+    assert {bout: again[bout] for bout in known} == known
     tabled(tmp_path).run(lambda part, found: pytest.fail("it ran again"))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amla.evidence.anytime import anytime
-from amla.evidence.fronts import front, hypervolume
+from amla.evidence.fronts import front, hypervolume, reference
 from amla.evidence.improvement import improvement
 from amla.evidence.paired import holm, sign_flip
 from amla.evidence.power import least, needed
@@ -85,6 +85,14 @@ def test_the_hypervolume_is_the_area_that_is_dominated(points):
     squares = [(x + 0.5, y + 0.5) for x in range(10) for y in range(10)]
     area = sum(any(cost < x and worth > y for cost, worth in points) for x, y in squares)
     assert hypervolume(points, (10.0, 0.0)) == area
+
+
+def test_seen_from_beyond_no_run_is_worth_nothing_and_more_is_worth_more():
+    cheap, dear = [(1.0, 0.5)], [(3.0, 0.9)]
+    corner = reference([cheap, dear])
+    assert corner == pytest.approx((3.2, 0.46))
+    assert 0 < hypervolume(cheap, corner) < hypervolume([*cheap, *dear], corner)
+    assert hypervolume(dear, corner) > 0
 
 
 def test_a_curve_has_the_median_of_what_each_run_knew_by_then():

@@ -183,6 +183,11 @@ class TestTime:
         assert place.history(REHEARSAL).seconds + place.history(SEARCH).seconds <= 0.36 * LIMIT
         assert len(place.history(SEARCH).done) == 4
 
+    @pytest.mark.parametrize("limit", [Limit(seconds=LIMIT, steps=1), Limit(trials=1, seconds=LIMIT)])
+    def test_limits_besides_that_of_time_hold_too(self, place: Place, limit: Limit):
+        place.run(replace(TIMED, limit=limit))
+        assert len(place.history(SEARCH).done) == 1
+
     @pytest.mark.parametrize("algorithm", [NacSettings(2, candidates=2), RandomSettings(4)])
     def test_a_run_off_is_part_of_the_share_of_the_search(self, place: Place, algorithm):
         machine = place.run(replace(TIMED, algorithm=algorithm, run_off=RunOffSettings(2, 3)))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -96,5 +97,5 @@ def _searched(
     for notice in dataset.notices:
         say(notice)
     place = folder or RUNS / study.name
-    complete(study, task_of(study, dataset), place, Lines(say), data_dir)
+    complete(study, task_of(study, dataset), place, lambda _: nullcontext(Lines(say)), data_dir, notice=say)
     return SearchResult(place)

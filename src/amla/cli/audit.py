@@ -5,7 +5,6 @@ from pathlib import Path
 
 from rich.table import Table
 
-from amla.cli.compare import Silence
 from amla.cli.console import escape, opened, say
 from amla.cli.search import loaded
 from amla.comparison.audit import Audit, Plan, as_json, audited, verdict
@@ -15,6 +14,7 @@ from amla.storage.files import Files
 from amla.study import folder as folders
 from amla.study.asked import executor_of, name_of
 from amla.study.changes import changed
+from amla.study.heard import Silence
 from amla.study.log import writing
 from amla.study.presets import preset
 from amla.study.resolve import check, task_of

@@ -1,7 +1,7 @@
 """`amla compare`: run what has not been run, then say what can be said."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -17,49 +17,15 @@ from amla.comparison.judgement import Judgement, OnTask, as_json, judged
 from amla.comparison.markdown import markdown
 from amla.comparison.page import render
 from amla.comparison.record import Record
-from amla.comparison.runs import Cell, Running, begin
+from amla.comparison.runs import Bout, Running, begin
 from amla.comparison.tabled import Part, Tabled, is_tabled
 from amla.comparison.words import too_few, verdict
 from amla.reports.numbers import DASH, count, duration, percent, plural
 from amla.storage.files import Files
-from amla.study.arrangement import Arranged
-from amla.study.study import Study, StudyError
-from amla.study.timing import Arrangement
-from amla.tasks.task import Task
-from amla.trials.history import History
-from amla.trials.progress import Progress
-from amla.trials.trial import Trial, TrialId
+from amla.study.study import StudyError
 
 RUNS = Path("runs")
 REPORT = "report"
-
-
-class Silence:
-    """Hears all there is to hear of a run, and says nothing."""
-
-    def times(self, arrangements: Sequence[Arrangement]) -> None:
-        """Hear what is going to be timed."""
-
-    def arranged(self, found: Arranged) -> None:
-        """Hear in which arrangements the study trains."""
-
-    def expects(self, flops: Mapping[str, float]) -> None:
-        """Hear what the phases will take."""
-
-    def begins(self, phase: str, history: History) -> None:
-        """Hear that a phase begins."""
-
-    def asked(self, phase: str, trial: Trial) -> None:
-        """Hear that a trial begins."""
-
-    def progress(self, phase: str, progress: Progress) -> None:
-        """Hear how far a trial is."""
-
-    def told(self, phase: str, trial: Trial) -> None:
-        """Hear that a trial is over."""
-
-    def mends(self, phase: str, trial_id: TrialId, why: str) -> None:
-        """Hear that a trial is trained again."""
 
 
 def compare_file(
@@ -79,14 +45,14 @@ def compare_file(
     running = _tabled(comparison, place, data_dir) if is_tabled(comparison) else begin(comparison, place, data_dir)
     if jobs > 1 and isinstance(running, Running):
         raise StudyError("--jobs is for comparisons on tables; where networks train, executor.workers says how many.")
-    cells = running.cells()
+    bouts = running.bouts()
     if not report_only:
-        _announce(console, comparison, cells, place)
+        _announce(console, comparison, bouts, place)
         if isinstance(running, Tabled):
-            _look_up(console, running, len(cells), jobs)
+            _look_up(console, running, len(bouts), jobs)
         else:
-            _run(console, running, cells, again)
-    judgement = _reported(running, len(cells), again)
+            _run(console, running, bouts, again)
+    judgement = _reported(running, len(bouts), again)
     _tell(console, judgement, place)
 
 
@@ -116,9 +82,9 @@ def _look_up(console: Console, tabled: Tabled, planned: int, jobs: int) -> None:
     tabled.run(heard, jobs)
 
 
-def _announce(console: Console, comparison: Comparison, cells: Sequence[Cell], folder: Path) -> None:
-    names = list(dict.fromkeys(cell.contender for cell in cells))
-    size = f"{plural(comparison.seeds, 'seed')} on {plural(len(comparison.tasks), 'task')}, {plural(len(cells), 'run')}"
+def _announce(console: Console, comparison: Comparison, bouts: Sequence[Bout], folder: Path) -> None:
+    names = list(dict.fromkeys(bout.contender for bout in bouts))
+    size = f"{plural(comparison.seeds, 'seed')} on {plural(len(comparison.tasks), 'task')}, {plural(len(bouts), 'run')}"
     say(console, f"[bold]{escape(comparison.name)}[/bold]: {escape(', '.join(names))}")
     say(console, f"{size}; folder [bold]{escape(str(folder))}[/bold]")
     contenders = len(comparison.contenders)
@@ -127,19 +93,19 @@ def _announce(console: Console, comparison: Comparison, cells: Sequence[Cell], f
         say(console, f"[yellow]note[/yellow] {warning}")
 
 
-def _run(console: Console, running: Running, cells: Sequence[Cell], again: str) -> None:
+def _run(console: Console, running: Running, bouts: Sequence[Bout], again: str) -> None:
     known, seed = running.records(), 0
     if known:
         say(console, f"going on after {plural(len(known), 'run')}")
-    for place, cell in enumerate(cells, start=1):
-        if cell.seed != seed:  # a report after every seed, for those who look in between
-            _reported(running, len(cells), again)
-            seed = cell.seed
-        if cell in known:
-            running.confirm(cell)
+    for place, bout in enumerate(bouts, start=1):
+        if bout.seed != seed:  # a report after every seed, for those who look in between
+            _reported(running, len(bouts), again)
+            seed = bout.seed
+        if bout in known:
+            running.confirm(bout)
             continue
-        found = running.run(cell, _silent)
-        what = f"{place} of {len(cells)}: {cell.contender} on {cell.task}, seed {cell.seed}"
+        found = running.run(bout)
+        what = f"{place} of {len(bouts)}: {bout.contender} on {bout.task}, seed {bout.seed}"
         if found is None:
             say(console, f"{escape(what)}: there is no such network")
             continue
@@ -149,10 +115,6 @@ def _run(console: Console, running: Running, cells: Sequence[Cell], again: str) 
             f"{escape(what)}: test accuracy {percent(found.accuracy)}, {plural(found.search.trials, 'network')} tried, "
             f"{count(found.search.flops + found.final.flops)} operations, {duration(seconds)}",
         )
-
-
-def _silent(cell: Cell, study: Study, task: Task) -> Silence:
-    return Silence()
 
 
 def _reported(running: Running | Tabled, planned: int, again: str) -> Judgement:

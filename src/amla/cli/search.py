@@ -1,6 +1,6 @@
 """`amla search` and `amla run`: load the data, tell what was found, run the study, show what came out."""
 
-from contextlib import suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
@@ -10,21 +10,13 @@ from amla.cli.console import escape, opened, say
 from amla.cli.live import LiveListener, PlainListener
 from amla.cli.show import print_run
 from amla.reports.numbers import count, plural
-from amla.reports.page import render
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
-from amla.storage.files import Files
-from amla.study import folder as folders
 from amla.study.asked import RUNS, Asked, asked
 from amla.study.changes import changed
-from amla.study.following import followed
-from amla.study.log import writing
+from amla.study.complete import complete
 from amla.study.plan import first
-from amla.study.report import report
-from amla.study.resolve import algorithm_of, check, space_of, task_of, why_ended
-from amla.study.result import is_finished
-from amla.study.run import Store
-from amla.study.search import Search
+from amla.study.resolve import algorithm_of, space_of, task_of, why_ended
 from amla.study.settings.places import TabularSettings
 from amla.study.settings.searches import (
     AshaSettings,
@@ -38,7 +30,6 @@ from amla.study.settings.searches import (
 )
 from amla.study.study import Data, Study, load
 from amla.study.tables import dataset_of, table_of
-from amla.study.tracking import require
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load as load_dataset
 from amla.tasks.recipe import Augment
@@ -100,47 +91,19 @@ def _run(
     store: str | None,
 ) -> None:
     task = task_of(study, dataset)
-    finished = (folder / folders.STUDY).exists() and is_finished(folders.read(folder))
-    if not finished:
-        check(study, task)  # a study that cannot be run leaves no folder behind
-        for tracker in study.trackers:
-            require(tracker)
-    study = folders.prepare(folder, study, task, store)
-    if not finished:
-        with writing(folder) as log:  # a second process gets no further than here
-            _announce(console, study, task, folder)
-            _go_on(console, study, task, log, folder, data_dir, plain)
-    run = folders.read(folder)
-    print_run(console, run)
-    if ended := why_ended(study, task, run.search):
-        say(console, f"[yellow]the search ended early:[/yellow] {escape(ended)}")
-
-
-def _go_on(
-    console: Console, study: Study, task: Task, log: Store, folder: Path, data_dir: Path | None, plain: bool
-) -> None:
-    """Run a study from where it is; its report is written whatever happens."""
     Listener = PlainListener if plain or not console.is_terminal else LiveListener  # noqa: N806
-    listener = Listener(console, study, len(task.parts.train.labels))
+
+    def listening(study: Study) -> AbstractContextManager[PlainListener | LiveListener]:
+        _announce(console, study, task, folder)
+        return Listener(console, study, len(task.parts.train.labels))
 
     def notice(line: str) -> None:
         say(console, f"[yellow]note[/yellow] {escape(line)}")
 
-    with followed(folder, study.trackers, notice):
-        try:
-            with listener:
-                Search(study, task, log, Files(folder), folder, listener, data_dir).run()
-        except BaseException:
-            with suppress(Exception):  # what happened first is what the user must hear of
-                _write_report(folder, task.dataset)
-            raise
-        _write_report(folder, task.dataset)
-    for said in folders.read(folder).damaged_curves():
-        say(console, f"[yellow]note[/yellow] {escape(said)} The report was drawn without it.")
-
-
-def _write_report(folder: Path, dataset: Dataset) -> None:
-    Files(folder).write_text(folders.REPORT, render(report(folders.read(folder), dataset)))
+    run = complete(study, task, folder, listening, data_dir, store, notice)
+    print_run(console, run)
+    if ended := why_ended(study, task, run.search):
+        say(console, f"[yellow]the search ended early:[/yellow] {escape(ended)}")
 
 
 def loaded(console: Console, data: Data, data_dir: Path | None, plain: bool) -> Dataset:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from amla.algorithms.fixed import Fixed
 from amla.evidence.agreement import Agreement, agreement
+from amla.reports.numbers import plural
 from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
 from amla.spec.digest import digest
@@ -122,26 +123,25 @@ def judged(plan: Plan, networks: Sequence[Architecture], phases: Mapping[int, Hi
     whole = [place for place, runs in enumerate(long) if runs and all(of[place] for of in short.values())]
     if len(whole) < 4:
         raise StudyError(f"Only {len(whole)} of {len(networks)} networks could be trained; an audit needs 4 or more.")
+    top = min(plan.top, len(whole) // 2)  # all of them are always found
     worths = [float(np.mean([_accuracy(trial) for trial in long[place]])) for place in whole]
     dear = _flops([trial for place in whole for trial in long[place]]) / plan.seeds
     scores = [
-        Audited(f"{steps} steps", agreement([_accuracy(of[place][0]) for place in whole], worths, plan.top),
+        Audited(plural(steps, "step"), agreement([_accuracy(of[place][0]) for place in whole], worths, top),
                 _flops([of[place][0] for place in whole]) / dear)
         for steps, of in short.items()
     ]  # fmt: skip
     for name in COUNTED:
         counted = [long[place][0].measurement.metrics[name] for place in whole]
-        scores.append(Audited(name, agreement(counted, worths, plan.top), 0.0))
+        scores.append(Audited(name, agreement(counted, worths, top), 0.0))
     ceiling = None
     if plan.seeds > 1:
         one, other = ([_accuracy(long[place][which]) for place in whole] for which in (0, 1))
-        ceiling = agreement(one, other, plan.top)
+        ceiling = agreement(one, other, top)
     good = [score for score in scores if score.agreement.low >= plan.at_least]
     choice = min(good, key=lambda score: score.cost).name if good else None
     failed = len(networks) - len(whole)
-    return Audit(
-        len(whole), failed, plan.reference, plan.seeds, plan.top, plan.at_least, tuple(scores), ceiling, choice
-    )
+    return Audit(len(whole), failed, plan.reference, plan.seeds, top, plan.at_least, tuple(scores), ceiling, choice)
 
 
 def verdict(audit: Audit) -> str:

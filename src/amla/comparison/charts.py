@@ -216,7 +216,7 @@ def _readings(curve: Anytime) -> Iterator[tuple[float, dict[str, float]]]:
 
 
 def _colours(found: OnTask, theme: Theme, shown: Mapping[str, object] | None = None) -> Chart:
-    """Return the colours of contenders, the same in all charts; those of controls come last, the rest of them grey."""
+    """Return the colours of contenders, the same on all tasks; controls come last, the rest of them grey."""
     names = _in_order(found)
     domain = [name for name in names if shown is None or name in shown]
     scale = [PALETTE[min(names.index(name), len(PALETTE) - 1)] for name in domain]
@@ -239,4 +239,4 @@ def _colours(found: OnTask, theme: Theme, shown: Mapping[str, object] | None = N
 
 
 def _in_order(found: OnTask) -> Sequence[str]:
-    return [s.name for s in sorted(found.standings, key=lambda standing: (standing.is_control, -standing.mean))]
+    return [s.name for s in sorted(found.standings, key=lambda standing: (standing.is_control, standing.name))]

@@ -14,7 +14,7 @@ from amla.comparison.pairs import Pair, pairs
 from amla.comparison.record import Known, Record
 from amla.comparison.runs import Records
 from amla.evidence.anytime import Anytime, anytime
-from amla.evidence.fronts import Point, extent, front, hypervolume
+from amla.evidence.fronts import Point, front, hypervolume, reference
 from amla.evidence.paired import interval
 from amla.evidence.ranks import Ranking, ranking
 from amla.spec.values import Number, value
@@ -102,7 +102,7 @@ def as_json(judgement: Judgement) -> str:
 def judged(comparison: Comparison, records: Records, planned: int) -> Judgement:
     """Return what the records of a comparison say."""
     tasks = tuple(
-        _on_task(comparison, task, {cell: found for cell, found in records.items() if cell.task == task})
+        _on_task(comparison, task, {bout: found for bout, found in records.items() if bout.task == task})
         for task in comparison.tasks
     )
     about = next((dict(found.about) for found in records.values()), {})
@@ -111,16 +111,16 @@ def judged(comparison: Comparison, records: Records, planned: int) -> Judgement:
 
 def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
     benchmark, refused = _same_task(records)
-    kept = {cell: found for cell, found in records.items() if found.task == benchmark}
+    kept = {bout: found for bout, found in records.items() if found.task == benchmark}
     by_name: dict[str, dict[int, Record]] = {}
-    for cell, found in kept.items():
-        by_name.setdefault(cell.contender, {})[cell.seed] = found
+    for bout, found in kept.items():
+        by_name.setdefault(bout.contender, {})[bout.seed] = found
     sampled = [found.accuracy for found in by_name.get(SAMPLING, {}).values()]
     base = sum(sampled) / len(sampled) if sampled else None
     standings = [_standing(name, runs, name not in comparison.contenders, base) for name, runs in by_name.items()]
     known = next((found.known for found in kept.values()), None)
     fronts = {name: tuple(front(map(_point, runs.values()))) for name, runs in by_name.items()}
-    reference = extent(fronts.values()) if fronts else (0.0, 0.0)
+    corner = reference(fronts.values()) if fronts else (0.0, 0.0)
     return OnTask(
         task=task,
         benchmark=benchmark,
@@ -128,7 +128,7 @@ def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
         pairs=pairs(list(comparison.contenders), {name: _accuracies(runs) for name, runs in by_name.items()}),
         curves={measure: _curves(measure, by_name) for measure in (OF_TABLES if known else MEASURES)},
         fronts=fronts,
-        volumes={name: hypervolume(points, reference) for name, points in fronts.items()},
+        volumes={name: hypervolume(points, corner) for name, points in fronts.items()},
         noise=_noise(by_name),
         refused=refused,
         machines=tuple(sorted({found.about.get("machine", "unknown") for found in kept.values()})),
@@ -145,8 +145,8 @@ def _same_task(records: Records) -> tuple[str, tuple[str, ...]]:
         return "", ()
     usual = max(dict.fromkeys(digests), key=digests.count)
     refused = [
-        f"{cell.contender}, seed {cell.seed}: its task has the digest {found.task}, the others {usual}"
-        for cell, found in records.items()
+        f"{bout.contender}, seed {bout.seed}: its task has the digest {found.task}, the others {usual}"
+        for bout, found in records.items()
         if found.task != usual
     ]
     return usual, tuple(refused)

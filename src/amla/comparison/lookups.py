@@ -1,4 +1,4 @@
-"""Runs cells of a comparison on a table: in memory, thousands in a minute, of which only the records are kept."""
+"""Runs bouts of a comparison on a table: in memory, thousands in a minute, of which only the records are kept."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,7 +37,7 @@ TOP = 0.1  # of a table, by what its networks test at: those whose noise matters
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """One task of a comparison: its table, and what answers the trials of all cells, which remembers what it has."""
+    """One task of a comparison: its table, and what answers the trials of all bouts, which remembers what it has."""
 
     comparison: Comparison
     name: str

@@ -72,8 +72,9 @@ def _cut(found: OnTask) -> str | None:
 
 
 def _standings(found: OnTask) -> Html:
+    below = {} if all(s.regret is None for s in found.standings) else {"Below the best": True}
     head = {"Contender": False, "Mean": True, f"95{SPACE}% interval": True, "Worst": True, "Best": True, "Runs": True}
-    head |= {"Over random sampling": True, "Below the best": True, "Parameters": True, "MACs": True}
+    head |= {"Over random sampling": True, **below, "Parameters": True, "MACs": True}
     rows = [
         row(
             s.name,
@@ -83,7 +84,7 @@ def _standings(found: OnTask) -> Html:
             percent(max(s.accuracies.values()), 2),
             str(len(s.accuracies)),
             DASH if s.relative is None else f"{s.relative:+.2f}{SPACE}%",
-            DASH if s.regret is None else points(s.regret),
+            *([DASH if s.regret is None else points(s.regret)] if below else []),
             count(s.parameters),
             count(s.macs),
             numbers=range(9),
@@ -121,7 +122,7 @@ def _verdicts(pairs: Sequence[Pair]) -> list[Html]:
 
 
 def _volumes(found: OnTask) -> Html:
-    said = "How much of size and accuracy each front dominates, by the dearest and the worst run of all as the corner"
+    said = "How much of size and accuracy each front dominates, from a corner a tenth beyond the dearest and the worst"
     order = sorted(found.volumes.items(), key=lambda pair: -pair[1])
     most = max(found.volumes.values()) or 1.0
     rows = [row(name, percent(volume / most), str(len(found.fronts[name])), numbers=(0, 1)) for name, volume in order]

@@ -1,6 +1,6 @@
-"""Runs a comparison, cell by cell: a contender on a task with a seed. What has been run is not run again."""
+"""Runs a comparison, bout by bout: a contender on a task with a seed. What has been run is not run again."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,9 @@ from amla.spec.text import to_json
 from amla.storage.files import Files
 from amla.study import folder as folders
 from amla.study.complete import complete
-from amla.study.heard import Listener
+from amla.study.heard import silently
 from amla.study.resolve import check, task_of
 from amla.study.result import result
-from amla.study.study import Study
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load
 from amla.tasks.task import Task
@@ -24,7 +23,7 @@ RUNS, NETWORKS = "runs", "networks"  # folders in that of a comparison
 
 
 @dataclass(frozen=True)
-class Cell:
+class Bout:
     """One run of a comparison."""
 
     task: str
@@ -32,11 +31,10 @@ class Cell:
     seed: int
 
 
-Listening = Callable[[Cell, Study, Task], Listener]
-Records = Mapping[Cell, Record]
+Records = Mapping[Bout, Record]
 
 
-def cells(comparison: Comparison, by_hand: Collection[str]) -> list[Cell]:
+def bouts(comparison: Comparison, by_hand: Collection[str]) -> list[Bout]:
     """Return all runs there are to be, seed by seed; on some tasks there is a network made `by_hand`."""
     first, names = next(iter(comparison.contenders)), list(all_searching(comparison))
     found = []
@@ -47,7 +45,7 @@ def cells(comparison: Comparison, by_hand: Collection[str]) -> list[Cell]:
                 controls.append(HAND_MADE)
             if comparison.controls:
                 controls.append(f"{MATCHED}-{first}")
-            found += [Cell(task, name, seed) for name in (*names, *controls)]
+            found += [Bout(task, name, seed) for name in (*names, *controls)]
     return found
 
 
@@ -72,53 +70,52 @@ class Running:
                 study = self.comparison.study(task, contender, 0)
                 check(study, task_of(study, dataset))
 
-    def cells(self) -> list[Cell]:
+    def bouts(self) -> list[Bout]:
         """Return all runs there are to be, seed by seed, so that what is cut off still holds pairs."""
-        return cells(self.comparison, {task for task in self.comparison.tasks if self._hand_made(task)})
+        return bouts(self.comparison, {task for task in self.comparison.tasks if self._hand_made(task)})
 
-    def run(self, cell: Cell, listening: Listening) -> Record | None:
-        """Run a cell to its end, from wherever it was cut off; None where there is no network that could be run.
+    def run(self, bout: Bout) -> Record | None:
+        """Run a bout to its end, from wherever it was cut off; None where there is no network that could be run.
 
         Raises StudyError for a folder with another study in it, and what `amla.study.search.Search` raises.
         """
-        contender = self._contender(cell)
+        contender = self._contender(bout)
         if contender is None:
             return None
-        dataset = self.datasets[cell.task]
-        study = self.comparison.study(cell.task, contender, cell.seed)
-        place = self.place(cell)
+        dataset = self.datasets[bout.task]
+        study = self.comparison.study(bout.task, contender, bout.seed)
+        place = self.place(bout)
         task = task_of(study, dataset)
-        complete(study, task, place, listening(cell, study, task), self.data_dir)
-        return record(folders.read(place))
+        return record(complete(study, task, place, silently, self.data_dir))
 
-    def confirm(self, cell: Cell) -> None:
-        """Raise StudyError if the folder of a cell holds another study than that of this comparison."""
-        if contender := self._contender(cell):
-            study = self.comparison.study(cell.task, contender, cell.seed)
-            folders.prepare(self.place(cell), study, task_of(study, self.datasets[cell.task]))
+    def confirm(self, bout: Bout) -> None:
+        """Raise StudyError if the folder of a bout holds another study than that of this comparison."""
+        if contender := self._contender(bout):
+            study = self.comparison.study(bout.task, contender, bout.seed)
+            folders.prepare(self.place(bout), study, task_of(study, self.datasets[bout.task]))
 
-    def place(self, cell: Cell) -> Path:
-        """Return the run folder of a cell."""
-        return self.folder / RUNS / cell.task / cell.contender / str(cell.seed)
+    def place(self, bout: Bout) -> Path:
+        """Return the run folder of a bout."""
+        return self.folder / RUNS / bout.task / bout.contender / str(bout.seed)
 
-    def records(self) -> dict[Cell, Record]:
+    def records(self) -> dict[Bout, Record]:
         """Return the records there are by now."""
         return dict(self._records())
 
-    def _records(self) -> Iterator[tuple[Cell, Record]]:
-        for cell in self.cells():
-            place = self.place(cell)
+    def _records(self) -> Iterator[tuple[Bout, Record]]:
+        for bout in self.bouts():
+            place = self.place(bout)
             if (place / folders.STUDY).is_file() and (found := record(folders.read(place))):
-                yield cell, found
+                yield bout, found
 
-    def _contender(self, cell: Cell) -> Contender | None:
-        if cell.contender in self._searching:
-            return self._searching[cell.contender]
-        network = self._hand_made(cell.task) if cell.contender == HAND_MADE else self._matched(cell)
+    def _contender(self, bout: Bout) -> Contender | None:
+        if bout.contender in self._searching:
+            return self._searching[bout.contender]
+        network = self._hand_made(bout.task) if bout.contender == HAND_MADE else self._matched(bout)
         if network is None:
             return None
-        name = cell.contender if cell.contender == HAND_MADE else f"{cell.contender}-{cell.seed}"
-        file = self.folder / NETWORKS / f"{cell.task}-{name}.arch.json"
+        name = bout.contender if bout.contender == HAND_MADE else f"{bout.contender}-{bout.seed}"
+        file = self.folder / NETWORKS / f"{bout.task}-{name}.arch.json"
         Files(self.folder / NETWORKS).write_text(file.name, to_json(network, indent=1) + "\n")
         return given(self.comparison, str(file))
 
@@ -130,13 +127,13 @@ class Running:
         setting = self.comparison.tasks[task]
         return hand_made(setting, self._task(task))
 
-    def _matched(self, cell: Cell) -> Architecture | None:
+    def _matched(self, bout: Bout) -> Architecture | None:
         """Return a random network of the size of what the first contender found with the same seed."""
         first = next(iter(self.comparison.contenders))
-        found = result(folders.read(self.place(Cell(cell.task, first, cell.seed))))
+        found = result(folders.read(self.place(Bout(bout.task, first, bout.seed))))
         if found is None:
             return None
-        return matched(self.comparison, cell.task, self._task(cell.task), found.architecture, cell.seed)
+        return matched(self.comparison, bout.task, self._task(bout.task), found.architecture, bout.seed)
 
     def _task(self, task: str) -> Task:
         study = self.comparison.study(task, next(iter(self.comparison.contenders.values())), 0)

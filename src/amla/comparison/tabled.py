@@ -1,4 +1,4 @@
-"""A comparison on tables in its folder: cells are looked up many at a time, and their records kept by contender."""
+"""A comparison on tables in its folder: bouts are looked up many at a time, and their records kept by contender."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from amla.comparison.comparison import Comparison, from_yaml, to_yaml
 from amla.comparison.controls import HAND_MADE, MATCHED
 from amla.comparison.lookups import Bench
 from amla.comparison.record import Record
-from amla.comparison.runs import Cell, all_searching, cells
+from amla.comparison.runs import Bout, all_searching, bouts
 from amla.spec.text import explain
 from amla.spec.values import value
 from amla.storage.files import Files
@@ -63,20 +63,20 @@ class Tabled:
         for bench in self._benches.values():
             bench.check(all_searching(self.comparison))
 
-    def cells(self) -> list[Cell]:
+    def bouts(self) -> list[Bout]:
         """Return all runs there are to be, seed by seed."""
-        return cells(self.comparison, {name for name, bench in self._benches.items() if bench.hand_made()})
+        return bouts(self.comparison, {name for name, bench in self._benches.items() if bench.hand_made()})
 
-    def records(self) -> dict[Cell, Record]:
-        """Return the records there are by now, of all cells."""
+    def records(self) -> dict[Bout, Record]:
+        """Return the records there are by now, of all bouts."""
         known: dict[tuple[str, str], Mapping[int, Record]] = {}
         found = {}
-        for cell in self.cells():
-            at = cell.task, cell.contender
+        for bout in self.bouts():
+            at = bout.task, bout.contender
             if at not in known:
                 known[at] = self._read(*at)
-            if cell.seed in known[at]:
-                found[cell] = known[at][cell.seed]
+            if bout.seed in known[at]:
+                found[bout] = known[at][bout.seed]
         return found
 
     def run(self, heard: Heard, jobs: int = 1) -> None:
@@ -104,13 +104,13 @@ class Tabled:
         """Yield what is to be run yet, either of those that have the size of others or of all the rest."""
         known, missing = self.records(), defaultdict[tuple[str, str], list[int]](list)
         first = next(iter(self.comparison.contenders))
-        for cell in self.cells():
-            if cell not in known and is_matched == (cell.contender == f"{MATCHED}-{first}"):
-                missing[cell.task, cell.contender].append(cell.seed)
+        for bout in self.bouts():
+            if bout not in known and is_matched == (bout.contender == f"{MATCHED}-{first}"):
+                missing[bout.task, bout.contender].append(bout.seed)
         for (task, name), seeds in missing.items():
             for start in range(0, len(seeds), PART):
                 some = tuple(seeds[start : start + PART])
-                like = tuple(known[Cell(task, first, seed)] for seed in some) if is_matched else ()
+                like = tuple(known[Bout(task, first, seed)] for seed in some) if is_matched else ()
                 yield Part(task, name, some, like)
 
     def _read(self, task: str, contender: str) -> Mapping[int, Record]:

@@ -31,7 +31,7 @@ def _sure(pair: Pair, low: float, high: float) -> str:
     after = f" after Holm for {pair.family} pairs" if pair.family > 1 else ""
     return (
         f"(95{SPACE}% interval {points(low)} to {points(high)}, {p_value(pair.adjusted)}{after}, "
-        f"n = {pair.difference.n})"
+        f"n\u00a0=\u00a0{pair.difference.n})"
     )
 
 

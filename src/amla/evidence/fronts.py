@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+MARGIN = 0.1  # of the range of what is compared
 Point = tuple[float, float]  # cost, of which less is better; worth, of which more is better
 
 
@@ -22,7 +23,12 @@ def hypervolume(points: Iterable[Point], reference: Point) -> float:
     return sum((end - cost) * (worth - worst) for (cost, worth), end in zip(kept, ends, strict=True))
 
 
-def extent(fronts: Iterable[Sequence[Point]]) -> Point:
-    """Return the reference for comparing fronts: the dearest cost and the least worth among all of their points."""
+def reference(fronts: Iterable[Sequence[Point]]) -> Point:
+    """Return the corner for comparing fronts: beyond the dearest cost and the least worth, by a tenth of their ranges.
+
+    Exactly there, the dearest point and the worst one would not count at all (Ishibuchi et al. 2018).
+    """
     points = [point for found in fronts for point in found]
-    return max(cost for cost, _ in points), min(worth for _, worth in points)
+    costs, worths = zip(*points, strict=True)
+    beyond = tuple(MARGIN * (max(numbers) - min(numbers)) for numbers in (costs, worths))
+    return max(costs) + beyond[0], min(worths) - beyond[1]

@@ -1,11 +1,14 @@
-"""A study from its settings to its report, in its run folder, without a word to anybody but a listener."""
+"""A study from its settings to its report, in its run folder."""
 
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from amla.reports.page import render
 from amla.storage.files import Files
 from amla.study import folder as folders
+from amla.study.folder import Run
+from amla.study.following import followed
 from amla.study.heard import Listener
 from amla.study.log import writing
 from amla.study.report import report
@@ -13,22 +16,42 @@ from amla.study.resolve import check
 from amla.study.result import is_finished
 from amla.study.search import Search
 from amla.study.study import Study
+from amla.study.tracking import require
 from amla.tasks.task import Task
 
+Listening = Callable[[Study], AbstractContextManager[Listener]]
+Notice = Callable[[str], None]
 
-def complete(study: Study, task: Task, folder: Path, listener: Listener, data_dir: Path | None = None) -> None:
-    """Run a study to its end, from wherever `folder` says it was cut off, and write its report, whatever happens.
 
-    Nothing is done if it is finished. Raises StudyError for a folder with another study in it, StoreError if another
-    process drives it, and what `Search.run` raises.
+def unsaid(line: str) -> None:
+    """Say nothing."""
+
+
+def complete(
+    study: Study,
+    task: Task,
+    folder: Path,
+    listening: Listening,
+    data_dir: Path | None = None,
+    store: str | None = None,
+    notice: Notice = unsaid,
+) -> Run:
+    """Run a study to its end, from wherever `folder` says it was cut off; its report is written whatever happens.
+
+    `listening` returns who is told, once nobody else can drive the run. With `store`, a URL, the events are in that
+    database. `notice` is told what went wrong with trackers and curves, which hinders nothing. Nothing is done if the
+    study is finished. Raises StudyError for a folder with another study in it, StoreError if another process drives
+    it, and what `Search.run` raises.
     """
-    begun = (folder / folders.STUDY).exists()
-    if not begun:
+    finished = (folder / folders.STUDY).exists() and is_finished(folders.read(folder))
+    if not finished:
         check(study, task)  # a study that cannot be run leaves no folder behind
-    study = folders.prepare(folder, study, task)
-    if is_finished(folders.read(folder)):
-        return
-    with writing(folder) as log:
+        for tracker in study.trackers:
+            require(tracker)
+    study = folders.prepare(folder, study, task, store)
+    if finished:
+        return folders.read(folder)
+    with writing(folder) as log, listening(study) as listener, followed(folder, study.trackers, notice):
         try:
             Search(study, task, log, Files(folder), folder, listener, data_dir).run()
         except BaseException:
@@ -36,6 +59,10 @@ def complete(study: Study, task: Task, folder: Path, listener: Listener, data_di
                 _write_report(folder, task)
             raise
         _write_report(folder, task)
+    run = folders.read(folder)
+    for damage in run.damaged_curves():
+        notice(f"{damage} The report was drawn without it.")
+    return run
 
 
 def _write_report(folder: Path, task: Task) -> None:

@@ -1,6 +1,7 @@
 """What is done when a search writes something down: a listener hears of it, and files follow."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol
@@ -13,6 +14,7 @@ from amla.study.arrangement import Arranged
 from amla.study.folder import BEST
 from amla.study.resolve import FINAL, SEARCH
 from amla.study.run import Store
+from amla.study.study import Study
 from amla.study.timing import Arrangement
 from amla.trials.history import History
 from amla.trials.progress import Progress
@@ -47,6 +49,39 @@ class Listener(Protocol):
 
     def told(self, phase: str, trial: Trial) -> None:
         """Hear that a trial is over."""
+
+
+class Silence:
+    """Hears all there is to hear of a run, and says nothing."""
+
+    def times(self, arrangements: Sequence[Arrangement]) -> None:
+        """Hear what is going to be timed."""
+
+    def arranged(self, found: Arranged) -> None:
+        """Hear in which arrangements the study trains."""
+
+    def expects(self, flops: Mapping[str, float]) -> None:
+        """Hear what the phases will take."""
+
+    def begins(self, phase: str, history: History) -> None:
+        """Hear that a phase begins."""
+
+    def asked(self, phase: str, trial: Trial) -> None:
+        """Hear that a trial begins."""
+
+    def progress(self, phase: str, progress: Progress) -> None:
+        """Hear how far a trial is."""
+
+    def told(self, phase: str, trial: Trial) -> None:
+        """Hear that a trial is over."""
+
+    def mends(self, phase: str, trial_id: TrialId, why: str) -> None:
+        """Hear that a trial is trained again."""
+
+
+def silently(study: Study) -> AbstractContextManager[Listener]:
+    """Return who hears of a study, and says nothing."""
+    return nullcontext(Silence())
 
 
 @dataclass

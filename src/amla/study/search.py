@@ -6,7 +6,7 @@ on as if it had not been.
 
 import json
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -178,7 +178,7 @@ class Search:
         if limit.seconds is None:
             return limit
         share = 1 if self._looks_up else plan.SEARCH_SHARE
-        return Limit(limit.trials, limit.seconds * share * self.arranged.search.workers, limit.clock)
+        return replace(limit, seconds=limit.seconds * share * self.arranged.search.workers)
 
     def _final(self, winner: Architecture, left: float, speed: plan.Speed | None) -> Algorithm:
         study = self.study
