@@ -26,6 +26,7 @@ def test_only_what_is_wanted_goes_wrong_and_few_workers_a_life():
     chance = Random(0)
     assert {fault(chance, {"driver", "worker", "files"}, 0) for _ in range(50)} == {"driver", "worker"}
     assert {fault(chance, {"driver", "worker"}, WORKERS) for _ in range(50)} == {"driver"}
+    assert fault(chance, {"worker", "files"}, WORKERS) is None
 
 
 class TestDamage:

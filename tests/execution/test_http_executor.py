@@ -445,3 +445,13 @@ class TestWhatIsTold:
         executor.close()
         executor.close()
         assert ("DELETE", "/v1/trials/" + "a" * 32) in service.heard
+
+    def test_a_bug_is_raised_where_somebody_waits(self, services):
+        class Buggy(InMemory):
+            def read(self, trial_id: TrialId) -> bytes:
+                raise RuntimeError("this is a bug")
+
+        with over(services(), snapshots=Buggy()) as executor:
+            executor.submit(self.START)
+            with pytest.raises(RuntimeError, match="this is a bug"):
+                executor.wait()

@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save
 
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
+from amla.storage import tensors
 from amla.storage.errors import DamagedFile
 from amla.storage.files import Files
 from amla.storage.tensors import packed, packed_weights, unpacked, unpacked_weights
@@ -111,8 +112,8 @@ class TestSnapshots:
             max_size=3,
         )
     )
-    def test_any_tensors_come_back(self, tensors):
-        snapshot = Snapshot(NETWORK, "relax", 0, tensors, {"rng/state": np.array(5, dtype=np.uint64)})
+    def test_any_tensors_come_back(self, drawn):
+        snapshot = Snapshot(NETWORK, "relax", 0, drawn, {"rng/state": np.array(5, dtype=np.uint64)})
         assert_whole(snapshot, unpacked(packed(snapshot), "x"))
 
     def test_none_at_all_come_back(self):
@@ -180,6 +181,18 @@ class TestDamage:
     def test_a_newer_format_is_refused(self):
         content = packed(SNAPSHOT).replace(b"amla-snapshot/1", b"amla-snapshot/2")
         with pytest.raises(DamagedFile, match=r"format 'amla-snapshot/2'; this amla reads 'amla-snapshot/1'"):
+            unpacked(content, "x")
+
+    @pytest.mark.parametrize(
+        ("without", "array"),
+        [("method", "weights/a"), ("architecture", "weights/a"), (None, "a"), (None, "other/a")],
+    )
+    def test_one_that_a_worker_wrote_wrongly_is_said_for_all_its_right_checksum(self, without, array):
+        about = {"format": tensors.FORMAT, "architecture": "{}", "method": "fit", "steps": "7"}
+        about.pop(without, None)
+        arrays = {array: np.zeros(2)}
+        content = save(arrays, {**about, "checksum": tensors._checksum(about, arrays)})
+        with pytest.raises(DamagedFile, match=r"'x' is no snapshot .* can be run again"):
             unpacked(content, "x")
 
 

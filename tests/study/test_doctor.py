@@ -274,6 +274,7 @@ def test_a_database_of_many_runs_is_checked_and_mended(new_database: Callable[[]
                 records.asked(study, Proposal(network, 10))
         other.asked("driven/search", Proposal(network, 10))
         assert diagnose(url) == Diagnosis(())
+        assert diagnose(url, repair=True) == Diagnosis(())
         with records._database.exclusive() as connection:
             connection.exec_driver_sql("UPDATE event SET body = '{}' WHERE study = 'b/search' AND sequence = 2")
         assert not diagnose(url).is_sound
@@ -281,6 +282,8 @@ def test_a_database_of_many_runs_is_checked_and_mended(new_database: Callable[[]
         assert len(records.history("b/search")) == 2
         assert (tmp_path / "b-search-events-2.jsonl").exists()
         other.asked("driven/search", Proposal(network, 10))
+    with Records(new_url := new_database()):
+        assert diagnose(new_url, repair=True) == Diagnosis(())
     (tmp_path / "run" / EVENTS).unlink()
     (tmp_path / "run" / STORE).write_text(json.dumps({"url": Place(url, "b").url, "run": "b"}))
     assert diagnose(str(tmp_path / "run")).is_sound

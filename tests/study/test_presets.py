@@ -63,6 +63,14 @@ def test_photographs_get_a_run_off_that_is_longer_than_the_search():
     assert preset(dataset(8, 3), Data("mine")).run_off is None
 
 
+@pytest.mark.parametrize(
+    ("name", "called"), [(".hidden", "hidden"), ("a b/ç", "a-b"), ("x" * 120, "x" * 100), ("...", "search")]
+)
+def test_its_name_is_one_that_a_folder_can_have(name: str, called: str):
+    assert preset(dataset(8, 1, name=name), Data("mine")).name == called
+    assert preset(dataset(8, 1), Data("mine"), name=name).name == called
+
+
 def test_under_a_limit_its_legs_are_left_to_be_planned():
     study = preset(dataset(32, 3), Data("mine"), seconds=600.0)
     assert (study.limit.seconds, study.algorithm.steps, study.final.steps) == (600.0, None, None)

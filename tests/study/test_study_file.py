@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from amla.study.changes import changed
 from amla.study.run import Limit
 from amla.study.settings.places import Inline, Local, Torch
-from amla.study.settings.searches import FixedSettings, NacSettings, RandomSettings, RunOffSettings
+from amla.study.settings.searches import FixedSettings, NacSettings, RandomSettings, RemoteSettings, RunOffSettings
 from amla.study.settings.spaces import (
     DartsSettings,
     EnasMacroSettings,
@@ -391,3 +391,10 @@ class TestChanged:
     def test_a_setting_of_another_kind_is_named_when_the_study_is_made(self):
         with pytest.raises(StudyError, match=r"^algorithm\.quota: "):
             changed(STUDY, ["algorithm.kind=random", "algorithm.steps=3", "algorithm.quota=2"])
+
+
+@pytest.mark.parametrize("url", ["http://me:secret@host:8000", "http://host:8000?password=secret"])
+def test_a_password_in_the_url_of_an_algorithm_is_refused_and_not_repeated(url: str):
+    with pytest.raises(StudyError, match="AMLA_TOKEN") as told:
+        Study("x", Data("digits"), algorithm=RemoteSettings(url=url, steps=1), final=Final(1))
+    assert "secret" not in str(told.value)

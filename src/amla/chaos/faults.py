@@ -43,9 +43,11 @@ def instant(chance: Random, usual: Usual) -> Instant:
     return Instant(chance.randint(1, max(2, int(SMALL * usual.signs))), chance.uniform(0, SOON))
 
 
-def fault(chance: Random, faults: Collection[Fault], workers_killed: int) -> Fault:
-    """Return what goes wrong at an instant."""
+def fault(chance: Random, faults: Collection[Fault], workers_killed: int) -> Fault | None:
+    """Return what goes wrong at an instant; None where only workers may be killed, and enough have been."""
     kinds = [kind for kind in WEIGHTS if kind in faults and (kind != "worker" or workers_killed < WORKERS)]
+    if not kinds:
+        return None
     (drawn,) = chance.choices(kinds, [WEIGHTS[kind] for kind in kinds])
     return drawn
 

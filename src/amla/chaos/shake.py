@@ -127,6 +127,8 @@ class Shaking:
             if not driver.reaches(instant(self._chance, self._usual), self._silence):
                 return harmed
             kind = fault(self._chance, self.setup.faults, workers)
+            if kind is None:
+                break
             if done := self._do(kind, driver):
                 self.tally.faults[kind] += 1
                 workers += kind == "worker"

@@ -12,11 +12,11 @@ from amla.evidence.agreement import Agreement
 from amla.reports.numbers import DASH, percent, plural
 from amla.storage.files import Files
 from amla.study import folder as folders
-from amla.study.asked import executor_of, name_of
+from amla.study.asked import executor_of
 from amla.study.changes import changed
 from amla.study.heard import Silence
 from amla.study.log import writing
-from amla.study.presets import preset
+from amla.study.presets import name_of, preset
 from amla.study.resolve import check, task_of
 from amla.study.search import Search
 from amla.study.settings.places import Torch

@@ -107,5 +107,5 @@ class Pace:
         return self._searching if phase == SEARCH else 1
 
     def _batch(self) -> int:
-        recipe = self._study.final.recipe or self._study.recipe if self._phase == FINAL else self._study.recipe
+        recipe = self._study.final_recipe if self._phase == FINAL else self._study.recipe
         return min(recipe.batch, self._examples)

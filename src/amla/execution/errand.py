@@ -76,9 +76,9 @@ class Unable:
 
 @dataclass(frozen=True)
 class Fault:
-    """This machine is at fault."""
+    """This machine is at fault, or amla is."""
 
-    error: OSError
+    error: Exception
 
 
 End = Over | Lost | Crowded | Unable | Fault

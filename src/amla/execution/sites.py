@@ -10,7 +10,7 @@ from threading import Thread
 from time import monotonic
 from typing import Literal
 
-from amla.execution.errand import End, Errand
+from amla.execution.errand import End, Errand, Fault
 from amla.execution.service import Connection, Full, Gone, Refused
 from amla.trials.progress import Progress
 from amla.trials.trial import TrialId
@@ -201,7 +201,10 @@ class Runner:
 
     def _work(self) -> None:
         while (errand := self.inbox.get()) is not None and not self._is_ended:
-            end = errand.run(self._connection)
+            try:
+                end = errand.run(self._connection)
+            except Exception as error:  # a bug, to be raised where somebody waits: nobody sees this thread
+                end = Fault(error)
             if self._is_ended and errand.id:
                 self.site.cancel([errand.id])
             self._tell(Ended(self, errand, end))

@@ -49,7 +49,7 @@ class Appending:
         return str(insert.compile(self._database.engine))
 
     def _refused(self, connection: Connection, study: str, token: str | None) -> str:
-        found, where = leases(self._database, connection, study), f"study {study!r} in '{self._database.address}'"
+        found, where = leases(self._database, connection, (study,)), f"study {study!r} in '{self._database.address}'"
         if token is None:
             who = str(found[0]) if found else "another process"
             return f"This process has no lease of {where}, which is being written by {who}. Let it finish, or end it."

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -80,10 +80,10 @@ def held(database: Database, studies: tuple[str, ...], seconds: float = SECONDS)
             _release(database, token)
 
 
-def leases(database: Database, connection: Connection, *studies: str) -> list[Lease]:
-    """Return the leases of these studies, or all there are; those that have run out, too."""
+def leases(database: Database, connection: Connection, studies: Collection[str] | None = None) -> list[Lease]:
+    """Return the leases of these studies (None: all there are); those that have run out, too."""
     query = select(lease, (lease.c.until - database.clock).label("left")).order_by(lease.c.study)
-    rows = connection.execute(query.where(lease.c.study.in_(studies)) if studies else query)
+    rows = connection.execute(query if studies is None else query.where(lease.c.study.in_(studies)))
     return [Lease(**row) for row in rows.mappings()]
 
 
@@ -95,7 +95,7 @@ def at(seconds: float) -> str:
 def _take(database: Database, studies: tuple[str, ...], token: str, seconds: float) -> None:
     me = {"host": platform.node(), "pid": os.getpid(), "process": identity(os.getpid())}
     with database.exclusive() as connection:
-        known = leases(database, connection, *studies)  # ours among them, if its answer was lost
+        known = leases(database, connection, studies)  # ours among them, if its answer was lost
         if others := [found for found in known if found.is_live and found.token != token]:
             names = ", ".join(repr(found.study) for found in others)
             raise StoreError(

@@ -46,10 +46,13 @@ def unpacked(content: bytes, path: str) -> Snapshot:
     if written != _checksum(about, tensors):
         raise DamagedFile(f"'{path}' was altered after it was written: its checksum is wrong. {_MEND}.")
     groups: dict[str, dict[str, NDArray[np.generic]]] = {group: {} for group in _GROUPS}
-    for address, array in tensors.items():
-        group, _, name = address.partition("/")
-        groups[group][name] = array if array.flags.writeable else array.copy()
-    return Snapshot(from_json(about["architecture"]), about["method"], int(about["steps"]), **groups)
+    try:
+        for address, array in tensors.items():
+            group, _, name = address.partition("/")
+            groups[group][name] = array if array.flags.writeable else array.copy()
+        return Snapshot(from_json(about["architecture"]), about["method"], int(about["steps"]), **groups)
+    except (ValueError, KeyError) as error:  # whoever wrote it, in whatever language, is to blame, and no accident
+        raise DamagedFile(f"'{path}' is no snapshot ({type(error).__name__}: {error}). {_MEND}.") from None
 
 
 def packed_weights(snapshot: Snapshot, notes: Mapping[str, str]) -> bytes:

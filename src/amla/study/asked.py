@@ -1,7 +1,6 @@
 """The study that somebody asks for in a few words: data, a budget, an algorithm, workers, and changes of settings."""
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,10 +68,9 @@ def asked(
     data = Data(given.source)
     dataset = load(data)
     flops = GPU_FLOPS if _has_gpu(given.device) else CORE_FLOPS * processor.cores()
-    study = preset(dataset, data, seconds=limit, seed=given.seed, flops=flops)
+    study = preset(dataset, data, name=name, seconds=limit, seed=given.seed, flops=flops)
     study = replace(
         study,
-        name=name_of(name or dataset.name),
         algorithm=_called(given.algorithm, study.algorithm),
         executor=executor_of(given.workers, given.algorithm),
         backend=Torch(device=given.device),
@@ -93,11 +91,6 @@ def executor_of(workers: str | None, algorithm: str) -> ExecutorSettings:
     if not workers.isdecimal():
         raise StudyError(f"--workers {workers!r} is no number of workers; write auto, 0, 1, 2 and so on.")
     return Local(int(workers)) if int(workers) else Inline()
-
-
-def name_of(name: str) -> str:
-    """Return a name that a folder can have."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "search"
 
 
 def _has_gpu(device: str | None) -> bool:

@@ -56,12 +56,19 @@ def _of_database(opened: ExitStack, url: str, repair: bool) -> Diagnosis:
     leases = records.leases()
     driven = {lease.study for lease in leases if lease.is_live}
     names = sorted({*records.studies(), *(lease.study for lease in leases)} - driven)
-    if repair:
+    if repair and names:
         records = _for_us(opened, url, names)
     _, found = of_log(records, names, Path.cwd())
     _, more = of_log(records, sorted(driven), Path.cwd())
-    found += [*of_leases(leases), *(replace(finding, mend=None) for finding in more)]
+    found += [*of_leases(leases), *map(_left_alone, more)]
     return Diagnosis(_mended(found, repair))
+
+
+def _left_alone(finding: Finding) -> Finding:
+    """Return what was found in a run that somebody drives: nothing is mended meanwhile."""
+    if finding.mend is None:
+        return finding
+    return replace(finding, mend=None, advice=f"Let its driver end first. {finding.advice}")
 
 
 def _of_folder(opened: ExitStack, folder: Path, repair: bool) -> Diagnosis:
@@ -79,7 +86,7 @@ def _of_folder(opened: ExitStack, folder: Path, repair: bool) -> Diagnosis:
                 if repair:
                     raise StudyError(f"'{folder}' is not repaired while {driver} drives it. Let it finish, or end it.")
                 _, more = of_log(records, list(names.values()), folder / DAMAGED)
-                return Diagnosis((*found, *more), driver)
+                return Diagnosis((*found, *map(_left_alone, more)), driver)
             if repair:
                 records = _for_us(opened, where, list(names.values()))
             by_name, more = of_log(records, list(names.values()), folder / DAMAGED)

@@ -1,5 +1,6 @@
 """The study for a dataset whose user has said little: settings that fit the size of its images and their number."""
 
+import re
 from dataclasses import replace
 from math import ceil
 
@@ -12,6 +13,7 @@ from amla.study.study import Data, Final, Study
 from amla.tasks.dataset import Dataset
 from amla.tasks.recipe import Augment, Cosine, Muon, OneCycle, Recipe, Sgd, Small
 
+LONGEST_NAME = 100  # characters
 PHOTO = 24  # pixels of the shorter side, from which an image is treated as a photograph
 PHOTO_BRANCHES = ("3x3-a", "3x3-b", "1x1", "5x5", "3x3sep", "5x5sep")
 SEARCH_MACS = 12_000_000  # of every network that is compared, at most
@@ -34,9 +36,17 @@ FLIPPABLE = ("fashion_mnist",)  # though grey
 
 
 def preset(
-    dataset: Dataset, data: Data, *, seconds: float | None = None, seed: int = 0, flops: float = CORE_FLOPS
+    dataset: Dataset,
+    data: Data,
+    *,
+    name: str | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    flops: float = CORE_FLOPS,
 ) -> Study:
-    """Return a study of `dataset` by NAC. Without `seconds` its legs are given in steps, so that it repeats exactly.
+    """Return a study of `dataset` by NAC, called `name` or as its data are.
+
+    Without `seconds` its legs are given in steps, so that it repeats exactly.
 
     `flops` is what the machine trains with, in operations a second, to the order of magnitude: under a short limit
     images are brought to a lower resolution at once, so that the final training sees each a few times.
@@ -51,7 +61,7 @@ def preset(
     epoch, final_epoch = (max(1, examples // of.batch) for of in (recipe, final.recipe or recipe))
     leg = PHOTO_LEG_STEPS if photos else _within(LEG_STEPS, LEG_EPOCHS * epoch)
     return Study(
-        name=dataset.name,
+        name=name_of(name or dataset.name),
         data=data,
         recipe=recipe,
         space=space,
@@ -61,6 +71,11 @@ def preset(
         limit=Limit(seconds=seconds),
         seed=seed,
     )
+
+
+def name_of(name: str) -> str:
+    """Return a name that a folder can have."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:LONGEST_NAME] or "search"
 
 
 Choice = tuple[Recipe, Final, EnvelopeSettings, NacSettings]

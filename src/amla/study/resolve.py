@@ -28,7 +28,6 @@ from amla.study.study import Study, StudyError, from_plain, to_plain
 from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load
-from amla.tasks.recipe import Recipe
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.progress import Report
@@ -67,7 +66,7 @@ def check(study: Study, task: Task) -> None:
     if named or isinstance(study.executor, Inline):
         backend_of(study)
     if (devices := study.devices) > 1:
-        examples, batch = len(task.parts.train.labels) + len(task.parts.validation.labels), final_recipe(study).batch
+        examples, batch = len(task.parts.train.labels) + len(task.parts.validation.labels), study.final_recipe.batch
         if batch > examples and examples % devices:
             raise StudyError(
                 f"The final training has {examples} examples, which are one batch; the {devices} devices of "
@@ -87,11 +86,6 @@ def why_ended(study: Study, task: Task, searched: History) -> str | None:
             return paper.why_ended(searched)
         case _:
             return None
-
-
-def final_recipe(study: Study) -> Recipe:
-    """Return the recipe of a study's final training."""
-    return study.final.recipe or study.recipe
 
 
 def backend_of(study: Study, threads: int | None = None, member: Member | None = None) -> Backend:
@@ -141,7 +135,7 @@ def evaluation_of(
         return replace(training, task=replace(task, score_on=None), seconds=None, checkpoint_seconds=1e9)
     if phase != FINAL:
         return training
-    final_task = task.with_recipe(final_recipe(study))
+    final_task = task.with_recipe(study.final_recipe)
     fitting = replace(training, task=final_task.final(), seconds=None)
     testing = replace(training, task=final_task.test(), seconds=None)
 

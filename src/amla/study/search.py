@@ -228,7 +228,7 @@ class Search:
 
     @property
     def _final_batch(self) -> int:
-        return min((self.study.final.recipe or self.study.recipe).batch, len(self.task.parts.train.labels))
+        return min(self.study.final_recipe.batch, len(self.task.parts.train.labels))
 
 
 def _why_nothing(history: History) -> str:

@@ -35,6 +35,7 @@ from amla.study.settings.searches import (
     FixedSettings,
     NacSettings,
     RandomSharingSettings,
+    RemoteSettings,
     RunOffSettings,
     Terms,
 )
@@ -126,6 +127,11 @@ class Study:
             raise StudyError("final.macs is given, but given networks keep their width; leave it out.")
         if isinstance(self.executor, Http):
             self._check_urls(self.executor)
+        if isinstance(self.algorithm, RemoteSettings) and has_password(self.algorithm.url):
+            raise StudyError(
+                "algorithm.url has a password, which the run folder would keep for everybody to read. Leave it out, "
+                "and put a token into AMLA_TOKEN."
+            )
         if self.run_off is not None:
             self._check_run_off()
         if self.terms is not None and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":
@@ -138,6 +144,11 @@ class Study:
                     "trackers: the URI of MLflow has a password, which the run folder would keep for everybody to "
                     "read. Put it into MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_URI, and leave it out."
                 )
+
+    @property
+    def final_recipe(self) -> Recipe:
+        """The recipe of the final training."""
+        return self.final.recipe or self.recipe
 
     @property
     def devices(self) -> int:
@@ -192,11 +203,11 @@ class Study:
                 f"backend.devices is {devices}, but with the executor {self.executor.kind!r} every network trains on "
                 "one device; use 'local' or 'inline', or leave backend.devices out."
             )
-        place, recipe = ("final.recipe", self.final.recipe) if self.final.recipe else ("recipe", self.recipe)
-        if recipe.batch % devices:
+        place = "final.recipe" if self.final.recipe else "recipe"
+        if self.final_recipe.batch % devices:
             raise StudyError(
-                f"{place}.batch is {recipe.batch}; the {devices} devices of backend.devices have equal shares of a "
-                f"batch, so it must be a multiple of {devices}."
+                f"{place}.batch is {self.final_recipe.batch}; the {devices} devices of backend.devices have equal "
+                f"shares of a batch, so it must be a multiple of {devices}."
             )
 
 

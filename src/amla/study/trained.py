@@ -39,7 +39,7 @@ def trained(folder: Path) -> Trained:
             f"'{folder}' has no trained network yet. Start the command that began it again; it goes on to the end."
         )
     weights, notes = Files(folder).load_weights("best")
-    recipe = run.study.final.recipe or run.study.recipe
+    recipe = run.study.final_recipe
     tested = found.tested
     facts = Facts(
         name=run.study.name,
