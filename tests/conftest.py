@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @pytest.fixture(scope="session")
 def started_ray() -> Iterator[None]:
-    """Have a Ray of our own on this machine, with room for four workers."""
+    """Have a Ray of our own on this machine, with room for four workers at least."""
     pytest.importorskip("ray")
     from amla.execution.cluster import connected
 

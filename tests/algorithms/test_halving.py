@@ -72,11 +72,12 @@ def test_brackets_cost_about_the_same():
 
 
 def test_networks_compete_within_their_bracket():
-    algorithm = Halving(SPACE, 4, rungs=2, eta=2, brackets=2)
-    history = lived(algorithm, [0.5] * 12)
-    for trial in history.trials:
-        if trial.proposal.start is not None:
-            assert history[trial.proposal.start].proposal.budget == 2
+    history = lived(Halving(SPACE, 4, rungs=3, eta=2, brackets=2), [0.5] * 40)
+    begun = {trial.id: trial.proposal.budget for trial in history.trials if trial.proposal.start is None}
+    assert set(begun.values()) == {1, 2}
+    first = {trial.proposal.start: trial.proposal.budget for trial in history.trials if trial.proposal.start in begun}
+    assert {begun[start] for start in first} == {1, 2}
+    assert all(budget == 1 if begun[start] == 1 else budget == 2 for start, budget in first.items())
 
 
 def test_with_costs_those_that_none_dominates_go_on():

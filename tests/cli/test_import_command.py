@@ -1,20 +1,17 @@
 """`amla import`: two files that the other commands read, and what to know of them."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from commands import Command, piped
+from reference import FILE, found, raw, thin
 
 from amla.spec import text
 from amla.spec.costs import costs
 from amla.study.study import load
-
-sys.path.append(str(Path(__file__).parents[1] / "agreement"))
-from reference import FILE, found, raw, thin
 
 amla = pytest.fixture(piped)
 

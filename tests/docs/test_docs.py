@@ -252,7 +252,7 @@ def is_there(address: str) -> bool:
 
 def defined(file: Path) -> set[str]:
     """Return the names at the top level of a module, and of a package the modules in it."""
-    names = {path.stem for path in file.parent.glob("*") if file.name == "__init__.py"}
+    names = {path.stem for path in file.parent.glob("*")} if file.name == "__init__.py" else set[str]()
     body = ast.parse(file.read_text(encoding="utf-8")).body
     for node in [*body, *(node for each in body if isinstance(each, ast.If) for node in each.body)]:
         match node:

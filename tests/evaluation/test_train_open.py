@@ -1,9 +1,10 @@
 """Trials of open architectures: counted with all that Picks may keep, refused where that cannot be, and resumed."""
 
-import sys
 from pathlib import Path
 
 import pytest
+from made_up import make_task
+from open_networks import cells, ties
 
 from amla.backends.torch.backend import TorchBackend
 from amla.evaluation.train import Training
@@ -14,10 +15,6 @@ from amla.spec.supernet import supernet
 from amla.storage.files import Files
 from amla.trials.progress import silent
 from amla.trials.trial import Failure, Measurement, Method, Proposal, Relax, SamplePaths, Trial
-
-sys.path.append(str(Path(__file__).parents[1] / "backends"))
-from made_up import make_task
-from open_networks import cells, ties
 
 CELLS, TIES = cells(), ties(cells())
 SHARED_WIDTH = envelope((3, 8, 8), 4, width=4, cells=(1,), max_cells=(2,), branches=("1x1", "3x3")).space.template

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from children import nobody_left
 from faulty_work import trial, work
 
 from amla.execution.crew import CrewExecutor
@@ -21,7 +20,7 @@ Crew = Callable[..., CrewExecutor]
 
 
 @pytest.fixture
-def crew(tmp_path: Path) -> Iterator[Crew]:
+def crew(tmp_path: Path, nobody_left: Callable[[], bool]) -> Iterator[Crew]:
     """Return what makes a crew of which each member does its own work; nothing of it must be left in the end."""
     made = list[CrewExecutor]()
 
@@ -76,7 +75,7 @@ def test_the_first_one_alone_reports_and_has_what_trains_nothing(crew: Crew):
     assert isinstance(outcome(executor, replace(testing, proposal=replace(testing.proposal, budget=0))), Measurement)
 
 
-def test_the_death_of_one_ends_all_and_is_the_outcome(crew: Crew, tmp_path: Path):
+def test_the_death_of_one_ends_all_and_is_the_outcome(crew: Crew, tmp_path: Path, nobody_left: Callable[[], bool]):
     executor = crew(work(do0="hang"), work(do0="crash"))
     found = outcome(executor, trial(0))
     assert isinstance(found, Failure)
@@ -122,7 +121,9 @@ def test_one_that_dies_between_trials_is_replaced(crew: Crew):
     assert second.metrics["pid"] != first.metrics["pid"]
 
 
-def test_what_the_machine_is_at_fault_for_can_be_tried_again(crew: Crew, tmp_path: Path):
+def test_what_the_machine_is_at_fault_for_can_be_tried_again(
+    crew: Crew, tmp_path: Path, nobody_left: Callable[[], bool]
+):
     lacking = Work("faulty_crew:without_disk_once", json.dumps(str(tmp_path / "tried")))
     executor = crew(work(), lacking)
     executor.submit(trial(0))
@@ -135,7 +136,7 @@ def test_what_the_machine_is_at_fault_for_can_be_tried_again(crew: Crew, tmp_pat
     assert isinstance(found, Measurement)
 
 
-def test_ctrl_c_ends_all(crew: Crew):
+def test_ctrl_c_ends_all(crew: Crew, nobody_left: Callable[[], bool]):
     def interrupt(line: object) -> None:
         raise KeyboardInterrupt
 

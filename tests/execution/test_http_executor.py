@@ -24,7 +24,7 @@ from amla.trials.progress import Progress
 from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Trial, TrialId
 
 TERMS = Terms("0" * 32, "search", {})
-LEASE = 0.5  # seconds; each silence costs so long
+SHORT = 0.5  # seconds, for leases that are to run out; others must not, however busy the machine
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -58,7 +58,7 @@ def services() -> Iterator[Callable[..., MadeUpService]]:
 
 def over(*services: MadeUpService | str, **settings: Any) -> HttpExecutor:
     urls = [service if isinstance(service, str) else service.url for service in services]
-    told: dict[str, Any] = {"workers": 2, "lease": LEASE, "patience": 30.0, **settings}
+    told: dict[str, Any] = {"workers": 2, "lease": 30.0, "patience": 30.0, **settings}
     return HttpExecutor(urls, told.pop("terms", TERMS), told.pop("snapshots", InMemory()), **told)
 
 
@@ -122,7 +122,7 @@ class TestWhatIsLost:
         silent, other, go = services(), services(), threading.Event()
         silent.meets = once(lambda: go.wait(60) and None, "POST")
         silent.evaluates = lambda order: Measurement({"accuracy": 0.0})  # what must not be heard
-        with over(silent, other) as executor:
+        with over(silent, other, lease=SHORT) as executor:
             outcomes = answers(executor, trial(0), trial(1))
             go.set()
             assert as_here(outcomes)
@@ -174,7 +174,7 @@ class TestWhatIsLost:
             return running(method, path)
 
         away.meets = meets
-        with over(away, other, workers=1) as executor:
+        with over(away, other, workers=1, lease=SHORT) as executor:
             assert as_here(answers(executor, trial(0)))
             is_away.clear()
             away.meets = lambda method, path: cancelled.set() if method == "DELETE" else None
@@ -452,6 +452,6 @@ class TestWhatIsTold:
                 raise RuntimeError("this is a bug")
 
         with over(services(), snapshots=Buggy()) as executor:
-            executor.submit(self.START)
+            executor.submit(TestWeights.START)
             with pytest.raises(RuntimeError, match="this is a bug"):
                 executor.wait()

@@ -11,7 +11,10 @@ from amla.export.module import example, module, save_program
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 
-onnx = pytest.importorskip("amla.export.onnx")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from amla.export import onnx
 
 
 @pytest.fixture(scope="module")

@@ -122,7 +122,7 @@ def test_is_an_algorithm(make: Callable[[], Algorithm]):
 
 
 @every
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 2**32), workers=st.integers(1, 8), failing=st.sampled_from([0.0, 0.2, 0.5, 1.0]))
 def test_algorithms(make: Callable[[], Algorithm], seed: int, workers: int, failing: float):
     check_algorithm(

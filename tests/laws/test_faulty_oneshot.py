@@ -1,22 +1,18 @@
 """The law of one-shot methods finds backends that break it, and says how."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up import make_task
+from open_networks import cells, ties
 
 from amla.backends.torch.backend import TorchBackend
 from amla.spec.architecture import Architecture
 from amla.testing import check_one_shot
 from amla.trials.snapshot import Snapshot
 from amla.trials.trial import Cost, Fit, Method, Relax, SamplePaths, Table
-
-sys.path.append(str(Path(__file__).parents[1] / "backends"))
-from made_up import make_task
-from open_networks import cells, ties
 
 TEMPLATE = cells(count=2, nodes=2)
 

@@ -1,11 +1,11 @@
 """Studies from configurations of 2018: their recipe, in steps."""
 
 import copy
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from reference import found
+from test_legacy_config import CONFIG, at
 
 from amla.algorithms.construct import constructed, initial
 from amla.algorithms.paper import PaperNac, trainings
@@ -23,10 +23,6 @@ from amla.study.spaces import envelope_of
 from amla.study.study import from_yaml, to_yaml
 from amla.tasks.recipe import Augment, Exponential, Restarts, Sgd
 from amla.trials.history import History
-
-sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("spec", "agreement")]
-from reference import found
-from test_legacy_config import CONFIG, at
 
 
 def config(**changes: Any) -> Config:

@@ -8,6 +8,11 @@ from threading import Event
 from typing import Any
 
 import pytest
+
+pytest.importorskip("mlflow")
+pytest.importorskip("tensorboard")
+
+import shown
 from made_up_runs import STUDY, begun, finished, task_for
 
 from amla.storage.files import Files
@@ -23,7 +28,6 @@ from amla.trials.progress import Progress
 from amla.trials.trial import Failure
 
 approx = pytest.approx
-shown = pytest.importorskip("shown")
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # MLflow's own

@@ -139,8 +139,9 @@ def _check_networks(study: Study) -> None:
 
 def nodes_of(space: EnvelopeSettings) -> int:
     """Return how many nodes the template of a space has at most."""
+    ends = 10  # nodes: of stem and head
     branch = 5  # nodes: a separable one has two convolutions, a pool, a normalisation and a rectifier
-    return sum(
+    return ends + sum(
         max(0, cells) * (branch * len(space.branches) + 5) + max(0, cells) ** 2 // 2 for cells in space.max_cells
     )
 
