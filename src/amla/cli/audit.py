@@ -21,6 +21,7 @@ from amla.study.resolve import check, task_of
 from amla.study.search import Search
 from amla.study.settings.places import Torch
 from amla.study.settings.searches import RandomSettings
+from amla.study.shared import files_of
 from amla.study.study import Data, Final
 from amla.trials.history import History
 from amla.trials.trial import Measurement, Trial
@@ -76,7 +77,7 @@ def audit_data(
     trainings = plural(plan.networks * (len(plan.steps) + plan.seeds), "training")
     say(console, f"[bold]{escape(study.name)}[/bold]: {trainings}; run folder [bold]{escape(str(folder))}[/bold]")
     with writing(folder) as log:
-        found = audited(Search(study, task, log, Files(folder), folder, Counting(plan), data_dir), plan)
+        found = audited(Search(study, task, log, files_of(folder), folder, Counting(plan), data_dir), plan)
     Files(folder).write_text(FILE, as_json(found) + "\n")
     console.print(_table(found))
     say(console, escape(verdict(found)))

@@ -25,6 +25,17 @@ StoreUrl = Annotated[
     ),
 ]
 
+FilesUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--files",
+        metavar="URL",
+        help="Where snapshots are kept, and copies of what comes out: s3://BUCKET/PATH, or what else fsspec reaches. "
+        "[default: the run folder]",
+        show_default=False,
+    ),
+]
+
 Server = Annotated[
     str | None,
     typer.Option("--server", metavar="URL", help="A server of `amla serve`: http://HOST:PORT.", show_default=False),

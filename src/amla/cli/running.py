@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from amla.cli.app import app, client_commands, users_mistakes
-from amla.cli.options import DataDir, Plain, RunFolder, Server, StoreUrl
+from amla.cli.options import DataDir, FilesUrl, Plain, RunFolder, Server, StoreUrl
 
 
 @app.command()
@@ -53,6 +53,7 @@ def search(
     ] = None,
     plain: Plain = False,
     store: StoreUrl = None,
+    files: FilesUrl = None,
 ) -> None:
     """Search a network for DATA, train it to the end, and test it once.
 
@@ -61,9 +62,11 @@ def search(
     """
     with users_mistakes():
         from amla.cli.search import search_data
+        from amla.study.complete import Elsewhere
 
+        changes, elsewhere = settings or [], Elsewhere(store, files)
         search_data(
-            data, run, budget, budget_clock, algorithm, workers, device, seed, data_dir, settings or [], plain, store
+            data, run, budget, budget_clock, algorithm, workers, device, seed, data_dir, changes, plain, elsewhere
         )
 
 
@@ -77,6 +80,7 @@ def run_study(
     ] = None,
     plain: Plain = False,
     store: StoreUrl = None,
+    files: FilesUrl = None,
     server: Server = None,
 ) -> None:
     """Run the study that a YAML file describes; with --server, there."""
@@ -85,8 +89,9 @@ def run_study(
             client_commands().run_there(server, study, settings or [])
             return
         from amla.cli.search import run_file
+        from amla.study.complete import Elsewhere
 
-        run_file(study, run, data_dir, settings or [], plain, store)
+        run_file(study, run, data_dir, settings or [], plain, Elsewhere(store, files))
 
 
 @app.command()

@@ -14,7 +14,7 @@ from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.study.asked import RUNS, Asked, asked
 from amla.study.changes import changed
-from amla.study.complete import complete
+from amla.study.complete import Elsewhere, complete
 from amla.study.plan import first
 from amla.study.resolve import algorithm_of, space_of, task_of, why_ended
 from amla.study.settings.places import TabularSettings
@@ -57,7 +57,7 @@ def search_data(
     data_dir: Path | None,
     settings: list[str],
     plain: bool,
-    store: str | None,
+    elsewhere: Elsewhere,
 ) -> None:
     """Search a network for a dataset with the settings that fit it, changed as the user says."""
     console = opened()
@@ -65,11 +65,11 @@ def search_data(
     study, dataset = asked(
         given, lambda study: changed(study, settings), lambda data: loaded(console, data, data_dir, plain)
     )
-    _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, store)
+    _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, elsewhere)
 
 
 def run_file(
-    path: Path, run: Path | None, data_dir: Path | None, settings: list[str], plain: bool, store: str | None
+    path: Path, run: Path | None, data_dir: Path | None, settings: list[str], plain: bool, elsewhere: Elsewhere
 ) -> None:
     """Run the study in a file."""
     console = opened()
@@ -78,7 +78,7 @@ def run_file(
         dataset = dataset_of(table_of(study, data_dir))
     else:
         dataset = loaded(console, study.data, data_dir, plain)
-    _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, store)
+    _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, elsewhere)
 
 
 def _run(
@@ -88,7 +88,7 @@ def _run(
     folder: Path,
     data_dir: Path | None,
     plain: bool,
-    store: str | None,
+    elsewhere: Elsewhere,
 ) -> None:
     task = task_of(study, dataset)
     Listener = PlainListener if plain or not console.is_terminal else LiveListener  # noqa: N806
@@ -100,7 +100,7 @@ def _run(
     def notice(line: str) -> None:
         say(console, f"[yellow]note[/yellow] {escape(line)}")
 
-    run = complete(study, task, folder, listening, data_dir, store, notice)
+    run = complete(study, task, folder, listening, data_dir, elsewhere, notice)
     print_run(console, run)
     if ended := why_ended(study, task, run.search):
         say(console, f"[yellow]the search ended early:[/yellow] {escape(ended)}")

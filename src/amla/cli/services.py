@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from amla.cli.app import app, client_commands, users_mistakes
-from amla.cli.options import DataDir, StoreUrl
+from amla.cli.options import DataDir, FilesUrl, StoreUrl
 
 token = typer.Typer(name="token", help="Say who may use a server that others can reach.", no_args_is_help=True)
 studies = typer.Typer(name="studies", help="Look after the studies on a server.", no_args_is_help=True)
@@ -48,6 +48,7 @@ def serve(
         typer.Option("--allow-url", metavar="URL", help="An address that studies may name, such as a generator's."),
     ] = None,
     store: StoreUrl = None,
+    files: FilesUrl = None,
     tokens: Annotated[
         Path | None, typer.Option(help="A file of `amla token`; then every request needs a token.", show_default=False)
     ] = None,
@@ -72,7 +73,7 @@ def serve(
         run_server(
             role,
             listening,
-            Serving(root, data, data_dir, at_once, tuple(allow_url or ()), store, slots, threads, memory),
+            Serving(root, data, data_dir, at_once, tuple(allow_url or ()), store, files, slots, threads, memory),
         )
 
 

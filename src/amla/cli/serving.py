@@ -40,6 +40,7 @@ class Serving:
     at_once: int
     urls: tuple[str, ...]
     store: str | None
+    files: str | None
     slots: int = 1
     threads: int | None = None
     memory: int | None = None
@@ -99,5 +100,6 @@ def _role(name: str, serving: Serving) -> Any:
 
     options = [*(("--data-dir", str(serving.data_dir.absolute())) if serving.data_dir else ())]
     options += ["--store", serving.store] if serving.store else []
+    options += ["--files", serving.files] if serving.files else []
     data = serving.data.absolute() if serving.data else None
     return Scheduler(serving.root, serving.at_once, Allowed(data, serving.urls), tuple(options))

@@ -21,6 +21,7 @@ from amla.services.logbook import counts
 from amla.services.problems import Problem
 from amla.services.wire import Found, Standing, Standings, State
 from amla.study import folder as folders
+from amla.study.runs import forget
 from amla.study.study import Study, load
 from amla.trials.calls import begun, current, parsed
 
@@ -105,14 +106,21 @@ class Studies:
         return self.one(key)
 
     def delete(self, key: str) -> None:
-        """Delete a study that does not run, and all its files. Raises Problem for one that does."""
+        """Delete a study that does not run, and all its files and events. Raises Problem for one that does."""
         with self._lock:
             entry = self._entry(key)
             if self._state(entry) in ("running", "stopping"):
                 raise Problem(HTTPStatus.CONFLICT, f"The study {key!r} runs; stop it first.")
+            self._forget(key)
             self.folder.delete(key)
             del self._entries[key]
             self._keys.forget(key)
+
+    def _forget(self, key: str) -> None:
+        try:
+            forget(self.folder.path(key))
+        except OSError as error:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Its files cannot be deleted now: {error}") from None
 
     def look(self) -> None:
         """See which drivers have ended, end those that should, and start those that may. One thread calls this."""

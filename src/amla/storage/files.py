@@ -13,49 +13,57 @@ from amla.storage.tensors import packed, packed_weights, unpacked, unpacked_weig
 from amla.trials.progress import Progress
 from amla.trials.snapshot import Arrays, Snapshot
 
+SUFFIX = ".safetensors"
 NO_NOTES: Mapping[str, str] = MappingProxyType({})
 
 _progress = TypeAdapter(Progress)
 
 
 class Files:
-    """Files below `root`, a local path or a URL that fsspec understands.
+    """Files below `root`, a local path or a URL that fsspec understands; the snapshots are below `shared`, if given.
 
     Keys and names are relative paths such as "digits/7"; ValueError for any other. A file is there whole or not at
     all. Raises OSError, with its errno and naming the file, where a disk or its permissions are in the way.
     """
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, shared: str | None = None) -> None:
+        self.shared = shared
         self._folder = Folder(root)
+        self._snapshots = self._folder if shared is None else Folder(shared)
 
     def save(self, key: str, snapshot: Snapshot) -> None:
         """Write a snapshot, replacing one of the same key."""
-        self._folder.write(_snapshot(key), packed(snapshot))
+        self._snapshots.write(_snapshot(key), packed(snapshot))
 
     def load(self, key: str) -> Snapshot:
         """Return a snapshot. Raises FileNotFoundError if there is none, DamagedFile if it is torn or altered."""
-        return unpacked(self._folder.read(_snapshot(key)), self._folder.path(_snapshot(key)))
+        return unpacked(self._snapshots.read(_snapshot(key)), self._snapshots.path(_snapshot(key)))
 
     def packed(self, key: str) -> bytes:
         """Return a snapshot as the bytes of its file. Raises FileNotFoundError if there is none."""
-        return self._folder.read(_snapshot(key))
+        return self._snapshots.read(_snapshot(key))
 
     def save_packed(self, key: str, content: bytes) -> None:
         """Write a snapshot that comes as the bytes of its file. Raises DamagedFile for what is none."""
         unpacked(content, key)
-        self._folder.write(_snapshot(key), content)
+        self._snapshots.write(_snapshot(key), content)
 
     def path(self, key: str) -> str:
         """Return where a snapshot is, or would be."""
-        return self._folder.path(_snapshot(key))
+        return self._snapshots.path(_snapshot(key))
 
     def exists(self, key: str) -> bool:
         """Return whether there is such a snapshot."""
-        return self._folder.exists(_snapshot(key))
+        return self._snapshots.exists(_snapshot(key))
 
     def drop(self, key: str) -> None:
         """Delete a snapshot, if it is there."""
-        self._folder.drop(_snapshot(key))
+        self._snapshots.drop(_snapshot(key))
+
+    def snapshots(self, under: str) -> list[str]:
+        """Return the keys of the snapshots there are that begin with `under` and "/"."""
+        names = self._snapshots.names(f"snapshots/{under}")
+        return [f"{under}/{name.rpartition('/')[2].removesuffix(SUFFIX)}" for name in names if name.endswith(SUFFIX)]
 
     def save_weights(self, key: str, snapshot: Snapshot, notes: Mapping[str, str] = NO_NOTES) -> str:
         """Write the weights alone, under canonical names, for any reader of safetensors; return where they are.
@@ -108,13 +116,17 @@ class Files:
         """Return a text. Raises FileNotFoundError."""
         return self._folder.read(name).decode()
 
+    def read_bytes(self, name: str) -> bytes:
+        """Return the content of a file. Raises FileNotFoundError."""
+        return self._folder.read(name)
+
 
 def _snapshot(key: str) -> str:
-    return f"snapshots/{key}.safetensors"
+    return f"snapshots/{key}{SUFFIX}"
 
 
 def _weights(key: str) -> str:
-    return f"weights/{key}.safetensors"
+    return f"weights/{key}{SUFFIX}"
 
 
 def _curve(key: str) -> str:

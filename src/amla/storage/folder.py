@@ -11,6 +11,9 @@ from uuid import uuid4
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+# Of the kinds of fsspec, those whose files appear whole or not at all and that have no folders; to ask one of them for
+# a folder might make a bucket.
+_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "memory"}
 _FORBIDDEN = set('\\:*?"<>|[]') | {chr(code) for code in range(32)}  # in names, on one system or another
 
 
@@ -21,6 +24,11 @@ class Folder:
         self._system: Any
         self._system, self._root = fsspec.core.url_to_fs(os.fspath(root))
         self._is_local = isinstance(self._system, LocalFileSystem)
+        self._is_store = not _STORES.isdisjoint(self._protocols())
+
+    def _protocols(self) -> tuple[str, ...]:
+        found = self._system.protocol
+        return (found,) if isinstance(found, str) else tuple(found)
 
     def path(self, name: str) -> str:
         """Return where the file `name` is. Raises ValueError for a name that is no relative path of plain parts."""
@@ -44,6 +52,9 @@ class Folder:
         parent, _, last = path.rpartition("/")
         passing = f"{parent}/.{last}.{uuid4().hex}.tmp"
         with _naming(path, "write"):
+            if self._is_store:
+                self._system.pipe_file(path, content)
+                return
             self._system.makedirs(parent, exist_ok=True)
             try:
                 if self._is_local:
@@ -73,6 +84,23 @@ class Folder:
     def exists(self, name: str) -> bool:
         """Return whether there is such a file."""
         return bool(self._system.isfile(self.path(name)))
+
+    def names(self, under: str) -> list[str]:
+        """Return the names of the files in a folder below this one, sorted; none if it is not there. Raises OSError."""
+        path = self.path(under)
+        with _naming(path, "read"):
+            self._system.invalidate_cache()  # others write there, too
+            try:
+                found = self._system.ls(path, detail=True)
+            except FileNotFoundError:
+                return []
+        last = [each["name"].rpartition("/")[2] for each in found if each["type"] == "file"]
+        return sorted(f"{under}/{name}" for name in last if not name.startswith("."))
+
+    def clear(self) -> None:
+        """Delete all there is, and the folder. Raises OSError."""
+        with suppress(FileNotFoundError), _naming(str(self._root), "delete"):
+            self._system.rm(self._root, recursive=True)
 
     def drop(self, name: str) -> None:
         """Delete a file, if it is there. Raises OSError."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from amla.reports.page import render
@@ -15,12 +16,27 @@ from amla.study.report import report
 from amla.study.resolve import check
 from amla.study.result import is_finished
 from amla.study.search import Search
+from amla.study.shared import files_of, publish, reach, share, shared
 from amla.study.study import Study
 from amla.study.tracking import require
 from amla.tasks.task import Task
 
 Listening = Callable[[Study], AbstractContextManager[Listener]]
 Notice = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """URLs of what is not in the run folder: events are in the database `store`.
+
+    Snapshots are below `files`, an address that fsspec understands, and copies of what came out.
+    """
+
+    store: str | None = None
+    files: str | None = None
+
+
+IN_THE_FOLDER = Elsewhere()
 
 
 def unsaid(line: str) -> None:
@@ -33,32 +49,36 @@ def complete(
     folder: Path,
     listening: Listening,
     data_dir: Path | None = None,
-    store: str | None = None,
+    elsewhere: Elsewhere = IN_THE_FOLDER,
     notice: Notice = unsaid,
 ) -> Run:
     """Run a study to its end, from wherever `folder` says it was cut off; its report is written whatever happens.
 
-    `listening` returns who is told, once nobody else can drive the run. With `store`, a URL, the events are in that
-    database. `notice` is told what went wrong with trackers and curves, which hinders nothing. Nothing is done if the
-    study is finished. Raises StudyError for a folder with another study in it, StoreError if another process drives
-    it, and what `Search.run` raises.
+    `listening` returns who is told, once nobody else can drive the run. `notice` is told what went wrong with trackers
+    and curves, which hinders nothing. Nothing is done if the study is finished. Raises StudyError for a folder with
+    another study in it, StoreError if another process drives it, and what `Search.run` raises.
     """
     finished = (folder / folders.STUDY).exists() and is_finished(folders.read(folder))
     if not finished:
         check(study, task)  # a study that cannot be run leaves no folder behind
         for tracker in study.trackers:
             require(tracker)
-    study = folders.prepare(folder, study, task, store)
+    if shared(folder) is None:
+        reach(elsewhere.files)
+    study = folders.prepare(folder, study, task, elsewhere.store)
+    share(folder, elsewhere.files, study.name)
     if finished:
+        publish(folder)
         return folders.read(folder)
     with writing(folder) as log, listening(study) as listener, followed(folder, study.trackers, notice):
         try:
-            Search(study, task, log, Files(folder), folder, listener, data_dir).run()
+            Search(study, task, log, files_of(folder), folder, listener, data_dir).run()
         except BaseException:
             with suppress(Exception):  # what happened first is what the user must hear of
                 _write_report(folder, task)
             raise
         _write_report(folder, task)
+        publish(folder)
     run = folders.read(folder)
     for damage in run.damaged_curves():
         notice(f"{damage} The report was drawn without it.")

@@ -134,7 +134,8 @@ def _crew(search: Search, arrangement: Arrangement, report: Report) -> CrewExecu
 
 
 def _work(search: Search, phase: str, workers: int, member: Member | None = None) -> Work:
-    config = work_config(search.study, phase, search.folder, search.data_dir, workers, member)
+    shared = search.files.shared
+    config = work_config(search.study, phase, search.folder, search.data_dir, workers, member, shared)
     return Work("amla.study.resolve:evaluation_in_worker", config)
 
 

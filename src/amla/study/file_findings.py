@@ -11,6 +11,7 @@ from amla.storage.errors import DamagedFile
 from amla.storage.files import Files
 from amla.study.finding import Finding, free
 from amla.study.folder import BEST, STUDY, WEIGHTS
+from amla.study.shared import files_of
 from amla.study.study import StudyError, load
 from amla.trials.history import History
 from amla.trials.trial import Failure
@@ -57,24 +58,25 @@ def of_curves(folder: Path) -> Iterator[Finding]:
 
 def of_snapshots(folder: Path, phase: str, history: History, is_over: bool) -> Iterator[Finding]:
     """Yield what is wrong with the snapshots of a phase with this history; `is_over`: no trial will need them."""
-    files, paths = Files(folder), sorted(folder.glob(f"snapshots/{phase}/*.safetensors"))
-    for path in paths:
-        name, key = _name(folder, path), path.stem.removesuffix(CUT_OFF)
-        spare = None if not key.isdecimal() else _spare(history, int(key), path.stem != key, is_over)
+    files = files_of(folder)
+    stems = [key.rpartition("/")[2] for key in files.snapshots(phase)]
+    for stem in stems:
+        name, key = f"snapshots/{phase}/{stem}.safetensors", stem.removesuffix(CUT_OFF)
+        spare = None if not key.isdecimal() else _spare(history, int(key), stem != key, is_over)
         if spare:
-            mend = partial(_delete, path, "Deleted.")
+            mend = partial(_drop, files, f"{phase}/{stem}", "Deleted.")
             yield Finding(name, spare, "With --repair it is deleted.", hinders=False, mend=mend)
             continue
         try:
-            files.load(f"{phase}/{path.stem}")
+            files.load(f"{phase}/{stem}")
         except DamagedFile as error:
-            mend = partial(_delete, path, "Deleted; its trial is trained again when it is needed.")
+            mend = partial(_drop, files, f"{phase}/{stem}", "Deleted; its trial is trained again when it is needed.")
             advice = (
                 "Put a copy of it in its place; or with --repair it is deleted, and its trial trained again when it is "
                 "needed, as it also is without."
             )
             yield Finding(name, str(error), advice, mend=mend)
-    yield from _missing(history, {path.stem for path in paths}, phase)
+    yield from _missing(history, set(stems), phase)
 
 
 def of_weights(folder: Path, final: History) -> Iterator[Finding]:
@@ -125,6 +127,11 @@ def _name(folder: Path, path: Path) -> str:
 
 def _delete(path: Path, did: str) -> str:
     path.unlink(missing_ok=True)
+    return did
+
+
+def _drop(files: Files, key: str, did: str) -> str:
+    files.drop(key)
     return did
 
 

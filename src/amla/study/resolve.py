@@ -163,13 +163,19 @@ def clock_of(study: Study, workers: int) -> Callable[[], float]:
 
 
 def work_config(
-    study: Study, phase: str, folder: Path, data_dir: Path | None, workers: int, member: Member | None = None
+    study: Study,
+    phase: str,
+    folder: Path,
+    data_dir: Path | None,
+    workers: int,
+    member: Member | None = None,
+    shared: str | None = None,
 ) -> str:
     """Return what each of so many worker processes needs to know to evaluate the trials of a phase, as JSON.
 
-    `member` says which of a crew it is, None for none.
+    `member` says which of a crew it is, None for none. Snapshots are in the `folder` or at the address `shared`.
     """
-    where = {"folder": str(folder.absolute()), "data_dir": data_dir and str(data_dir)}
+    where = {"folder": str(folder.absolute()), "shared": shared, "data_dir": data_dir and str(data_dir)}
     return json.dumps(
         {"study": to_plain(study), "phase": phase, "workers": workers, "member": member and asdict(member), **where}
     )
@@ -182,5 +188,5 @@ def evaluation_in_worker(config: str) -> Evaluate:
     data_dir = Path(said["data_dir"]) if said["data_dir"] else None
     dataset = load(study.data.source, data_dir=data_dir, size=study.data.size)
     member = Member(**said["member"]) if said["member"] else None
-    files, workers = Files(said["folder"]), said["workers"]
+    files, workers = Files(said["folder"], said["shared"]), said["workers"]
     return evaluation_of(study, said["phase"], task_of(study, dataset), files, workers=workers, member=member)
