@@ -192,3 +192,20 @@ def test_after_its_end_a_server_has_given_its_folder_back(tmp_path: Path):
         app = application({"scheduler": Scheduler(tmp_path / "runs")})
         with running(app) as transport, Client(URL, transport=transport) as client:
             assert client.studies() == ()
+
+
+def test_a_study_that_is_deleted_leaves_nothing_elsewhere(served: Served, key: str, tmp_path: Path):
+    place = tmp_path / "elsewhere" / key
+    place.mkdir(parents=True)
+    (place / "weights").write_text("what came out")
+    (served.root / key / "files.json").write_text(json.dumps({"url": f"file://{place}"}))
+    with served.client() as client:
+        client.delete(key)
+    assert not place.exists()
+    assert not (served.root / key).exists()
+
+
+def test_a_study_whose_files_elsewhere_cannot_be_deleted_stays(served: Served, key: str):
+    (served.root / key / "files.json").write_text(json.dumps({"url": "s3://user:secret@bucket"}))
+    problem(served.ask("DELETE", f"/v1/studies/{key}"), 422)
+    assert (served.root / key / "files.json").exists()
