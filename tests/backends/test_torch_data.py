@@ -9,6 +9,7 @@ from amla.backends.torch import data
 from amla.backends.torch.data import Batches, generator, moved, outside_squares, reduced
 from amla.backends.torch.native.build import library
 from amla.backends.torch.native.images import read, reads
+from amla.tasks.dataset import Examples
 from amla.tasks.recipe import Augment
 from amla.tasks.task import Task
 
@@ -169,3 +170,14 @@ def test_an_image_that_is_not_there_is_an_error(task: Task) -> None:
         for wrong in (-1, len(inputs)):
             with pytest.raises(IndexError, match=f"There are {len(inputs)} images"):
                 read(inputs, torch.tensor([wrong]), one, one, torch.zeros(3), torch.ones(3))
+
+
+def test_series_are_normalised_and_those_of_the_dataset_stay_as_they_are() -> None:
+    inputs = np.random.default_rng(0).normal(5, 2, (6, 9, 2)).astype(np.float32)
+    kept = inputs.copy()
+    inputs.flags.writeable = False
+    batches = Batches(Examples(inputs, np.zeros(6, np.int64)), ((5.0, 4.0), (2.0, 1.0)), 6, CPU)
+    expected = ((kept - np.float32([5, 4])) / np.float32([2, 1])).transpose(0, 2, 1)
+    for found in (next(batches.scoring(6))[0], batches.training(0, 0, Augment())[0][batches._order(0, 0).argsort()]):
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
+    np.testing.assert_array_equal(inputs, kept)

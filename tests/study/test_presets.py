@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from amla.spec import ops
 from amla.spec.costs import costs, shapes
 from amla.study.presets import LEG_STEPS, PHOTO, PHOTO_LEG_STEPS, RUN_OFF, SMALL, preset
 from amla.study.spaces import envelope_of
@@ -100,3 +101,23 @@ def test_only_photographs_are_mirrored(channels: int):
     """Mirrored letters and digits are others; of grey images only clothes are known to stay what they are."""
     assert preset(dataset(28, channels), Data("mine")).recipe.augment.flip == ("alternate" if channels == 3 else False)
     assert preset(dataset(28, channels, name="fashion_mnist"), Data("mine")).recipe.augment.flip
+
+
+@pytest.mark.parametrize("time", [10, 128, 3000])
+@pytest.mark.parametrize("channels", [1, 12])
+@pytest.mark.parametrize(("examples", "batch"), [(40, 16), (400, 32), (5000, 64), (50_000, 128)])
+def test_series_have_networks_along_one_axis_with_long_kernels(time: int, channels: int, examples: int, batch: int):
+    inputs = np.broadcast_to(np.zeros((), np.float32), (examples, time, channels))
+    labels = np.arange(examples) % 10
+    of_series = Dataset("mine", "0" * 32, tuple("abcdefghij"), Examples(inputs, labels), None, None)
+    study = preset(of_series, Data("mine"), seconds=300.0)
+    assert study.recipe.batch == batch
+    assert not study.recipe.augment.flip
+    found = envelope_of(study.space, (channels, time), 10)
+    for decisions in (found.initial(), found.deepest()):
+        network = found.space.close(decisions)
+        kernels = {node.op.kernel for node in network if isinstance(node.op, ops.Conv | ops.Depthwise)}
+        assert {len(kernel) for kernel in kernels} == {1}
+        assert (39,) in kernels
+        assert study.recipe.batch * costs(network).training_memory < MEMORY
+    assert from_yaml(to_yaml(study)) == study

@@ -128,9 +128,9 @@ def _print_found(console: Console, found: Found) -> None:
     say(
         console,
         f"[bold]test accuracy {percent(found.accuracy, 2)}[/bold] (95 % interval {interval(found.low, found.high)}; "
-        f"{right:,} of {found.examples:,} test images right)",
+        f"{right:,} of {found.examples:,} test examples right)",
     )
-    say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs an image")
+    say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs an example")
     say(
         console,
         f"search {duration(found.search_seconds)}, final training {duration(found.final_seconds)} "

@@ -15,7 +15,7 @@ def search(
         str,
         typer.Argument(
             help="A dataset: digits, cifar10, fashion_mnist; or a path to a folder of parquet files, IDX files or "
-            "images (train/CLASS/*.png), or an .npz file."
+            "images (train/CLASS/*.png), an .npz file, or series (NAME_TRAIN.tsv, .ts)."
         ),
     ],
     run: RunFolder = None,
@@ -134,14 +134,16 @@ def export(
 @app.command()
 def predict(
     run: Annotated[Path, typer.Argument(help="A run folder with a finished run.")],
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, folders of images, or .npz files.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Images, folders of images, .npz files, or files of series.")
+    ],
     top: Annotated[int, typer.Option(min=1, help="How many of the most probable classes to print.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or mps. [default: cuda if there is one, else cpu]", show_default=False)
     ] = None,
 ) -> None:
-    """Say which class images belong to, by the network of a run; exits with 1 if one cannot be read."""
+    """Say which class images or series belong to, by the network of a run; exits with 1 if one cannot be read."""
     with users_mistakes():
         from amla.cli.predict import predict_images
 

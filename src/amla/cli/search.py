@@ -9,6 +9,7 @@ from rich.console import Console
 from amla.cli.console import escape, opened, say
 from amla.cli.live import LiveListener, PlainListener
 from amla.cli.show import print_run
+from amla.reports.names import called
 from amla.reports.numbers import count, plural
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
@@ -113,7 +114,7 @@ def loaded(console: Console, data: Data, data_dir: Path | None, plain: bool) -> 
     with console.status(f"reading {escape(data.source)}") as status:
 
         def progress(done: int, total: int) -> None:
-            status.update(f"reading {escape(data.source)}: {done:,} of {total:,} images")
+            status.update(f"reading {escape(data.source)}: {done:,} of {total:,} examples")
 
         return load_dataset(data.source, data_dir=data_dir, size=data.size, progress=progress)
 
@@ -122,16 +123,16 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
     """Tell what was found in the data, and what is going to be searched."""
     parts = task.parts
     channels, *spatial = task.shape
-    sizes = "×".join(map(str, spatial))
+    sizes, (_, examples) = "×".join(map(str, spatial)), called(task.shape)
     say(
         console,
         f"[bold]{escape(study.name)}[/bold]: {len(parts.train.labels):,} training, "
-        f"{len(parts.validation.labels):,} validation and {len(parts.test.labels):,} test images of "
+        f"{len(parts.validation.labels):,} validation and {len(parts.test.labels):,} test {examples} of "
         f"{channels} × {sizes}, {task.classes} classes",
     )
     for notice in task.dataset.notices:
         say(console, f"[yellow]note[/yellow] {escape(notice)}")
-    say(console, _augmentation(study.recipe.augment))
+    say(console, _augmentation(study.recipe.augment, examples))
     say(console, f"{_method(study, task)}; run folder [bold]{escape(str(folder))}[/bold]")
 
 
@@ -143,8 +144,8 @@ def _method(study: Study, task: Task) -> str:
     """Return how the network is searched, and where that begins."""
     match study.algorithm:
         case NacSettings(mode=mode):
-            found = costs(network) if (network := _first(study, task)) else None
-            size = f" from {count(found.parameters)} parameters, {count(found.macs)} MACs an image" if found else ""
+            found, one = costs(network) if (network := _first(study, task)) else None, called(task.shape)[0]
+            size = f" from {count(found.parameters)} parameters, {count(found.macs)} MACs {one}" if found else ""
             return f"searching by nac{' as in 2018' if mode == 'paper' else ''}{size}"
         case RandomSettings(trials=trials):
             return f"searching by random choice of {plural(trials, 'network')}"
@@ -166,12 +167,12 @@ def _as_many(trials: int | None, name: str) -> str:
     return "" if trials is None else f", {plural(trials, name)}"
 
 
-def _augmentation(augment: Augment) -> str:
-    """Return how training images are changed at random, and how to change that."""
+def _augmentation(augment: Augment, examples: str) -> str:
+    """Return how training examples are changed at random, and how to change that."""
     changes = [f"shifted by up to {augment.shift}"] if augment.shift else []
     changes += ["mirrored"] if augment.flip else []
     changes += [f"cut out {augment.cutout} wide"] if augment.cutout else []
     return (
-        f"training images are {' and '.join(changes) or 'taken as they are'} "
+        f"training {examples} are {' and '.join(changes) or 'taken as they are'} "
         "(--set recipe.augment.flip=true or false, shift=N, cutout=N)"
     )

@@ -11,6 +11,7 @@ from amla.cli.console import escape, opened, say
 from amla.cli.live import called, status
 from amla.reports.condensed import condensed
 from amla.reports.growth import Construction, constructions
+from amla.reports.names import read_by
 from amla.reports.numbers import count, duration, interval, percent
 from amla.spec.costs import costs
 from amla.storage.files import Files
@@ -78,14 +79,14 @@ def _scores(row: Construction) -> list[str]:
 
 
 def _print_result(console: Console, run: Run, found: Result) -> None:
-    tested = found.tested
+    tested, (one, several) = found.tested, read_by(found.architecture)
     say(
         console,
         f"\n[bold]test accuracy {percent(tested.accuracy, 2)}[/bold] "
         f"(95 % interval {interval(tested.low, tested.high)}; "
-        f"{tested.right:,} of {tested.examples:,} test images right)",
+        f"{tested.right:,} of {tested.examples:,} test {several} right)",
     )
-    say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs an image{_made_wider(run, found)}")
+    say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs {one}{_made_wider(run, found)}")
     say(
         console,
         f"search {duration(found.search_seconds)}, final training {duration(found.final_seconds)} "

@@ -4,15 +4,14 @@ from collections import Counter
 
 from amla.algorithms.protocol import best
 from amla.reports.markup import Html, element
+from amla.reports.names import read_by
 from amla.reports.numbers import SPACE, count, duration, interval, metric_reading, percent, plural, size, whole
 from amla.reports.report import Report
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
-from amla.spec.ops import Input
 from amla.trials.trial import Measurement, Trial
 
 Figure = tuple[str, str, str]  # its name, its value, and a note
-NOUNS = {2: "series", 3: "images", 4: "volumes"}  # what an example is called, by the axes of its shape
 
 
 def headline(report: Report) -> Html:
@@ -53,7 +52,7 @@ def network(report: Report) -> Architecture | None:
 def _told(report: Report) -> tuple[str, list[str]]:
     verdict, subject, trial = report.verdict, network(report), chosen(report)
     if verdict and subject:
-        noun, bounds = _noun(subject), interval(verdict.low, verdict.high)
+        noun, bounds = read_by(subject)[1], interval(verdict.low, verdict.high)
         return f"{_sized(subject)} gets {percent(verdict.accuracy)} of the test {noun} right", [
             f"The 95{SPACE}% interval is {bounds}, from {whole(verdict.images)} {noun} kept apart from the search.",
             _search(report),
@@ -158,9 +157,3 @@ def _time(report: Report) -> list[Figure]:
 
 def _seconds(report: Report) -> float:
     return sum(trial.outcome.seconds for trial in report.history.finished if trial.outcome)
-
-
-def _noun(subject: Architecture) -> str:
-    return next(
-        (NOUNS.get(len(node.op.shape), "examples") for node in subject if isinstance(node.op, Input)), "examples"
-    )

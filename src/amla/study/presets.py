@@ -20,7 +20,8 @@ SEARCH_MACS = 12_000_000  # of every network that is compared, at most
 PHOTO_BATCH = 250
 SEARCH_BATCH = 100  # for what it costs to compare networks, steps count more than images
 FINAL_MACS = 48_000_000  # of the final network, if there is no limit of time to tell
-LARGE_BATCH = 128
+SERIES_BRANCHES = ("1", "3", "9", "9sep", "19sep", "39sep")
+LARGE_BATCH, SMALL_BATCH, LEAST_BATCH = 128, 64, 16
 SMALL = 10_000  # training examples: below, batches are smaller, so that an epoch has enough steps
 ITERATIONS, PHOTO_ITERATIONS = 4, 3
 PHOTO_SHARE, CANDIDATES = 0.5, 3  # of six kinds of branches three stay, two, and one
@@ -52,11 +53,12 @@ def preset(
     images are brought to a lower resolution at once, so that the final training sees each a few times.
     """
     examples = int(len(dataset.train.labels) * (1 - data.validation))
-    batch = 64 if examples < SMALL else LARGE_BATCH
+    is_series = len(dataset.shape) == 2
+    batch = LARGE_BATCH if examples >= SMALL else _of_series(examples) if is_series else SMALL_BATCH
     timed = seconds is not None
     affordable = None if seconds is None else FINAL_SHARE * seconds * flops / (LEAST_EPOCHS * examples)
-    photos = min(dataset.shape[1:]) >= PHOTO
-    usual = _for_photos if photos else _for_small_images
+    photos = min(dataset.shape[1:]) >= PHOTO and not is_series
+    usual = _for_series if is_series else _for_photos if photos else _for_small_images
     recipe, final, space, algorithm = usual(dataset, batch, affordable, timed)
     epoch, final_epoch = (max(1, examples // of.batch) for of in (recipe, final.recipe or recipe))
     leg = PHOTO_LEG_STEPS if photos else _within(LEG_STEPS, LEG_EPOCHS * epoch)
@@ -85,6 +87,21 @@ def _for_small_images(dataset: Dataset, batch: int, affordable: float | None, ti
     """Return the paper's networks, with a recipe as plain as theirs."""
     recipe = Recipe(batch, Sgd(0.1), Cosine(), augment=_augment(dataset))
     return recipe, Final(), _space(dataset, affordable), NacSettings(ITERATIONS)
+
+
+def _for_series(dataset: Dataset, batch: int, affordable: float | None, timed: bool) -> Choice:
+    """Return the paper's networks along one axis, with long kernels beside short ones (Ismail Fawaz et al. 2020)."""
+    recipe = Recipe(batch, Sgd(0.1), Cosine(), augment=Augment(shift=dataset.shape[1] // 32))
+    space = replace(_space(dataset, affordable), branches=SERIES_BRANCHES)
+    return recipe, Final(), space, NacSettings(ITERATIONS)
+
+
+def _of_series(examples: int) -> int:
+    """Return the batch for few series: an epoch has about ten steps."""
+    batch = LEAST_BATCH
+    while batch < SMALL_BATCH and 20 * batch <= examples:
+        batch *= 2
+    return batch
 
 
 def _for_photos(dataset: Dataset, batch: int, affordable: float | None, timed: bool) -> Choice:

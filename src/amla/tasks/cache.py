@@ -22,7 +22,8 @@ from amla.tasks.readers.source import Chunk, Contents, Part
 VARIABLE = "AMLA_CACHE"
 
 _DESCRIPTION = "dataset.json"
-_KINDS = {"inputs": "|u1", "labels": "<i8"}
+_KINDS = ("inputs", "labels")
+_LABELS = "<i8"
 _UNFINISHED = ".unfinished-"
 _ABANDONED = 24 * 3600  # seconds without a change after which no process can still be writing
 
@@ -81,9 +82,8 @@ def _write(target: Path, contents: Contents, progress: Progress | None) -> None:
     records: dict[str, dict[str, Any]] = {part: {} for part in contents.parts}
     try:
         for part in contents.parts:
-            for what, dtype in _KINDS.items():
-                shape = contents.shape if what == "inputs" else ()
-                files[part, what] = ArrayFile(target / f"{part}-{what}.npy", dtype, shape)
+            files[part, "inputs"] = ArrayFile(target / f"{part}-inputs.npy", contents.dtype, contents.shape)
+            files[part, "labels"] = ArrayFile(target / f"{part}-labels.npy", _LABELS, ())
 
         def append(part: Part, chunk: Chunk) -> None:
             files[part, "inputs"].append(chunk.inputs)

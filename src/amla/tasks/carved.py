@@ -34,9 +34,10 @@ def parts(dataset: Dataset, *, validation: float, test: float, seed: int) -> Par
         carved |= {} if dataset.validation else {"validation": whole.validation}
         carved |= {} if dataset.test else {"test": whole.test}
         streams = {part: Stream(len(e.labels), partial(_chunks, e)) for part, e in carved.items()}
-        channels, height, width = dataset.shape
+        inputs = dataset.train.inputs
         with suppress(OSError):
-            found = cache.written(entry, Contents(name, dataset.classes, (height, width, channels), streams))
+            contents = Contents(name, dataset.classes, inputs.shape[1:], streams, dtype=inputs.dtype.str)
+            found = cache.written(entry, contents)
             finished = [path for path in entry.parent.iterdir() if not path.name.startswith(".")]
             for old in sorted(finished, key=lambda path: path.stat().st_mtime)[:-KEPT]:
                 shutil.rmtree(old, ignore_errors=True)  # whoever has mapped it keeps it

@@ -1,8 +1,9 @@
-"""A dataset of labelled images in memory, and how it is divided for training, validation and test."""
+"""A dataset of labelled images or series in memory, and how it is divided for training, validation and test."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,14 @@ class DataError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Images with their labels.
+    """Images or series with their labels.
 
-    `inputs` is (n, height, width, channels), uint8, C-contiguous, read-only and memory-mapped where it comes from the
-    cache; `labels` is (n,), int64, each at least 0 and less than the number of classes.
+    `inputs` is (n, height, width, channels), uint8, or (n, time, channels), float32; C-contiguous, read-only and
+    memory-mapped where it comes from the cache; `labels` is (n,), int64, each at least 0 and less than the number of
+    classes.
     """
 
-    inputs: NDArray[np.uint8]
+    inputs: NDArray[Any]
     labels: NDArray[np.int64]
 
 
@@ -42,7 +44,7 @@ class Dataset:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one example as networks take it: (channels, height, width)."""
+        """The shape of one example as networks take it: (channels, height, width), or (channels, time)."""
         *spatial, channels = self.train.inputs.shape[1:]
         return (channels, *spatial)
 

@@ -24,7 +24,9 @@ class Decoded:
 
 def in_memory(contents: Contents, progress: Progress | None = None) -> Decoded:
     """The dataset in memory. Raises DataError where too many images cannot be read."""
-    inputs = {part: np.empty((stream.count, *contents.shape), np.uint8) for part, stream in contents.parts.items()}
+    inputs = {
+        part: np.empty((stream.count, *contents.shape), contents.dtype) for part, stream in contents.parts.items()
+    }
     labels = {part: np.empty(stream.count, np.int64) for part, stream in contents.parts.items()}
     counts = dict.fromkeys(contents.parts, 0)
 

@@ -1,4 +1,4 @@
-"""Images that a trained network is shown: files, folders and arrays, made as those that it was trained on."""
+"""What a trained network is shown, images or series: files, folders and arrays, made as those it was trained on."""
 
 from __future__ import annotations
 
@@ -12,31 +12,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amla.tasks.dataset import DataError
-from amla.tasks.readers import npz
+from amla.tasks.readers import npz, series, ucr
 from amla.tasks.readers.folders import SUFFIXES, batches, images_in
 from amla.tasks.readers.images import Album, Picture, chunks
 from amla.tasks.readers.resizing import resized
 from amla.tasks.readers.source import listed
 
 _NAMES = ("images", "x", "x_test")  # of arrays in an archive, in the order in which they are looked for
+_SERIES = ("series", "series_test")
 _CHUNK = 1024
 _LUMA = np.array((299, 587, 114))  # thousandths of red, green and blue in grey (ITU-R BT.601), as decoders take them
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """Some images (k, height, width, channels), what each is called, and the names of those that cannot be read."""
+    """Some inputs (k, *spatial, channels), what each is called, and the names of those that cannot be read."""
 
     names: tuple[str, ...]
-    inputs: NDArray[np.uint8]
+    inputs: NDArray[Any]
     unreadable: tuple[str, ...] = ()
 
 
 def shown(paths: Sequence[Path], shape: tuple[int, ...]) -> Iterator[Shown]:
-    """Yield the images at `paths` in order, a few at a time, as a network of inputs `shape` takes them.
+    """Yield the images or series at `paths` in order, a few at a time, as a network of inputs `shape` takes them.
 
-    A path is an image file, a folder of such, or an .npz file. Raises DataError for what is none of these.
+    A path is an image file, a folder of such, or an .npz file; with series, an .npz file or one of the UCR archive,
+    whose labels are not looked at. Raises DataError for what is none of these.
     """
+    if _is_series(shape):
+        for path in paths:
+            yield from _named(path, arrays(_series(path), shape, "series", str(path)))
+        return
     pictures: list[Picture] = []
     for path in paths:
         if path.is_file() and path.suffix == ".npz":
@@ -48,14 +54,15 @@ def shown(paths: Sequence[Path], shape: tuple[int, ...]) -> Iterator[Shown]:
     yield from _files(pictures, shape)
 
 
-def arrays(
-    images: NDArray[Any], shape: tuple[int, ...], name: str = "images", address: str = "array"
-) -> NDArray[np.uint8]:
+def arrays(images: NDArray[Any], shape: tuple[int, ...], name: str = "images", address: str = "array") -> NDArray[Any]:
     """Return images (n, height, width) or (n, height, width, channels) as a network of inputs `shape` takes them.
 
-    Floating-point numbers that go up to 1 are shares of 255, as in training. `name` and `address` are for messages.
-    Raises DataError for what are no images.
+    Floating-point numbers that go up to 1 are shares of 255, as in training. A network that reads series takes
+    (n, channels, time), or (n, time) if it has one channel. `name` and `address` are for messages. Raises DataError for
+    what are no images, or no such series.
     """
+    if _is_series(shape):
+        return _as_series(images, shape, name, address)
     _check_images(shape)
     axis, scale = npz.channel_axis(address, name, images), npz.scales(address, {name: images})[name]
     made = np.empty((len(images), *shape[1:], shape[0]), np.uint8)
@@ -86,20 +93,51 @@ def _files(pictures: list[Picture], shape: tuple[int, ...]) -> Iterator[Shown]:
 
 
 def _archive(path: Path, shape: tuple[int, ...]) -> Iterator[Shown]:
+    name, found = _of_archive(path, _NAMES)
+    yield from _named(path, arrays(found, shape, name, str(path)))
+
+
+def _of_archive(path: Path, names: Sequence[str]) -> tuple[str, NDArray[Any]]:
+    """Return the array of an archive that has one of these names, or is the only one, and its name."""
     try:
         present = npz.all_names(path)
     except Exception:  # a damaged archive raises nearly anything; the reader says what is wrong
-        present = ["images"]
-    name = next((name for name in _NAMES if name in present), present[0] if len(present) == 1 else None)
+        present = [names[0]]
+    name = next((name for name in names if name in present), present[0] if len(present) == 1 else None)
     if name is None:
         raise DataError(
-            f"{str(path)!r} holds {listed(present) or 'nothing'}; call the images to be looked at 'images'."
+            f"{str(path)!r} holds {listed(present) or 'nothing'}; call the {names[0]} to be looked at {names[0]!r}."
         )
-    found = npz.arrays(path, (name,))[name]
-    inputs = arrays(found, shape, name, str(path))
+    return name, npz.arrays(path, (name,))[name]
+
+
+def _named(path: Path, inputs: NDArray[Any]) -> Iterator[Shown]:
     for start in range(0, len(inputs), _CHUNK):
         part = inputs[start : start + _CHUNK]
         yield Shown(tuple(f"{path}[{start + i}]" for i in range(len(part))), part)
+
+
+def _is_series(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 2
+
+
+def _series(path: Path) -> NDArray[Any]:
+    if path.is_file() and path.suffix == ".npz":
+        return _of_archive(path, _SERIES)[1]
+    if path.is_file() and path.suffix in ucr.SUFFIXES:
+        return ucr.read(path)[0]
+    raise DataError(f"{str(path)!r} is no file of series. Name .npz files, or {', '.join(ucr.SUFFIXES)}.")
+
+
+def _as_series(given: NDArray[Any], shape: tuple[int, ...], name: str, address: str) -> NDArray[np.float32]:
+    found = series.three_axes(address, name, given)
+    if found.shape[1:] != shape:
+        raise DataError(
+            f"{name} of {address!r} has {found.shape[1]} channels of {found.shape[2]:,} values; the network reads "
+            f"{shape[0]} of {shape[1]:,}."
+        )
+    series.check_finite(address, name, found)
+    return series.converted(found)
 
 
 def _coloured(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:

@@ -91,7 +91,7 @@ class Batches:
 
     def _normalised(self, inputs: Tensor) -> Tensor:
         """Subtract the mean and divide by the deviation of every channel, the last axis."""
-        return inputs.float().sub_(self._mean).mul_(self._inverse)
+        return inputs.to(torch.float32, copy=True).sub_(self._mean).mul_(self._inverse)
 
 
 def moved(inputs: Tensor, augment: Augment, mirrored: Tensor | None, numbers: torch.Generator) -> Tensor:

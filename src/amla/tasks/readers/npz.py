@@ -1,4 +1,4 @@
-"""NumPy archives (.npz) of images and labels."""
+"""NumPy archives (.npz) of images or series, and labels."""
 
 from __future__ import annotations
 
@@ -11,15 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amla.tasks.dataset import DataError
+from amla.tasks.readers import series
 from amla.tasks.readers.arrays import Pixels, contents
 from amla.tasks.readers.labels import Column
 from amla.tasks.readers.source import Contents, Part, Size, Source, listed
 
 _CHANNELS = (1, 3, 4)
 _PAIRS: dict[Part, tuple[tuple[str, str], ...]] = {
-    "train": (("x_train", "y_train"), ("images", "labels"), ("x", "y")),
-    "validation": (("x_val", "y_val"), ("x_valid", "y_valid"), ("x_validation", "y_validation")),
-    "test": (("x_test", "y_test"),),
+    "train": (
+        ("x_train", "y_train"),
+        ("series_train", "y_train"),
+        ("images", "labels"),
+        ("series", "labels"),
+        ("x", "y"),
+    ),
+    "validation": (
+        ("x_val", "y_val"),
+        ("x_valid", "y_valid"),
+        ("x_validation", "y_validation"),
+        ("series_val", "y_val"),
+        ("series_validation", "y_validation"),
+    ),
+    "test": (("x_test", "y_test"), ("series_test", "y_test")),
 }
 
 
@@ -33,13 +46,15 @@ def find(root: Path) -> Source | None:
 def _read(root: Path, size: Size | None) -> Contents:
     found = arrays(root)
     names = _names(root, set(found))
+    columns = {part: Column(labels, str(root), np.atleast_1d(found[labels])) for part, (_, labels) in names.items()}
+    given = {part: (name, found[name]) for part, (name, _) in names.items()}
+    if given["train"][0].startswith("series"):
+        return series.contents(str(root), given, columns, size=size)
     factors = scales(str(root), {images: found[images] for images, _ in names.values()})
     pixels: dict[Part, Pixels] = {}
-    columns: dict[Part, Column] = {}
-    for part, (images, labels) in names.items():
+    for part, (images, _) in names.items():
         axis = channel_axis(str(root), images, found[images])
         pixels[part] = Pixels(images, str(root), found[images], partial(converted, axis, factors[images]))
-        columns[part] = Column(labels, str(root), np.atleast_1d(found[labels]))
     return contents(str(root), pixels, columns, size=size)
 
 
@@ -75,9 +90,9 @@ def _array(root: Path, archive: Any, name: str) -> NDArray[Any]:
 def _names(root: Path, present: set[str]) -> dict[Part, tuple[str, str]]:
     names: dict[Part, tuple[str, str]] = {}
     for part, pairs in _PAIRS.items():
-        for images, labels in pairs:
-            if part not in names and present & {images, labels}:
-                names[part] = (images, labels)
+        found = [pair for pair in pairs if pair[0] in present] or [pair for pair in pairs if pair[1] in present]
+        if found:
+            names[part] = found[0]
     for pair in names.values():
         for name in pair:
             if name not in present:
@@ -112,7 +127,8 @@ def scales(address: str, arrays: dict[str, NDArray[Any]]) -> dict[str, float]:
         if not (low >= 0 and high <= 255):  # NaN must fail this, too
             raise DataError(
                 f"{name} of {address!r} holds values from {low:g} to {high:g}, but pixels are 0 to 255, "
-                "or 0 to 1 for floating-point numbers. Undo any normalisation, and store them like that."
+                "or 0 to 1 for floating-point numbers. Undo any normalisation, and store them like that. If these are "
+                "series (n, channels, time), call them series_train, series_test and so on."
             )
         fractions[name] = array.dtype.kind in "bf" and high <= 1
     floats = [name for name, array in arrays.items() if array.dtype.kind == "f"]
@@ -141,7 +157,7 @@ def channel_axis(address: str, name: str, array: NDArray[Any]) -> int | None:
     raise DataError(
         f"{name} of {address!r} has shape {array.shape}, {problem} (n, height, width, channels) or "
         f"(n, channels, height, width) with {_choices(_CHANNELS)} channels. Store it as the former, or as "
-        "(n, height, width) for grey images."
+        "(n, height, width) for grey images. If these are series (n, channels, time), call them series."
     )
 
 

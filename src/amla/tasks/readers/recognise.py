@@ -6,14 +6,15 @@ from collections import Counter
 from pathlib import Path
 
 from amla.tasks.dataset import DataError
-from amla.tasks.readers import cifar, folders, idx, npz, parquet
+from amla.tasks.readers import cifar, folders, idx, npz, parquet, ucr
 from amla.tasks.readers.source import Source, listed
 
 KINDS = (
     "a folder of images with a folder for each class (CLASS/*.png), or the same under train, validation and test",
     "a folder of parquet files with images and labels (train-*.parquet, validation-*.parquet, test-*.parquet)",
     "a folder of IDX files (train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz)",
-    "an .npz file with x_train and y_train, or images and labels",
+    "an .npz file with x_train and y_train, or images and labels; or series_train (n, channels, time) and y_train",
+    "series as the UCR archive has them (NAME_TRAIN.tsv and NAME_TEST.tsv, or .ts)",
     f"the binary version of CIFAR-10 (data_batch_1.bin and so on, or {cifar.ARCHIVE})",
 )
 
@@ -40,7 +41,7 @@ def _only_folder(root: Path) -> Path | None:
 
 
 def _of_files(root: Path) -> Source | None:
-    return npz.find(root) or parquet.find(root) or idx.find(root) or cifar.find(root)
+    return npz.find(root) or parquet.find(root) or idx.find(root) or cifar.find(root) or ucr.find(root)
 
 
 def _description(root: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,9 @@ _PARTS: dict[str, Part] = {
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some examples in order: images (k, height, width, channels), labels (k,), and the names of unreadable images."""
+    """Some examples in order: inputs (k, *spatial, channels), labels (k,), and the names of unreadable images."""
 
-    inputs: NDArray[np.uint8]
+    inputs: NDArray[Any]
     labels: NDArray[np.int64]
     unreadable: tuple[str, ...] = ()
 
@@ -43,13 +43,17 @@ class Stream:
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """All of a dataset, not yet decoded. `shape` is that of one image: (height, width, channels)."""
+    """All of a dataset, not yet decoded. `shape` is that of one example: (height, width, channels), (time, channels).
+
+    `dtype` is that of the examples, as numpy writes it.
+    """
 
     address: str
     classes: tuple[str, ...]
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     parts: Mapping[Part, Stream]
     notices: tuple[str, ...] = ()
+    dtype: str = "|u1"
 
 
 @dataclass(frozen=True, eq=False)
