@@ -83,6 +83,22 @@ def search(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or mps. [default: the best]", show_default=False)
     ] = None,
+    max_params: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Trained numbers of any network at most, such as 200k.", show_default=False),
+    ] = None,
+    max_macs: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Multiply-accumulates an image at most, such as 30M.", show_default=False),
+    ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Activations alive at once for one image at most, such as 2MB (millions of bytes) or 512KiB.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The seed of everything random.")] = 0,
     data_dir: DataDir = None,
     settings: Annotated[
@@ -98,10 +114,24 @@ def search(
     off, the same command goes on.
     """
     with users_mistakes():
+        from amla.cli.limits import constraints_of
         from amla.cli.search import search_data
 
+        limits = constraints_of(max_params, max_macs, max_memory)
         search_data(
-            data, run, budget, budget_clock, algorithm, workers, device, seed, data_dir, settings or [], plain, store
+            data,
+            run,
+            budget,
+            budget_clock,
+            algorithm,
+            workers,
+            device,
+            limits,
+            seed,
+            data_dir,
+            settings or [],
+            plain,
+            store,
         )
 
 

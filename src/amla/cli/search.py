@@ -13,14 +13,17 @@ from rich.console import Console
 from amla.backends import processor
 from amla.cli.console import escape, opened, say
 from amla.cli.durations import seconds
+from amla.cli.limits import print_reaches
 from amla.cli.live import LiveListener, PlainListener
 from amla.cli.show import print_run
 from amla.reports.numbers import count, plural
 from amla.reports.page import render
+from amla.spec.constraints import Constraints
 from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study import folder as folders
 from amla.study.changes import changed
+from amla.study.constraints import reaches
 from amla.study.following import followed
 from amla.study.log import writing
 from amla.study.plan import first
@@ -87,6 +90,7 @@ def search_data(
     algorithm: str,
     workers: str | None,
     device: str | None,
+    limits: Constraints,
     seed: int,
     data_dir: Path | None,
     settings: list[str],
@@ -106,6 +110,7 @@ def search_data(
         executor=executor_of(workers, algorithm),
         backend=Torch(device=device),
         limit=replace(study.limit, clock=budget_clock),
+        constraints=limits,
     )
     study = changed(study, settings)
     if (study.data.source, study.data.size) != (source, None):
@@ -138,6 +143,8 @@ def _run(
     task = task_of(study, dataset)
     finished = (folder / folders.STUDY).exists() and is_finished(folders.read(folder))
     if not finished:
+        if not isinstance(study.algorithm, FixedSettings):
+            print_reaches(console, reaches(study.space, task.shape, task.classes, study.constraints))
         check(study, task)  # a study that cannot be run leaves no folder behind
         for tracker in study.trackers:
             require(tracker)

@@ -6,7 +6,7 @@ else counts none. A training step is taken as three forward passes (one for each
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 from itertools import islice
 from math import prod
 
@@ -16,6 +16,7 @@ from amla.spec.ops import Size
 from amla.spec.values import MANY, SpecError, value
 
 Shapes = Mapping[NodeId, Size]
+REMEMBERED = 20_000  # operations on inputs of some shapes, of which the counts are known: about 10 MB
 BYTES = 4  # of a number in single precision, in which networks are counted
 
 
@@ -39,13 +40,15 @@ class Costs:
 
 def costs(architecture: Architecture) -> Costs:
     """Count `architecture`, which must be closed. Raises SpecError where shapes do not fit."""
-    found, trunk = shapes(architecture), architecture.trunk
+    found, trunk = _sizes(architecture), architecture.trunk
+    training = _work(architecture, found)
+    used = training if trunk is architecture else _work(trunk, found)
     return Costs(
-        parameters=_parameters(trunk, found),
-        macs=_macs(trunk, found),
+        parameters=used[0],
+        macs=used[1],
         peak_memory=BYTES * _peak(trunk, found),
-        training_parameters=_parameters(architecture, found),
-        training_macs=_macs(architecture, found),
+        training_parameters=training[0],
+        training_macs=training[1],
         training_memory=BYTES * sum(map(prod, found.values())),
     )
 
@@ -73,6 +76,28 @@ def shapes(architecture: Architecture) -> dict[NodeId, Size]:
             more = f" and {len(sources) - MANY:,} more" if len(sources) > MANY else ""
             raise SpecError(f"Node {node.id!r}, reading {read}{more}: {error}") from None
     return found
+
+
+def _sizes(architecture: Architecture) -> Shapes:
+    """Return what `shapes` does, from what is known of the same operations elsewhere."""
+    found: dict[NodeId, Size] = {}
+    try:
+        for node in architecture:
+            found[node.id] = _made(node.op, *[found[source] for source in node.inputs])
+    except SpecError:
+        return shapes(architecture)  # which says where
+    return found
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _made(op: object, *sources: Size) -> Size:
+    return _bounded(shape(op, *sources))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _counts(op: object, source: Size, target: Size) -> tuple[int, int]:
+    """Return the parameters and the multiply-accumulates of an operation."""
+    return sum(map(prod, weights(op, source).values())), macs(op, source, target)
 
 
 def _bounded(size: Size) -> Size:
@@ -234,12 +259,10 @@ def training_flops(macs: int, examples: int) -> int:
     return 6 * macs * examples
 
 
-def _parameters(architecture: Architecture, found: Shapes) -> int:
-    return sum(sum(map(prod, weights(node.op, _source(node, found)).values())) for node in architecture)
-
-
-def _macs(architecture: Architecture, found: Shapes) -> int:
-    return sum(macs(node.op, _source(node, found), found[node.id]) for node in architecture)
+def _work(architecture: Architecture, found: Shapes) -> tuple[int, int]:
+    """Return the parameters and the multiply-accumulates of all nodes."""
+    counts = [_counts(node.op, _source(node, found), found[node.id]) for node in architecture]
+    return sum(parameters for parameters, _ in counts), sum(work for _, work in counts)
 
 
 def _source(node: Node, found: Shapes) -> Size:

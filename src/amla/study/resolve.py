@@ -13,6 +13,7 @@ from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
 from amla.algorithms.runoff import RunOff
+from amla.algorithms.screened import Filtered
 from amla.backends import processor
 from amla.backends.protocol import Backend, Member
 from amla.evaluation.readers import ReadOnly
@@ -20,13 +21,16 @@ from amla.evaluation.train import Snapshots, Training
 from amla.execution.work import Evaluate
 from amla.probes import ProbeError, probe
 from amla.spaces.envelope import Envelope
+from amla.spaces.space import everything
 from amla.spec import ops, text
 from amla.spec.architecture import Architecture
-from amla.spec.costs import shapes
+from amla.spec.constraints import Constraints
+from amla.spec.costs import costs, shapes
 from amla.spec.ops import Size
 from amla.spec.values import SpecError
 from amla.storage.files import Files
 from amla.study import spaces
+from amla.study.constraints import check_met
 from amla.study.paper import paper_mode, refuse_paper
 from amla.study.phases import FINAL as FINAL
 from amla.study.phases import REHEARSAL as REHEARSAL
@@ -66,7 +70,7 @@ def task_of(study: Study, dataset: Dataset) -> Task:
 
 def space_of(study: Study, task: Task) -> Found:
     """Return the space of a study. Raises SpaceError, SpecError."""
-    return spaces.space_of(study.space, task.shape, task.classes)
+    return spaces.space_of(study.space, task.shape, task.classes, study.constraints)
 
 
 def check(study: Study, task: Task) -> None:
@@ -75,7 +79,10 @@ def check(study: Study, task: Task) -> None:
     The device is looked for only where one is named or PyTorch is needed at once: asking takes seconds. On Ray
     and over HTTP, it is that of other machines.
     """
-    algorithm_of(study, space_of(study, task), steps=1)
+    space = space_of(study, task)
+    if study.constraints and not isinstance(study.algorithm, FixedSettings):
+        check_met(space)
+    algorithm_of(study, space, steps=1)
     if isinstance(study.algorithm, NacSettings):
         for setting in ("statistic", "skip_statistic"):
             try:
@@ -145,7 +152,7 @@ def _of_its_own(study: Study, space: Found, steps: int, early: bool) -> Algorith
         case FixedSettings(architectures=()):
             raise StudyError("algorithm.architectures is empty; name the file of one network or more.")
         case FixedSettings(architectures=files):
-            found = tuple(_network(Path(file), space) for file in files)
+            found = tuple(_network(Path(file), space, study.constraints) for file in files)
             return Fixed(found, steps, (study.seed,), keep=False)
         case settings:
             return open_ended(settings, space.space, steps, study.seed)
@@ -158,10 +165,14 @@ def _remote(study: Study, settings: RemoteSettings, space: Found, steps: int) ->
         raise StudyError(
             f"The algorithm 'remote' needs {error.name!r}; install it with: pip install 'amla[remote]'."
         ) from None
+    limits, unlimited = study.constraints, space.space
+    if limits:  # a generator knows of none: it is told what was wrong with a network beyond
+        unlimited = replace(unlimited, accepts=everything, within=Constraints())
     remote: Algorithm = module.Remote(
-        settings.url, space.space, steps, study.seed, study.name, settings.options, settings.seconds
+        settings.url, unlimited, steps, study.seed, study.name, settings.options, settings.seconds
     )
-    return remote
+    most = {"peak_memory" if name == "memory" else name: float(limit) for name, limit in limits.given.items()}
+    return Filtered(remote, most) if most else remote
 
 
 def why_ended(study: Study, task: Task, searched: History) -> str | None:
@@ -280,8 +291,11 @@ def evaluation_in_worker(config: str) -> Evaluate:
     return evaluation_of(study, said["phase"], task_of(study, dataset), files, workers=workers, member=member)
 
 
-def _network(file: Path, space: Found) -> Architecture:
-    """Return the network in a file. Raises SpecError, StudyError unless it is closed and made for the data."""
+def _network(file: Path, space: Found, constraints: Constraints) -> Architecture:
+    """Return the network in a file.
+
+    Raises SpecError, StudyError unless it is closed, made for the data and within constraints.
+    """
     network = text.load(file)
     if network.is_open:
         undecided = ", ".join(list(network.picks)[:3])
@@ -290,6 +304,8 @@ def _network(file: Path, space: Found) -> Architecture:
         found = shapes(network)
     except SpecError as error:
         raise SpecError(f"'{file}': {error}") from None
+    if broken := constraints.broken(costs(network)):
+        raise StudyError(f"'{file}' has {broken} by the study's constraints.")
     inside, outside = _ends(network, found)
     wanted = _ends(*_first(space))
     if (inside, outside) != wanted:

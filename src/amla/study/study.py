@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from amla.execution.service import address
 from amla.spec.bounds import check_plain
+from amla.spec.constraints import Constraints
 from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.run import Limit
@@ -90,6 +91,7 @@ class Study:
     algorithm: AlgorithmSettings = NacSettings()
     terms: Terms | None = field(default=None, kw_only=True)
     run_off: RunOffSettings | None = field(default=None, kw_only=True)
+    constraints: Constraints = field(default=Constraints(), kw_only=True)
     final: Final = Final()
     backend: BackendSettings = Torch()
     executor: ExecutorSettings = Inline()
@@ -126,6 +128,8 @@ class Study:
             self._check_run_off()
         if self.terms is not None and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":
             raise StudyError("terms are given, but paper mode searches as it did in 2018; leave them out.")
+        if self.constraints and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":
+            raise StudyError("constraints are given, but networks of 2018 know none; leave them out in paper mode.")
         if self.devices > 1:
             self._check_devices(self.devices)
         for tracker in self.trackers:
@@ -255,6 +259,7 @@ _NUMBERS = {
     "space.head_dropout": (0, _BELOW_ONE, "at least 0 and below 1"),
     "space.macs": (1, _MOST, "1 or more"),
     "space.parameters": (1, _MOST, "1 or more"),
+    **{f"constraints.{name}": (1, _MOST, "1 or more") for name in ("parameters", "macs", "memory")},
     "backend.devices": (1, 1024, "from 1 to 1024"),
     "executor.workers": (1, 1024, "from 1 to 1024"),
     "executor.threads": (1, 1024, "from 1 to 1024"),
