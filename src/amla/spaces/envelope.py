@@ -172,7 +172,7 @@ class _Widest:
         low, high = self.least * finer, self.most * finer
         while low < high:
             middle = (low + high + 1) // 2
-            if self.within.hold(costs(close(_of_width(self.options, middle / finer), decisions))):
+            if self.within.hold(close(_of_width(self.options, middle / finer), decisions)):
                 low = middle
             else:
                 high = middle - 1

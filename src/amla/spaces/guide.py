@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from amla.spaces.errors import SpaceError
 from amla.spec.architecture import Architecture, NodeId
-from amla.spec.costs import Costs, costs
+from amla.spec.constraints import Counts
 from amla.spec.decisions import Decisions
 from amla.spec.values import SpecError
 
@@ -50,10 +50,10 @@ class Guide:
         self._slices = [slice(*ends[place : place + 2]) for place in range(len(self._genes))]
         self._width = int(ends[-1])
 
-    def counted(self, decisions: Decisions) -> Costs | None:
-        """Return what a network costs, the narrowest one where widths follow from bounds; None if it cannot be."""
+    def counted(self, decisions: Decisions) -> Counts | None:
+        """Return what a network has of what is limited, None if it cannot be; of several widths, the narrowest."""
         try:
-            return costs(self._narrow.close(decisions))
+            return self.constraints.of(self._narrow.close(decisions))
         except SpecError:
             return None
 
@@ -102,7 +102,7 @@ class Guide:
         Raises SpaceError where that one is not within, saying what it costs.
         """
         found = self.smallest
-        if (counted := self.counted(found)) is None or not self.constraints.hold(counted):
+        if (counted := self.counted(found)) is None or not self.constraints.admit(counted):
             broken = "cannot be built" if counted is None else f"has {self.constraints.broken(counted)}"
             raise SpaceError(
                 f"No network of the space is within the constraints: the smallest one found {broken}. Loosen them, or "
@@ -143,12 +143,12 @@ class Guide:
     def _height(self, decisions: Decisions, sign: int) -> tuple[float, float]:
         if (counted := self.counted(decisions)) is None:
             return inf, inf
-        share, total = self.constraints.excess(counted)
-        return sign * share, sign * total
+        shares = self.constraints.shares(counted)
+        return sign * max(shares), sign * sum(shares)
 
     def _fits(self, decisions: Decisions) -> bool:
         counted = self.counted(decisions)
-        return counted is not None and self.constraints.hold(counted)
+        return counted is not None and self.constraints.admit(counted)
 
     def _within(self, decisions: Decisions) -> Architecture | None:
         """Return the network that decisions make, None where it is refused."""
@@ -182,11 +182,12 @@ class Guide:
 
     def _shares(self, rows: Rows) -> Rows:
         """Return what share of each limit the networks of some rows use; none that is a number where they cannot be."""
-        limits, found = self.constraints.given, []
+        found = list[list[float]]()
         for row in rows:
             counted = self.counted(self._decisions(row))
-            numbers = {} if counted is None else {name: _number(counted, name) for name in limits}
-            found.append([numbers.get(name, np.nan) / limit for name, limit in limits.items()])
+            found.append(
+                [np.nan] * len(self.constraints.given) if counted is None else self.constraints.shares(counted)
+            )
         return np.array(found)
 
     @cached_property
@@ -323,7 +324,3 @@ def _weights(slopes: Rows, lean: Rows) -> Rows:
     """Return by what the logarithms of chances change where inputs cost so much and the leaning is so strong."""
     weights: Rows = np.clip(-slopes @ lean, -STEEPEST, STEEPEST)
     return weights
-
-
-def _number(found: Costs, name: str) -> int:
-    return found.peak_memory if name == "memory" else int(getattr(found, name))

@@ -14,7 +14,6 @@ from amla.spaces.guide import Guide
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.closing import Closing, is_plain
 from amla.spec.constraints import Constraints
-from amla.spec.costs import costs
 from amla.spec.decisions import Decisions, close, in_order, read
 from amla.spec.values import SpecError
 
@@ -272,6 +271,6 @@ def constrained(space: Space, constraints: Constraints) -> Space:
 def _is_within(constraints: Constraints, accepts: Callable[[Architecture], bool], architecture: Architecture) -> bool:
     """Whether a network can be built, is within constraints, and is accepted besides."""
     try:
-        return constraints.hold(costs(architecture)) and accepts(architecture)
+        return constraints.hold(architecture) and accepts(architecture)
     except SpecError:
         return False

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import astuple
+from functools import cached_property
 
-from amla.spec.costs import Costs
+from amla.spec.architecture import Architecture
+from amla.spec.costs import Costs, peak_memory, used
 from amla.spec.values import value
 
 NAMES = ("parameters", "macs", "memory")
+Counts = Mapping[str, int]  # by name
 UNITS = {"parameters": "parameters", "macs": "MACs an example", "memory": "bytes of activations at once"}
 
 
@@ -25,32 +28,38 @@ class Constraints:
     def __bool__(self) -> bool:
         return any(limit is not None for limit in astuple(self))
 
-    @property
-    def given(self) -> Mapping[str, int]:
+    @cached_property
+    def given(self) -> Counts:
         """The limits that there are, by name."""
         return {name: limit for name in NAMES if (limit := getattr(self, name)) is not None}
 
-    def hold(self, found: Costs) -> bool:
-        """Whether a network that costs this is within every limit."""
-        numbers = counts(found)
-        return all(numbers[name] <= limit for name, limit in self.given.items())
+    def of(self, network: Architecture) -> Counts:
+        """Return what a network has of what is limited, counted exactly. Raises SpecError where it cannot be built."""
+        trunk = network.trunk
+        parameters, macs = used(trunk)
+        found = {"parameters": parameters, "macs": macs}
+        if self.memory is not None:
+            found["memory"] = peak_memory(trunk)
+        return {name: found[name] for name in self.given}
 
-    def excess(self, found: Costs) -> tuple[float, float]:
-        """Return the largest share of a limit that is used, 1 at the limit; and the sum of shares, which tells equals.
+    def hold(self, network: Architecture) -> bool:
+        """Whether a network is within every limit. Raises SpecError where it cannot be built."""
+        return self.admit(self.of(network))
 
-        The first is at most 1 exactly if the constraints hold.
-        """
-        numbers = counts(found)
-        shares = [numbers[name] / limit for name, limit in self.given.items()]
-        return max(shares, default=0.0), sum(shares)
+    def admit(self, found: Counts) -> bool:
+        """Whether a network that has this is within every limit."""
+        return all(found[name] <= limit for name, limit in self.given.items())
 
-    def broken(self, found: Costs) -> str:
+    def shares(self, found: Counts) -> list[float]:
+        """Return what share of each limit a network uses, 1 at the limit."""
+        return [found[name] / limit for name, limit in self.given.items()]
+
+    def broken(self, found: Counts) -> str:
         """Return in words which limits a network breaks, "" for none."""
-        numbers = counts(found)
         return " and ".join(
-            f"{numbers[name]:,} {UNITS[name]}, where {limit:,} are allowed"
+            f"{found[name]:,} {UNITS[name]}, where {limit:,} are allowed"
             for name, limit in self.given.items()
-            if numbers[name] > limit
+            if found[name] > limit
         )
 
     def tightened(self, other: "Constraints") -> "Constraints":
@@ -59,6 +68,6 @@ class Constraints:
         return Constraints(**{name: min(limits) for name, limits in both.items() if limits})
 
 
-def counts(found: Costs) -> Mapping[str, int]:
+def counts(found: Costs) -> Counts:
     """Return the counts that constraints are about, by their names."""
     return {"parameters": found.parameters, "macs": found.macs, "memory": found.peak_memory}

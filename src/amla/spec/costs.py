@@ -40,17 +40,30 @@ class Costs:
 
 def costs(architecture: Architecture) -> Costs:
     """Count `architecture`, which must be closed. Raises SpecError where shapes do not fit."""
-    found, trunk = _sizes(architecture), architecture.trunk
-    training = _work(architecture, found)
-    used = training if trunk is architecture else _work(trunk, found)
+    steps, trunk = _steps(architecture), architecture.trunk
+    parameters, macs = used(trunk)
+    training = (parameters, macs) if trunk is architecture else _work(steps)
     return Costs(
-        parameters=used[0],
-        macs=used[1],
-        peak_memory=BYTES * _peak(trunk, found),
+        parameters=parameters,
+        macs=macs,
+        peak_memory=peak_memory(trunk),
         training_parameters=training[0],
         training_macs=training[1],
-        training_memory=BYTES * sum(map(prod, found.values())),
+        training_memory=BYTES * sum(elements for _, _, _, elements in steps.values()),
     )
+
+
+def used(trunk: Architecture) -> tuple[int, int]:
+    """Return the parameters and the multiply-accumulates of a closed network without auxiliary heads, as `costs` does.
+
+    Raises SpecError.
+    """
+    return _work(_steps(trunk))
+
+
+def peak_memory(trunk: Architecture) -> int:
+    """Return the peak memory of a closed network without auxiliary heads, as `costs` does. Raises SpecError."""
+    return BYTES * _peak(trunk, _steps(trunk))
 
 
 def macs_with(architecture: Architecture, node_id: NodeId) -> int:
@@ -78,26 +91,29 @@ def shapes(architecture: Architecture) -> dict[NodeId, Size]:
     return found
 
 
-def _sizes(architecture: Architecture) -> Shapes:
-    """Return what `shapes` does, from what is known of the same operations elsewhere."""
-    found: dict[NodeId, Size] = {}
+Step = tuple[Size, int, int, int]  # the shape of an output, its parameters, multiply-accumulates and elements
+
+
+def _steps(architecture: Architecture) -> dict[NodeId, Step]:
+    """Return what every node makes and costs, from what is known of the same operations elsewhere. Raises SpecError."""
+    found: dict[NodeId, Step] = {}
     try:
         for node in architecture:
-            found[node.id] = _made(node.op, *[found[source] for source in node.inputs])
+            found[node.id] = _step(node.op, *[found[source][0] for source in node.inputs])
     except SpecError:
-        return shapes(architecture)  # which says where
+        shapes(architecture)  # which says where
+        raise
     return found
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _made(op: object, *sources: Size) -> Size:
-    return _bounded(shape(op, *sources))
+def _step(op: object, *sources: Size) -> Step:
+    source, target = sources[0] if sources else (), _bounded(shape(op, *sources))
+    return target, sum(map(prod, weights(op, source).values())), macs(op, source, target), prod(target)
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _counts(op: object, source: Size, target: Size) -> tuple[int, int]:
-    """Return the parameters and the multiply-accumulates of an operation."""
-    return sum(map(prod, weights(op, source).values())), macs(op, source, target)
+def _work(steps: Mapping[NodeId, Step]) -> tuple[int, int]:
+    return sum([step[1] for step in steps.values()]), sum([step[2] for step in steps.values()])
 
 
 def _bounded(size: Size) -> Size:
@@ -259,12 +275,6 @@ def training_flops(macs: int, examples: int) -> int:
     return 6 * macs * examples
 
 
-def _work(architecture: Architecture, found: Shapes) -> tuple[int, int]:
-    """Return the parameters and the multiply-accumulates of all nodes."""
-    counts = [_counts(node.op, _source(node, found), found[node.id]) for node in architecture]
-    return sum(parameters for parameters, _ in counts), sum(work for _, work in counts)
-
-
 def _source(node: Node, found: Shapes) -> Size:
     return found[node.inputs[0]] if node.inputs else ()
 
@@ -285,12 +295,12 @@ def _flat(source: Size) -> None:
         raise SpecError("a linear layer reads (features,); put a global_pool or a flatten before it.")
 
 
-def _peak(architecture: Architecture, found: Shapes) -> int:
+def _peak(architecture: Architecture, steps: Mapping[NodeId, Step]) -> int:
     """Return the most elements alive at once, nodes computed in order, each freed after its last reader."""
     last = {source: node.id for node in architecture for source in node.inputs}
     alive = peak = 0
     for node in architecture:
-        alive += prod(found[node.id])
+        alive += steps[node.id][3]
         peak = max(peak, alive)
-        alive -= sum(prod(found[source]) for source in set(node.inputs) if last[source] == node.id)
+        alive -= sum([steps[source][3] for source in set(node.inputs) if last[source] == node.id])
     return peak

@@ -65,4 +65,4 @@ def reaches(settings: SpaceSettings, shape: Size, classes: int, constraints: Con
 def _counted(guide: Guide, which: Literal["smallest", "largest"], name: str) -> int:
     found = guide.counted(guide.smallest if which == "smallest" else guide.largest)
     assert found is not None  # noqa: S101
-    return counts(found)[name]
+    return found[name]

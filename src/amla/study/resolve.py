@@ -25,7 +25,7 @@ from amla.spaces.space import everything
 from amla.spec import ops, text
 from amla.spec.architecture import Architecture
 from amla.spec.constraints import Constraints
-from amla.spec.costs import costs, shapes
+from amla.spec.costs import shapes
 from amla.spec.ops import Size
 from amla.spec.values import SpecError
 from amla.storage.files import Files
@@ -304,7 +304,7 @@ def _network(file: Path, space: Found, constraints: Constraints) -> Architecture
         found = shapes(network)
     except SpecError as error:
         raise SpecError(f"'{file}': {error}") from None
-    if broken := constraints.broken(costs(network)):
+    if broken := constraints.broken(constraints.of(network)):
         raise StudyError(f"'{file}' has {broken} by the study's constraints.")
     inside, outside = _ends(network, found)
     wanted = _ends(*_first(space))
