@@ -19,7 +19,8 @@ from amla.cli.search import ALGORITHMS
 from amla.study import plan
 from amla.study.log import writing
 from amla.study.phases import SEARCH
-from amla.study.resolve import algorithm_of, envelope_of
+from amla.study.resolve import algorithm_of
+from amla.study.spaces import envelope_of
 from amla.study.settings import EnvelopeSettings, RunOffSettings, Terms
 from amla.study.study import StudyError, from_plain, from_yaml, to_yaml
 from amla.testing import Synthetic
