@@ -20,8 +20,8 @@ from amla.study import plan
 from amla.study.log import writing
 from amla.study.phases import SEARCH
 from amla.study.resolve import algorithm_of
-from amla.study.spaces import envelope_of
 from amla.study.settings import EnvelopeSettings, RunOffSettings, Terms
+from amla.study.spaces import envelope_of
 from amla.study.study import StudyError, from_plain, from_yaml, to_yaml
 from amla.testing import Synthetic
 from amla.trials.history import History
