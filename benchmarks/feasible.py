@@ -5,9 +5,9 @@ the least, more are within). Then 1,000 networks are drawn, and every algorithm 
 which a made-up landscape answers; all are counted anew. EnvelopeNets are of one width; NAC searches them as wide as
 limits allow.
 
-Prints one JSON object on its last line: `per_second`, the networks drawn a second of CPU time in the slowest space, once
-what is learned of it is there, of those where 1 in 100 or fewer are within; `violations`, how many of all `networks`
-were beyond a limit; `spaces`, for each space and limit how many are within at random, how many are drawn a second, and
+Prints one JSON object on its last line: `per_second`, the networks drawn a second of CPU time in the slowest space,
+once what is learned of it is there, of those where 1 in 100 or fewer are within; `violations`, how many of all
+`networks` were beyond a limit; `spaces`, for each space and limit how many are within at random, how many are drawn a second, and
 the seconds of learning. --quick has 50 networks for 1,000, and smaller spaces.
 
     python benchmarks/feasible.py [--quick] [--seed 0]
