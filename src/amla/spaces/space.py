@@ -13,10 +13,12 @@ from amla.spaces.guide import Guide
 from amla.spaces.moves import MAX_TRIES as MAX_TRIES
 from amla.spaces.moves import Kept, Moves
 from amla.spaces.paths import for_all
+from amla.spaces.within import Within
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.closing import Closing, is_plain
-from amla.spec.constraints import Constraints
+from amla.spec.constraints import Constraints, Counts
 from amla.spec.decisions import Decisions, close, in_order, read
+from amla.spec.tally import Tally, tally_of
 from amla.spec.values import SpecError
 
 MOST_NODES = 16_000_000  # of the closings that are remembered, all together: about 130 MB
@@ -92,6 +94,23 @@ class Space:
             self._closed[key] = self._behind.setdefault(made, (made, kept))[0]
         return self._closed[key]
 
+    def accepted(self, decisions: Decisions) -> Architecture | None:
+        """Return the architecture that decisions make, None where it is not accepted. Raises SpecError as `close`."""
+        if self._tally is None or not isinstance(self.accepts, Within):
+            return network if self.accepts(network := self.close(decisions)) else None
+        if (counted := self.counted(decisions)) is None or not self.within.admit(counted):
+            return None  # and is not made
+        return network if self.accepts.besides(network := self.close(decisions)) else None
+
+    def counted(self, decisions: Decisions) -> Counts | None:
+        """Return what the architecture of decisions has of what `within` limits, None if it cannot be built."""
+        try:
+            if self._tally is None:
+                return self.within.of(self.close(decisions))
+            return self.within.only(partial(self._tally.used, decisions), partial(self._tally.peak_memory, decisions))
+        except SpecError:
+            return None
+
     def read(self, architecture: Architecture) -> Decisions:
         """Return the decisions behind a closed architecture of this space: what each gene that lives keeps."""
         if self._behind and (known := self._behind.get(architecture)):
@@ -117,7 +136,7 @@ class Space:
         found.
         """
         for _ in range(1 if self.within else MAX_TRIES):
-            if self.accepts(architecture := self.close(self.draw(rng))):
+            if (architecture := self.accepted(self.draw(rng))) is not None:
                 return architecture
         if self.within:
             return self.guide.sample(rng)
@@ -129,7 +148,7 @@ class Space:
         See `Guide.repaired`. None where it is refused in a space without constraints. Raises SpaceError where nothing
         is within them.
         """
-        if self.accepts(architecture := self.close(decisions)):
+        if (architecture := self.accepted(decisions)) is not None:
             return architecture
         return self.guide.repaired(decisions, rng) if self.within else None
 
@@ -146,8 +165,8 @@ class Space:
         next_moves = self.moves.shuffled if self.within else self.moves.drawn
         for gene, move in next_moves(genes, kept, rng):
             dead = {other: self._draw_one(other, rng) for other in self.genes if other not in kept}
-            child = self.close({**dead, **kept, gene: move})
-            if child != parent and self.accepts(child):
+            child = self.accepted({**dead, **kept, gene: move})
+            if child is not None and child != parent:
                 return child
             if self.within and dead and (moved := self.moved(kept, gene, move)) is not None and moved != parent:
                 return moved
@@ -173,13 +192,12 @@ class Space:
 
     def moved(self, kept: Decisions, gene: NodeId, move: Kept) -> Architecture | None:
         """Return the neighbour with another decision on a gene, None where it is not accepted."""
-        child = self.close({**self.fullest(), **kept, gene: move})
-        if self.accepts(child):
+        fullest = {**self.fullest(), **kept, gene: move}
+        if (child := self.accepted(fullest)) is not None:
             return child
-        if not self.within or kept.keys() >= self.read(child).keys():
+        if not self.within or kept.keys() >= self.read(self.close(fullest)).keys():
             return None
-        child = self.close({**self.guide.leanest, **kept, gene: move})
-        return child if self.accepts(child) else None
+        return self.accepted({**self.guide.leanest, **kept, gene: move})
 
     @cached_property
     def moves(self) -> Moves:
@@ -206,6 +224,11 @@ class Space:
         ways = [comb(free, count) for count in range(least, most + 1)]
         return least + int(rng.choice(len(ways), p=[number / sum(ways) for number in ways]))
 
+    @cached_property
+    def _tally(self) -> Tally | None:
+        """What counts architectures before they are made, if any can."""
+        return tally_of(self._closing) if self.within and self._closing else None
+
     # Caches: a closing is made once, and what it was made of is known. A space with shares has no part in it.
 
     @cached_property
@@ -225,13 +248,5 @@ def constrained(space: Space, constraints: Constraints) -> Space:
     """Return the networks of a space that are within constraints, and within those that it has."""
     if not constraints:
         return space
-    accepts = partial(_is_within, constraints, space.accepts)
+    accepts = Within(constraints, space.accepts)
     return replace(space, accepts=accepts, within=space.within.tightened(constraints))
-
-
-def _is_within(constraints: Constraints, accepts: Callable[[Architecture], bool], architecture: Architecture) -> bool:
-    """Whether a network can be built, is within constraints, and is accepted besides."""
-    try:
-        return constraints.hold(architecture) and accepts(architecture)
-    except SpecError:
-        return False

@@ -1,6 +1,6 @@
 """Constraints: what a network may cost at most, counted from its specification."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from functools import cached_property
 
@@ -36,10 +36,15 @@ class Constraints:
     def of(self, network: Architecture) -> Counts:
         """Return what a network has of what is limited, counted exactly. Raises SpecError where it cannot be built."""
         trunk = network.trunk
-        parameters, macs = used(trunk)
-        found = {"parameters": parameters, "macs": macs}
+        return self.only(lambda: used(trunk), lambda: peak_memory(trunk))
+
+    def only(self, used: Callable[[], tuple[int, int]], memory: Callable[[], int]) -> Counts:
+        """Return what is limited of what can be counted: parameters and multiply-accumulates; and memory."""
+        found = dict[str, int]()
+        if self.parameters is not None or self.macs is not None:
+            found["parameters"], found["macs"] = used()
         if self.memory is not None:
-            found["memory"] = peak_memory(trunk)
+            found["memory"] = memory()
         return {name: found[name] for name in self.given}
 
     def hold(self, network: Architecture) -> bool:

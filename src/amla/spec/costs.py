@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from math import prod
+from typing import NamedTuple
 
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node, NodeId
@@ -53,7 +54,7 @@ def costs(architecture: Architecture) -> Costs:
         peak_memory=peak_memory(trunk),
         training_parameters=training[0],
         training_macs=training[1],
-        training_memory=BYTES * sum(elements for _, _, _, elements in steps.values()),
+        training_memory=BYTES * sum(step.elements for step in steps.values()),
     )
 
 
@@ -101,7 +102,13 @@ def shapes(architecture: Architecture) -> dict[NodeId, Size]:
     return found
 
 
-Step = tuple[Size, int, int, int]  # the shape of an output, its parameters, multiply-accumulates and elements
+class Step(NamedTuple):
+    """What an operation on inputs of some shapes makes and costs; a tuple, as many are made."""
+
+    shape: Size
+    parameters: int
+    macs: int
+    elements: int
 
 
 def _steps(architecture: Architecture) -> dict[NodeId, Step]:
@@ -109,7 +116,7 @@ def _steps(architecture: Architecture) -> dict[NodeId, Step]:
     found: dict[NodeId, Step] = {}
     try:
         for node in architecture:
-            found[node.id] = _step(node.op, *[found[source][0] for source in node.inputs])
+            found[node.id] = step_of(node.op, *[found[source].shape for source in node.inputs])
     except SpecError:
         shapes(architecture)  # which says where
         raise
@@ -117,13 +124,14 @@ def _steps(architecture: Architecture) -> dict[NodeId, Step]:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _step(op: object, *sources: Size) -> Step:
+def step_of(op: object, *sources: Size) -> Step:
+    """Return what an operation on inputs of shapes `sources` makes and costs. Raises SpecError."""
     source, target = sources[0] if sources else (), _bounded(shape(op, *sources))
-    return target, sum(map(prod, weights(op, source).values())), macs(op, source, target), prod(target)
+    return Step(target, sum(map(prod, weights(op, source).values())), macs(op, source, target), prod(target))
 
 
 def _work(steps: Mapping[NodeId, Step]) -> tuple[int, int]:
-    return sum([step[1] for step in steps.values()]), sum([step[2] for step in steps.values()])
+    return sum([step.parameters for step in steps.values()]), sum([step.macs for step in steps.values()])
 
 
 def _bounded(size: Size) -> Size:
@@ -172,7 +180,7 @@ def _peak(architecture: Architecture, steps: Mapping[NodeId, Step]) -> int:
     last = {source: node.id for node in architecture for source in node.inputs}
     alive = peak = 0
     for node in architecture:
-        alive += steps[node.id][3]
+        alive += steps[node.id].elements
         peak = max(peak, alive)
-        alive -= sum([steps[source][3] for source in set(node.inputs) if last[source] == node.id])
+        alive -= sum([steps[source].elements for source in set(node.inputs) if last[source] == node.id])
     return peak

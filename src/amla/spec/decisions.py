@@ -2,10 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from amla.spec.architecture import Architecture, Node, NodeId
 from amla.spec.ops import Channelwise, Conv, Merge, Pick
 from amla.spec.values import SpecError
+
+REMEMBERED = 20_000  # nodes of some widths
 
 Decisions = Mapping[NodeId, tuple[NodeId, ...]]
 
@@ -82,8 +85,13 @@ def _widened(node: Node, width: int | None) -> Node:
         return node
     if width is None:
         raise SpecError(f"{node.id!r} has no channels of its own and feeds no Pick with a width; give it channels.")
+    return _of_width(node, node.op, width)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _of_width(node: Node, conv: Conv, width: int) -> Node:
     try:
-        return replace(node, op=replace(node.op, channels=width))
+        return replace(node, op=replace(conv, channels=width))
     except SpecError as error:
         raise SpecError(f"{node.id!r} cannot take its share of {width} channels: {error}") from None
 
