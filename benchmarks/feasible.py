@@ -8,9 +8,10 @@ limits allow.
 Prints one JSON object on its last line: `per_second`, the networks drawn a second of CPU time in the slowest space,
 once what is learned of it is there, of those where 1 in 100 or fewer are within; `violations`, how many of all
 `networks` were beyond a limit; `spaces`, for each space and limit how many are within at random, how many are drawn
-a second, and the seconds of learning. --quick has 50 networks for 1,000, and smaller spaces.
+a second, and the seconds of learning. --quick has 50 networks for 1,000, and smaller spaces; --drawn leaves the
+algorithms out, which take most of the time.
 
-    python benchmarks/feasible.py [--quick] [--seed 0]
+    python benchmarks/feasible.py [--quick] [--drawn] [--seed 0]
 """
 
 import argparse
@@ -101,6 +102,7 @@ def limits_of(space: Space, samples: int, seed: int) -> dict[str, tuple[Constrai
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--drawn", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     quick, seed = arguments.quick, arguments.seed
@@ -115,7 +117,7 @@ def main() -> None:
             drawn = [within.sample(rng) for _ in range(count)]
             ended = process_time()
             networks = {"drawn": drawn}
-            for search, make in algorithms(within).items():
+            for search, make in ({} if arguments.drawn else algorithms(within)).items():
                 searches = range(seed, seed + -(-count // LENGTH))
                 networks[search] = [network for each in searches for network in asked(make(each), LENGTH)]
             broken = {search: number for search, of in networks.items() if (number := beyond(of, limits))}
