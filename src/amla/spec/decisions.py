@@ -21,9 +21,9 @@ def close(template: Architecture, decisions: Decisions) -> Architecture:
     decision, or one that it does not allow.
     """
     kept = _kept(template, {template.output.id}, decisions)
-    if heads := _heads_on(template, kept):
+    if template.heads and (heads := _heads_on(template, kept)):
         kept = _kept(template, {template.output.id, *heads}, decisions)
-    return Architecture(tuple(reversed(kept.values())))
+    return Architecture.known(tuple(reversed(kept.values())))  # the template kept the rules
 
 
 def read(template: Architecture, closed: Architecture) -> Decisions:
@@ -63,10 +63,12 @@ def _kept(template: Architecture, ends: set[NodeId], decisions: Decisions) -> di
     for node in reversed(template.nodes):
         if node.id not in wanted:
             continue
-        closed = _widened(decided(node, decisions), widths.get(node.id))
+        width = widths.get(node.id)
+        closed = _widened(decided(node, decisions), width)
         kept[node.id] = closed
         wanted.update(closed.inputs)
-        _hand_down(node, closed, widths)
+        if width is not None or isinstance(node.op, Pick):
+            _hand_down(node, closed, widths)
     return kept
 
 
