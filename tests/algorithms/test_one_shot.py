@@ -1,6 +1,6 @@
 """One-shot searches: they decide by what their papers say, in legs of one lineage."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from statistics import fmean
 
@@ -15,9 +15,10 @@ from amla.algorithms.strongest import accepted, strongest
 from amla.spaces.darts import darts
 from amla.spaces.nasbench201 import nasbench201
 from amla.spaces.paths import chances
-from amla.spaces.space import Space
+from amla.spaces.space import Space, constrained
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
+from amla.spec.constraints import Constraints
 from amla.spec.decisions import Decisions
 from amla.testing import Synthetic
 from amla.trials.history import History
@@ -180,6 +181,29 @@ def test_a_leg_that_crashed_is_asked_for_again_a_few_times():
 def test_settings_that_cannot_be_are_refused(make: object, message: str):
     with pytest.raises(ValueError, match=message):
         make()  # type: ignore[operator]
+
+
+LITTLE = {"parameters": 1400, "macs": 12_000, "memory": 2560}  # the least is 1,278, 10,656 and 2,560
+
+
+@pytest.mark.parametrize("name", LITTLE)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda space: Darts(space, 5, legs=1),
+        lambda space: Enas(space, 6, legs=2),
+        lambda space: RandomSharing(space, 6),
+    ],
+    ids=["darts", "enas", "random"],
+)
+def test_paths_and_what_is_recommended_are_within_constraints(make: Callable[[Space], Algorithm], name: str):
+    limits = Constraints(**{name: LITTLE[name]})
+    history = lived(make(constrained(SPACE, limits)), wanted("3x3"))  # what is beyond
+    paths = [path for trial in history.trials for path in getattr(trial.proposal.method, "paths", ())]
+    assert all(limits.hold(SPACE.close(path)) for path in paths)
+    recommended = make(constrained(SPACE, limits)).recommend(history)
+    assert recommended is not None
+    assert limits.hold(recommended)
 
 
 def test_a_space_that_accepts_nothing_ends_a_search_by_paths():

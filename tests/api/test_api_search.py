@@ -12,7 +12,9 @@ from tiny import TINY, Pictures, made_up, new_cache
 
 import amla
 from amla.api.result import SearchResult
+from amla.spaces.space import SpaceError
 from amla.spec import text
+from amla.spec.constraints import Constraints
 from amla.study.folder import read
 from amla.study.study import StudyError
 from amla.study.trained import task_again
@@ -42,6 +44,23 @@ def test_the_result_has_what_the_run_folder_has(found):
     assert len(result.history.done) == 2
     assert "final training" in said
     assert any(f"test accuracy {result.accuracy * 100:.2f}" in line for line in said)
+
+
+def test_the_network_is_within_limits_that_are_told_of_before(tmp_path: Path):
+    said: list[str] = []
+    limits = {"max_params": "2k", "max_macs": 60_000, "max_memory": "8KiB"}
+    result = amla.search(made_up(), run=tmp_path / "run", progress=said.append, **limits, **TINY)
+    assert Constraints(2000, 60_000, 8192) == result.study.constraints
+    assert result.study.constraints.hold(result.network)
+    assert said[0].startswith("parameters: 2,000 at most; the space has ")
+
+
+def test_limits_that_nothing_meets_are_told_before_anything_is_trained(tmp_path: Path):
+    with pytest.raises(SpaceError, match=r"the smallest one found has .* parameters, where 50 are allowed"):
+        amla.search(made_up(), run=tmp_path / "run", max_params=50, **TINY)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(StudyError, match="max-params 'few' is no number; write for example 200k"):
+        amla.search(made_up(), run=tmp_path / "run", max_params="few", **TINY)
 
 
 def test_predictions_on_the_test_part_are_as_good_as_recorded(found):

@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import check_estimator, estimator_checks_gen
 from tiny import made_up, new_cache
 
 from amla import AmlaClassifier
+from amla.spec.constraints import Constraints
 
 SMALL = {"recipe.augment.shift": 0, "space.width": 6, "space.cells": [1], "space.max_cells": [1]}
 QUICK = {"algorithm": {"kind": "random", "trials": 1}, "workers": 0, "settings": SMALL, "random_state": 0}
@@ -68,6 +69,12 @@ def test_it_learns_images_and_says_labels_as_they_were(fitted):
     assert estimator.predict_proba(images).shape == (60, 3)
     low, high = estimator.interval_
     assert low <= estimator.accuracy_ <= high
+
+
+def test_its_network_is_within_limits():
+    images, labels = made_up()
+    estimator = AmlaClassifier(steps=3, final_steps=5, settings=SMALL, max_params="1k", max_memory=8000, random_state=1)
+    assert Constraints(1000, None, 8000).hold(estimator.fit(images, labels).network_)
 
 
 def test_it_pickles_without_pytorch(fitted):

@@ -5,6 +5,7 @@ from made_up_records import FILE, comparison
 
 from amla.comparison.comparison import from_yaml, load, to_yaml
 from amla.comparison.controls import hand_made, searching
+from amla.spec.constraints import Constraints
 from amla.study.resolve import space_of, task_of
 from amla.study.settings.searches import NacSettings, RandomSettings
 from amla.study.study import StudyError
@@ -52,6 +53,9 @@ def test_a_control_that_is_a_contender_runs_once():
     assert "random-search" not in searching(comparison(file))
 
 
+CELLS = "space: {kind: nasbench201, width: 16, cells: 1}"
+
+
 def test_without_controls_there_are_none():
     assert searching(comparison(FILE + "controls: false\n")) == {}
 
@@ -76,3 +80,17 @@ def test_the_network_made_by_hand_is_what_people_would_build(space: str, kept: l
     assert network is not None
     found = space_of(study, task).space.read(network)
     assert [name.rsplit("/", 1)[-1] for (name,) in found.values()] == kept
+
+
+def test_constraints_of_a_task_hold_for_contenders_and_controls():
+    tight = "constraints: {parameters: 9000}"
+    file = comparison(FILE.replace("{source: digits}", f"{{source: digits}}, {tight}"))
+    study = file.study("digits", file.contenders["ours"], 0)
+    assert study.constraints == Constraints(9000)
+    by_hand = hand_made(file.tasks["digits"], task_of(study, load_dataset("digits")))
+    assert by_hand is not None
+    assert study.constraints.hold(by_hand)
+    of_cells = FILE.replace("{source: digits}", f"{{source: digits}}, {tight}, {CELLS}").replace("nac", "random")
+    fixed = comparison(of_cells)
+    study = fixed.study("digits", fixed.contenders["ours"], 0)
+    assert hand_made(fixed.tasks["digits"], task_of(study, load_dataset("digits"))) is None

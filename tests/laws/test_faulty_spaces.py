@@ -1,6 +1,7 @@
 """The law of spaces finds those that break it, and says how."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from amla.spaces.envelope import envelope
 from amla.spaces.space import Space, SpaceError
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
+from amla.spec.constraints import Constraints
 from amla.testing import check_space
 
 TEMPLATE = envelope((1, 6, 6), 2, width=4, cells=(1,), max_cells=(3,), branches=("1x1", "3x3")).space.template
@@ -40,6 +42,11 @@ def ill_fitting() -> Space:
     return Space(Architecture((Node("x", ops.Input((2, 8))), wide, Node("y", ops.Pick(1, 2), ("x", "wide")))))
 
 
+def boundless() -> Space:
+    """Return a space that says that it has constraints, and accepts anything."""
+    return replace(twisted(sample=lambda self, rng: self.close(self.draw(rng))), within=Constraints(1))
+
+
 @pytest.mark.parametrize(
     ("space", "broken"),
     [
@@ -51,6 +58,7 @@ def ill_fitting() -> Space:
         (twisted(mutate=found_nothing), "mutate found nothing, though the parent has neighbours"),
         (twisted(neighbours=lambda self, parent: [parent]), "neighbours gave the parent again"),
         (ill_fitting(), "cannot be built: Node 'y'"),
+        (boundless(), "beyond the space's constraints: it has .* parameters, where 1 are allowed"),
     ],
 )
 def test_a_twisted_space_is_found(space: Space, broken: str):

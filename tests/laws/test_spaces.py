@@ -1,5 +1,6 @@
 """Every space reads back what it closes, and gives nothing that is not in it."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,9 +10,10 @@ from amla.spaces.enas_macro import enas_macro
 from amla.spaces.envelope import envelope
 from amla.spaces.nasbench201 import nasbench201
 from amla.spaces.nasbench_macro import nasbench_macro
-from amla.spaces.space import Space
+from amla.spaces.space import Space, constrained
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
+from amla.spec.constraints import Constraints
 from amla.spec.costs import costs
 from amla.testing import check_space
 
@@ -39,7 +41,24 @@ def single() -> Space:
     return Space(Architecture((Node("x", ops.Input((2, 8))), Node("a", ops.Identity(), ("x",)), node)))
 
 
+def rare(space: Space, name: str, share: float = 0.01) -> Space:
+    """Return the networks of a space that have no more of one count than so few have."""
+    rng, names = np.random.default_rng(0), {"parameters": 1, "macs": 1, "memory": 1}
+    every = Constraints(**names)
+    found = sorted(every.of(space.close(space.draw(rng)))[name] for _ in range(300))
+    return constrained(space, Constraints(**{name: found[int(share * 300)]}))
+
+
 SPACES = {
+    "few parameters": rare(nasbench_macro((3, 8, 8), 2, width=2, last=4), "parameters"),
+    "little memory": rare(enas_macro((2, 6, 6), 3, width=2, layers=5), "memory"),
+    "few operations": rare(darts((3, 8, 7), 3, width=2, cells=4, stem=1), "macs"),
+    "few operations in envelopes": rare(
+        envelope((3, 6, 6), 3, width=5, cells=(1, 2), max_cells=(2, 3), branches=FEW).space, "macs"
+    ),
+    "narrow": envelope(
+        (3, 8, 8), 3, width=40, cells=(1, 2), max_cells=(2, 3), branches=FEW, parameters=150, memory=3000
+    ).space,
     "pools": envelope(
         (3, 8, 8), 3, width=4, growth=(1, 2.5), skeleton="pools", cells=(1, 2), max_cells=(3, 3), branches=FEW
     ).space,

@@ -1,6 +1,7 @@
 """amla's own algorithms as generators: the same answers over the wire as without, and no question that trips them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from amla.services.problems import Problem
 from amla.spaces.envelope import Envelope, envelope, recovered
 from amla.spaces.space import SpaceError
 from amla.spec.architecture import Architecture
+from amla.spec.constraints import Constraints
+from amla.spec.costs import costs
 from amla.study.folder import read
+from amla.study.study import load, to_yaml
 from amla.testing.landscape import Synthetic
 from amla.trials.history import History
 from amla.trials.trial import Failure, Fit, Proposal
@@ -175,6 +179,18 @@ def test_a_study_on_the_server_may_be_asked_for_by_its_key(tmp_path: Path):
             of_key(tmp_path, key)
     with pytest.raises(Problem, match="no study"):
         of_key(None, "mine-1")
+
+
+def test_a_study_on_the_server_is_searched_within_its_constraints(tmp_path: Path):
+    file = begun(tmp_path / "mine-1") / "study.yaml"
+    first = read(tmp_path / "mine-1").search[0].proposal.architecture
+    less = Constraints(parameters=costs(first).parameters * 3 // 4)
+    file.write_text(to_yaml(replace(load(file), constraints=less)))
+    search = of_key(tmp_path, "mine-1")
+    assert search.space.within == less
+    wanted = asked(Search(search.algorithm, search.space, History())).proposal
+    assert wanted is not None
+    assert less.hold(search.space.close(wanted.decisions))
 
 
 def test_a_study_whose_data_nobody_knows_yet_cannot_be_asked(tmp_path: Path):

@@ -133,7 +133,7 @@ class _Climb:
         (pick,) = changed
         old, new = set(here[pick]), set(there[pick])
         one_step = len(new - old) <= 1 and len(old - new) <= 1
-        return one_step and space.close({**space.fullest(), **here, pick: there[pick]}) == network
+        return one_step and space.moved(here, pick, there[pick]) == network
 
     def _beginning(self, number: int) -> Architecture:
         return self.search.space.sample(default_rng((self.search.seed, number)))

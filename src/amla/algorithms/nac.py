@@ -56,7 +56,8 @@ class Nac:
     With `worst` the strongest branches leave instead of the weakest, the paper's worst case: what a statistic is worth
     is seen by it.
 
-    Raises ValueError for a number out of range.
+    In a space with constraints it begins with a smaller network where that EnvelopeNet is beyond them
+    (`Envelope.beginning`), and grows as far as they allow. Raises ValueError for a number out of range.
     """
 
     envelope: Envelope
@@ -153,8 +154,9 @@ class Nac:
         """Yield the networks that may come next; one that grew and cannot be trained is tried without that."""
         space, pruning = self.envelope.space, self.pruning
         if not done:
-            first = space.close(self.envelope.initial())
-            yield from (first,) if space.accepts(first) and first not in given_up else ()
+            beginning = self.envelope.beginning()
+            if beginning is not None and (first := space.close(beginning)) not in given_up:
+                yield first
             return
         last = done[-1].chosen
         kept, worth = space.read(last.architecture), averaged(last.windows(self.statistic))

@@ -65,14 +65,16 @@ class Nsga2:
         return history.replayed(self, lambda: _Generations(self), _Generations.hear)
 
     def _crossed(self, mother: Architecture, father: Architecture, rng: Generator) -> Architecture:
-        """Return a network with each decision from one of two, as both have it or by chance; the one where refused."""
+        """Return a network with each decision from one of two, as both have it or by chance; the one where refused.
+
+        With constraints, what is beyond them is brought within (`Space.nearest`).
+        """
         hers, his = self.space.read(mother), self.space.read(father)
         mixed = {
             pick: hers[pick] if pick not in his or (pick in hers and rng.random() < 0.5) else his[pick]
             for pick in (*hers, *(pick for pick in his if pick not in hers))
         }
-        child = self.space.close({**self.space.draw(rng), **mixed})
-        return child if self.space.accepts(child) else mother
+        return self.space.nearest({**self.space.draw(rng), **mixed}, rng) or mother
 
 
 @dataclass(frozen=True)

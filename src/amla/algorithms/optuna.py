@@ -47,7 +47,10 @@ class Optuna:
     metric: str = "accuracy"
 
     def ask(self, history: History) -> Proposal:
-        """Return the network that is suggested, a random one where the space accepts none; never ends."""
+        """Return the network that is suggested, a random one where the space accepts none; never ends.
+
+        With constraints a suggestion beyond them is brought within (`Space.nearest`).
+        """
         rng = history.rng(self.seed)
         told = history.replayed(self, list[FrozenTrial], lambda found, trial: found.append(self._frozen(trial)))
         with _quiet():
@@ -65,8 +68,8 @@ class Optuna:
     def _suggested(self, study: optuna.Study, rng: Generator) -> Architecture:
         for _ in range(TRIES):
             trial = study.ask()
-            network = self.space.close({**self.space.draw(rng), **self._decisions(trial, rng)})
-            if self.space.accepts(network):
+            suggested = {**self.space.draw(rng), **self._decisions(trial, rng)}
+            if (network := self.space.nearest(suggested, rng)) is not None:
                 return network
             study.tell(trial, state=TrialState.FAIL)
         return self.space.sample(rng)

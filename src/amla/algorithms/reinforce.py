@@ -47,10 +47,13 @@ class Reinforce:
             )
 
     def ask(self, history: History) -> Proposal:
-        """Return a network drawn from the policy, or at random where the space accepts none of those; never ends."""
+        """Return a network drawn from the policy, or at random where the space accepts none of those; never ends.
+
+        With constraints a draw beyond them is brought within (`Space.nearest`): the policy learns from what it became.
+        """
         policy, rng = history.replayed(self, lambda: _Policy(self), _Policy.hear), history.rng(self.seed)
-        drawn = (self.space.close(policy.draw(rng)) for _ in range(MAX_TRIES))
-        network = next((network for network in drawn if self.space.accepts(network)), None)
+        drawn = (self.space.nearest(policy.draw(rng), rng) for _ in range(MAX_TRIES))
+        network = next((network for network in drawn if network is not None), None)
         return Proposal(network or self.space.sample(rng), self.steps, seed=self.seed, keep=False)
 
     def recommend(self, history: History) -> Architecture | None:

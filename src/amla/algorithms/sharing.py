@@ -60,12 +60,15 @@ class RandomSharing:
 
 
 def draw(space: Space, rng: Generator, logits: Logits, count: int) -> tuple[Decisions, ...]:
-    """Return `count` accepted paths, drawn by `logits`; fewer where a thousand draws in a row find none."""
+    """Return `count` accepted paths, drawn by `logits`; fewer where a thousand draws in a row find none.
+
+    With constraints a path beyond them is brought within (`Space.nearest`).
+    """
     found, tries = list[Decisions](), 0
     while len(found) < count and tries < MAX_TRIES:
         path, tries = draw_path(space.template, rng, logits, space.tied), tries + 1
-        if space.accepts(space.close(path)):
-            found.append(path)
+        if (network := space.nearest(path, rng)) is not None:
+            found.append({**path, **space.read(network)})
             tries = 0
     return tuple(found)
 

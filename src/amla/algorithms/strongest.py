@@ -33,14 +33,18 @@ def strongest(template: Architecture, tied: Mapping[NodeId, NodeId], weights: Ta
 
 
 def accepted(space: Space, decisions: Decisions, weights: Table, seed: int) -> Architecture | None:
-    """Return the closing by `decisions`; where that is not accepted, the strongest of some drawn by weight, or None."""
-    if space.accepts(network := space.close(decisions)):
+    """Return the closing by `decisions`; where that is not accepted, the strongest of some drawn by weight, or None.
+
+    With constraints that none of these is within, it is the one by `decisions`, brought within (`Space.nearest`).
+    """
+    if (network := space.accepted(decisions)) is not None:
         return network
     rng, template = np.random.default_rng(seed), space.template
     logits = {gene: _logits(template, gene, weights) for gene in genes(template, space.tied)}
     drawn = [draw_path(template, rng, logits, space.tied) for _ in range(TRIES)]
     drawn.sort(key=lambda path: -sum(weights.get(source, 0.0) for kept in path.values() for source in kept))
-    return next((found for path in drawn if space.accepts(found := space.close(path))), None)
+    found = next((found for path in drawn if (found := space.accepted(path)) is not None), None)
+    return space.nearest(decisions, rng) if found is None else found
 
 
 def _strength(template: Architecture, source: NodeId, weights: Table) -> float:

@@ -38,7 +38,7 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         validation_fraction, test_fraction: shares of the examples of each class to choose by, and to test on once.
         image_shape: of images that come flattened.
         run: the run folder, which must be new or of the same call; None: a temporary one.
-        workers, device: as of `amla.search`.
+        workers, device, max_params, max_macs, max_memory: as of `amla.search`.
         settings: any settings of the study by address, {"recipe.batch": 32}.
         random_state: the seed of everything random: a number, a RandomState, or None for one of numpy's.
 
@@ -61,6 +61,9 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         run: str | Path | None = None,
         workers: int | Literal["auto"] | None = None,
         device: str | None = None,
+        max_params: int | str | None = None,
+        max_macs: int | str | None = None,
+        max_memory: int | str | None = None,
         settings: Mapping[str, Any] | None = None,
         random_state: Any = None,
     ) -> None:
@@ -74,6 +77,9 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         self.run = run
         self.workers = workers
         self.device = device
+        self.max_params = max_params
+        self.max_macs = max_macs
+        self.max_memory = max_memory
         self.settings = settings
         self.random_state = random_state
 
@@ -158,6 +164,9 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
             run=folder,
             workers=self.workers,
             device=self.device,
+            max_params=self.max_params,
+            max_macs=self.max_macs,
+            max_memory=self.max_memory,
             **asked,
         )
         with_weights = trained(folder)

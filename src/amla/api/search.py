@@ -12,9 +12,11 @@ from amla.api import arrays
 from amla.api.arrays import Given
 from amla.api.listening import Lines, aloud, silence
 from amla.api.result import SearchResult
+from amla.study.amounts import constraints_of
 from amla.study.asked import ALGORITHMS, RUNS, Asked, asked
 from amla.study.changes import altered
-from amla.study.complete import complete
+from amla.study.complete import complete, is_complete
+from amla.study.constraints import reaches_of
 from amla.study.resolve import task_of
 from amla.study.study import Data, Study
 from amla.tasks.dataset import Dataset
@@ -31,6 +33,9 @@ def search(
     budget_clock: Literal["wall", "cpu"] = "wall",
     workers: int | Literal["auto"] | None = None,
     device: str | None = None,
+    max_params: int | str | None = None,
+    max_macs: int | str | None = None,
+    max_memory: int | str | None = None,
     data_dir: str | PathLike[str] | None = None,
     progress: bool | Callable[[str], None] = False,
     **settings: Any,
@@ -43,8 +48,10 @@ def search(
 
     `budget` is a time, such as "10m", or in seconds. `run` is the run folder (default: runs/NAME); the same call goes
     on with a run that was cut off, and returns at once with a finished one. `algorithm` is a name, or a mapping of its
-    settings, {"kind": "random", "trials": 20}. `progress` prints lines, or calls what is
-    given with them. `settings` change any setting of the study: recipe={"batch": 128}, or **{"recipe.batch": 128}.
+    settings, {"kind": "random", "trials": 20}. No network has more trained numbers than `max_params`, more
+    multiply-accumulates an image than `max_macs`, nor more bytes of activations at once for one image than
+    `max_memory`: numbers, or such as "200k", "30M" and "512KiB". `progress` prints lines, or calls what is given with
+    them. `settings` change any setting of the study: recipe={"batch": 128}, or **{"recipe.batch": 128}.
     Raises StudyError, DataError, SpaceError or SpecError for what cannot be run, and says what to do.
     """
     say = silence if progress is False else aloud if progress is True else progress
@@ -59,6 +66,7 @@ def search(
         algorithm=algorithm,
         workers=None if workers is None else str(workers),
         device=device,
+        constraints=constraints_of(max_params, max_macs, max_memory),
         seed=seed,
     )
     if isinstance(data, str | PathLike):
@@ -96,6 +104,9 @@ def _searched(
     study, dataset = asked(given, change, read, name)
     for notice in dataset.notices:
         say(notice)
-    place = folder or RUNS / study.name
-    complete(study, task_of(study, dataset), place, lambda _: nullcontext(Lines(say)), data_dir, notice=say)
+    place, task = folder or RUNS / study.name, task_of(study, dataset)
+    if study.constraints and not is_complete(place):
+        for reach in reaches_of(study, task):
+            say(str(reach))
+    complete(study, task, place, lambda _: nullcontext(Lines(say)), data_dir, notice=say)
     return SearchResult(place)

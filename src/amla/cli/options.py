@@ -36,6 +36,23 @@ FilesUrl = Annotated[
     ),
 ]
 
+MaxParams = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Trained numbers of any network at most, such as 200k.", show_default=False),
+]
+MaxMacs = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Multiply-accumulates an image at most, such as 30M.", show_default=False),
+]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Activations alive at once for one image at most, such as 2MB (millions of bytes) or 512KiB.",
+        show_default=False,
+    ),
+]
+
 Server = Annotated[
     str | None,
     typer.Option("--server", metavar="URL", help="A server of `amla serve`: http://HOST:PORT.", show_default=False),

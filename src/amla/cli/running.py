@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from amla.cli.app import app, client_commands, users_mistakes
-from amla.cli.options import DataDir, FilesUrl, Plain, RunFolder, Server, StoreUrl
+from amla.cli.options import DataDir, FilesUrl, MaxMacs, MaxMemory, MaxParams, Plain, RunFolder, Server, StoreUrl
 
 
 @app.command()
@@ -45,6 +45,9 @@ def search(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or mps. [default: the best]", show_default=False)
     ] = None,
+    max_params: MaxParams = None,
+    max_macs: MaxMacs = None,
+    max_memory: MaxMemory = None,
     seed: Annotated[int, typer.Option(min=0, help="The seed of everything random.")] = 0,
     data_dir: DataDir = None,
     settings: Annotated[
@@ -62,12 +65,13 @@ def search(
     """
     with users_mistakes():
         from amla.cli.search import search_data
+        from amla.study.amounts import constraints_of
+        from amla.study.asked import Asked
         from amla.study.complete import Elsewhere
 
-        changes, elsewhere = settings or [], Elsewhere(store, files)
-        search_data(
-            data, run, budget, budget_clock, algorithm, workers, device, seed, data_dir, changes, plain, elsewhere
-        )
+        limits = constraints_of(max_params, max_macs, max_memory)
+        given = Asked(data, budget, budget_clock, algorithm, workers, device, limits, seed)
+        search_data(given, run, data_dir, settings or [], plain, Elsewhere(store, files))
 
 
 @app.command("run")

@@ -2,11 +2,11 @@
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
 from amla.cli.console import escape, opened, say
+from amla.cli.constraints import print_reaches
 from amla.cli.live import LiveListener, PlainListener
 from amla.cli.show import print_run
 from amla.reports.names import called
@@ -15,7 +15,8 @@ from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.study.asked import RUNS, Asked, asked
 from amla.study.changes import changed
-from amla.study.complete import Elsewhere, complete
+from amla.study.complete import Elsewhere, complete, is_complete
+from amla.study.constraints import reaches_of
 from amla.study.plan import first
 from amla.study.resolve import algorithm_of, space_of, task_of, why_ended
 from amla.study.settings.places import TabularSettings
@@ -47,14 +48,8 @@ NAMES = {
 
 
 def search_data(
-    source: str,
+    given: Asked,
     run: Path | None,
-    budget: str | None,
-    budget_clock: Literal["wall", "cpu"],
-    algorithm: str,
-    workers: str | None,
-    device: str | None,
-    seed: int,
     data_dir: Path | None,
     settings: list[str],
     plain: bool,
@@ -62,7 +57,6 @@ def search_data(
 ) -> None:
     """Search a network for a dataset with the settings that fit it, changed as the user says."""
     console = opened()
-    given = Asked(source, budget, budget_clock, algorithm, workers, device, seed)
     study, dataset = asked(
         given, lambda study: changed(study, settings), lambda data: loaded(console, data, data_dir, plain)
     )
@@ -101,6 +95,8 @@ def _run(
     def notice(line: str) -> None:
         say(console, f"[yellow]note[/yellow] {escape(line)}")
 
+    if study.constraints and not is_complete(folder):
+        print_reaches(console, reaches_of(study, task))
     run = complete(study, task, folder, listening, data_dir, elsewhere, notice)
     print_run(console, run)
     if ended := why_ended(study, task, run.search):

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from amla.spec.constraints import Constraints
 from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.run import Limit
@@ -23,12 +24,13 @@ SEEDS = 1000  # at most
 
 @value
 class Setting:
-    """What all contenders have in common on a task: data, recipe, space, and how what is found is trained."""
+    """What all contenders have in common on a task: data, recipe, space and its constraints, and the final training."""
 
     data: Data
     recipe: Recipe = Recipe()
     space: SpaceSettings = EnvelopeSettings()
     final: Final = Final()
+    constraints: Constraints = Constraints()
 
 
 @value
@@ -87,6 +89,7 @@ class Comparison:
             limit=self.limit,
             seed=seed,
             run_off=contender.run_off,
+            constraints=shared.constraints,
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from amla.comparison.comparison import Comparison, Contender, Setting
 from amla.spaces.space import Space, SpaceError
 from amla.spec.architecture import Architecture
+from amla.spec.constraints import Constraints
 from amla.spec.costs import costs
 from amla.study import resolve
 from amla.study.settings.searches import FixedSettings, NacSettings, RandomSettings
@@ -75,11 +76,17 @@ def hand_made(setting: Setting, task: Task) -> Architecture | None:
     """Return the network that people would build by hand, None for a space that has none.
 
     In spaces of EnvelopeNets two plain 3x3 convolutions a stage, as wide as may be; in that of NAS-Bench-201 the cell
-    of a ResNet (two 3x3 convolutions beside a skip); in that of NAS-Bench-Macro the 3x3 block throughout.
+    of a ResNet (two 3x3 convolutions beside a skip); in that of NAS-Bench-Macro the 3x3 block throughout. None too
+    where that is beyond the constraints.
     """
+    found = _by_hand(setting, task)
+    return found if found is None or setting.constraints.hold(found) else None
+
+
+def _by_hand(setting: Setting, task: Task) -> Architecture | None:
     match setting.space:
         case EnvelopeSettings() as space:
-            return _plain(space, task)
+            return _plain(space, task, setting.constraints)
         case NasBench201Settings():
             kept = ("3x3", "none", "3x3", "skip", "none", "skip")  # edges 0-1, 0-2, 1-2, 0-3, 1-3, 2-3
             return _of(_space(setting, task), kept)
@@ -91,7 +98,7 @@ def hand_made(setting: Setting, task: Task) -> Architecture | None:
 
 
 def _space(setting: Setting, task: Task) -> Space:
-    return space_of(setting.space, task.shape, task.classes).space
+    return space_of(setting.space, task.shape, task.classes, setting.constraints).space
 
 
 def _of(space: Space, kept: Sequence[str]) -> Architecture:
@@ -100,13 +107,13 @@ def _of(space: Space, kept: Sequence[str]) -> Architecture:
     return space.close({gene: (named[gene][name],) for gene, name in zip(space.genes, kept, strict=True)})
 
 
-def _plain(settings: EnvelopeSettings, task: Task) -> Architecture | None:
+def _plain(settings: EnvelopeSettings, task: Task, constraints: Constraints) -> Architecture | None:
     plain = next((name for name in settings.branches if name.partition("-")[0] == "3x3"), None)
     if plain is None:
         return None
     two = (2,) * len(settings.cells)
     narrow = replace(settings, cells=two, max_cells=two)
-    space = envelope_of(narrow, task.shape, task.classes)
+    space = envelope_of(narrow, task.shape, task.classes, constraints)
     only = {cell.branches: (f"{cell.branches}/{plain}",) for stage in space.stages for cell in stage.cells}
     return space.space.close({**space.initial(), **only})
 

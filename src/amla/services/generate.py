@@ -232,7 +232,7 @@ def _envelope(run: Run) -> Found:
         known = shape, classes
     if known is None:
         raise Problem(HTTPStatus.CONFLICT, "The study has not asked for a network yet; its data must be read first.")
-    return spaces.space_of(run.study.space, *known)
+    return spaces.space_of(run.study.space, *known, run.study.constraints)
 
 
 def _steps(run: Run) -> int:

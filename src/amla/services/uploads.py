@@ -126,7 +126,7 @@ def _check_networks(study: Study) -> None:
     known = shape_of(study.data.source, study.data.size)
     if known is None:
         return  # what the data are is found out when they are read, and what does not fit then is said then
-    space = spaces.space_of(study.space, *known)
+    space = spaces.space_of(study.space, *known, study.constraints)
     deepest = space.deepest() if isinstance(space, Envelope) else space.space.fullest()
     found = costs(space.space.close(deepest))
     if found.macs > MACS:

@@ -7,14 +7,15 @@ Depth is a Pick too: a stage ends with one of its cells.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from math import inf
 
-from amla.spaces.space import Space, SpaceError
+from amla.spaces.space import Space, SpaceError, constrained
 from amla.spaces.template import Cell, Options, Skeleton, Skips, Stage, template
 from amla.spec.architecture import Architecture, NodeId
+from amla.spec.constraints import Constraints
 from amla.spec.costs import costs, shapes
 from amla.spec.decisions import Decisions, close
 from amla.spec.ops import Size
@@ -36,6 +37,39 @@ class Envelope:
     def initial(self) -> Decisions:
         """Return the decisions of the EnvelopeNet that a search starts from: all branches, all skips, few cells."""
         return self._as_deep_as({stage.depth: stage.start for stage in self.stages})
+
+    def beginning(self) -> Decisions | None:
+        """Return the first network within the space's constraints that a search may start from, None if none is.
+
+        It is the initial one, or else that with fewer skips, then kinds of branches, then cells: the same in all cells.
+        """
+        return next((chosen for chosen in self._smaller() if self.space.accepts(self.space.close(chosen))), None)
+
+    def _smaller(self) -> Iterator[Decisions]:
+        """Yield the initial decisions, and ever smaller ones."""
+        template = self.space.template
+        yield self.initial()
+        for fewer in range(max(stage.start for stage in self.stages)):
+            deep = self._as_deep_as({stage.depth: max(1, stage.start - fewer) for stage in self.stages})
+            cells = [cell for stage in self.stages for cell in stage.cells]
+            bare = {cell.skips: template[cell.skips].inputs[:1] for cell in cells if cell.skips}
+            for places in self._lighter(deep):
+                kept = {c.branches: tuple(template[c.branches].inputs[place] for place in places) for c in cells}
+                yield {**deep, **kept}
+                yield {**deep, **kept, **bare}
+
+    def _lighter(self, decisions: Decisions) -> Iterator[list[int]]:
+        """Yield the places of all kinds of branches, then of all but the dearest, and so on."""
+        template = self.space.narrow or self.space.template
+        cells = [cell.branches for stage in self.stages for cell in stage.cells]
+
+        def work(place: int) -> int:
+            alone = {cell: template[cell].inputs[place : place + 1] for cell in cells}
+            return costs(close(template, {**decisions, **alone})).macs
+
+        order = sorted(range(len(template[cells[0]].inputs)), key=work)
+        for count in range(len(order), 0, -1):
+            yield sorted(order[:count])
 
     def deepest(self) -> Decisions:
         """Return the decisions of the largest network: all branches, all skips, all cells."""
@@ -62,6 +96,7 @@ def envelope(
     head_dropout: float = 0.2,
     macs: int | None = None,
     parameters: int | None = None,
+    memory: int | None = None,
 ) -> Envelope:
     """Return the space of EnvelopeNets for inputs of `shape` (channels, *spatial).
 
@@ -77,8 +112,10 @@ def envelope(
     the stem is a convolution of patches of 2 along every axis, the branches of each stage's first cell halve the
     resolution by max-pooling after their convolution, and the head takes the maximum over all positions.
 
-    With `macs` or `parameters` a network is as wide as these bounds allow, from one channel a branch to `width`: so
-    all cost about the same, whatever was decided. Raises SpaceError, SpecError.
+    With `macs`, `parameters` or `memory` (bytes of activations at once) a network is as wide as these bounds allow,
+    from one channel a branch to `width`: so all cost about the same, whatever was decided.
+
+    Raises SpaceError, SpecError.
     """
     _check(width, growth, cells, max_cells, branches, skeleton)
     options = Options(
@@ -87,10 +124,12 @@ def envelope(
     open_architecture, stages = template(options, width)
     found = Envelope(Space(open_architecture), stages)
     shapes(found.space.close(found.deepest()))  # a template that does not fit together fails here
-    if macs is None and parameters is None:
+    within = Constraints(parameters, macs, memory)
+    if not within:
         return found
-    widest = _Widest(options, len(branches), width, macs, parameters)
-    return Envelope(Space(open_architecture, widest.fits, widest.template), stages)
+    widest = _Widest(options, len(branches), width, within)
+    sized = Space(open_architecture, sized=widest.template, narrow=_of_width(options, len(branches)))
+    return Envelope(constrained(sized, within), stages)
 
 
 def recovered(template: Architecture, cells: tuple[int, ...] | None = None) -> Envelope:
@@ -125,8 +164,7 @@ class _Widest:
     options: Options
     least: int
     most: int
-    macs: int | None
-    parameters: int | None
+    within: Constraints
 
     def template(self, decisions: Decisions) -> Architecture:
         """Return the template at that width; at the least one where none is within the bounds."""
@@ -134,16 +172,11 @@ class _Widest:
         low, high = self.least * finer, self.most * finer
         while low < high:
             middle = (low + high + 1) // 2
-            if self.fits(close(_of_width(self.options, middle / finer), decisions)):
+            if self.within.hold(close(_of_width(self.options, middle / finer), decisions)):
                 low = middle
             else:
                 high = middle - 1
         return _of_width(self.options, low / finer)
-
-    def fits(self, architecture: Architecture) -> bool:
-        """Whether a network is within the bounds."""
-        found = costs(architecture)
-        return found.macs <= (self.macs or inf) and found.parameters <= (self.parameters or inf)
 
 
 @lru_cache(maxsize=256)

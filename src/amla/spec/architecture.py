@@ -121,7 +121,8 @@ class Architecture:
         if not self.heads:
             return self
         served = self.sources(self.heads) - self.sources((self.output.id,))
-        return Architecture(tuple(node for node in self.nodes if node.id not in served))
+        nodes = tuple(node for node in self.nodes if node.id not in served)
+        return Architecture(nodes) if self.picks else Architecture.known(nodes)
 
     def sources(self, ends: Iterable[NodeId]) -> set[NodeId]:
         """Return `ends` and all nodes whose values reach them."""

@@ -12,6 +12,11 @@ MOST = 2**16  # decisions of which the consequences are kept
 _BITS = bytes.maketrans(b"01", b"\0\1")
 
 
+def bits(nodes: Nodes) -> bytes:
+    """Return a set of nodes as a 0 or a 1 for each, up to the last 1."""
+    return format(nodes, "b").encode().translate(_BITS)[::-1]
+
+
 def is_plain(template: Architecture) -> bool:
     """Whether `Closing` can close a template: no channels are shares of a Pick, and none serves a head alone.
 
@@ -34,7 +39,7 @@ class Closing:
     """
 
     def __init__(self, template: Architecture, tied: Mapping[NodeId, NodeId]) -> None:
-        self._template, self._tied = template, tied
+        self.template, self._tied = template, tied
         self._place = {node.id: number for number, node in enumerate(template)}
         self._sure: list[Nodes] = []  # what lives wherever a node lives, as far as the next Picks
         for number, node in enumerate(template):
@@ -47,17 +52,23 @@ class Closing:
 
     def close(self, decisions: Decisions) -> tuple[Architecture, list[NodeId]]:
         """Return the closed architecture, and the Picks that live in it. Raises SpecError as `close` does."""
-        nodes, living, wanted = list(self._template.nodes), list[NodeId](), self._sure[-1]
-        for number, pick in self._picks:
-            if wanted >> number & 1:
-                nodes[number], behind = self._decided(pick, decisions)
-                wanted |= behind
-                living.append(pick)
+        wanted, merges = self.reached(decisions)
+        nodes = list(self.template.nodes)
+        for number, merge in merges.items():
+            nodes[number] = merge
         for needed, head in self._heads:
             if needed & wanted == needed:
                 wanted |= head
-        bits = format(wanted, "b").encode().translate(_BITS)[::-1]
-        return Architecture.known(tuple(compress(nodes, bits))), living
+        return Architecture.known(tuple(compress(nodes, bits(wanted)))), [merge.id for merge in merges.values()]
+
+    def reached(self, decisions: Decisions) -> tuple[Nodes, dict[int, Node]]:
+        """Return what reaches the output, and what the Picks among that become, by their places. Raises SpecError."""
+        wanted, merges = self._sure[-1], dict[int, Node]()
+        for number, pick in self._picks:
+            if wanted >> number & 1:
+                merges[number], behind = self._decided(pick, decisions)
+                wanted |= behind
+        return wanted, merges
 
     def _decided(self, pick: NodeId, decisions: Decisions) -> tuple[Node, Nodes]:
         """Return the merge that a Pick becomes, and what lives through it."""
@@ -66,7 +77,7 @@ class Closing:
         if key not in self._known:
             if len(self._known) >= MOST:
                 self._known.clear()
-            node, mine = self._template[original], self._template[pick].inputs
+            node, mine = self.template[original], self.template[pick].inputs
             merge = decided(node, decisions)
             if pick != original:
                 places = dict(zip(node.inputs, mine, strict=True))

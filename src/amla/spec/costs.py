@@ -6,16 +6,22 @@ else counts none. A training step is taken as three forward passes (one for each
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import singledispatch
+from functools import lru_cache
 from itertools import islice
 from math import prod
+from typing import NamedTuple
 
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node, NodeId
 from amla.spec.ops import Size
+from amla.spec.sizes import buffers as buffers
+from amla.spec.sizes import macs as macs
+from amla.spec.sizes import shape as shape
+from amla.spec.sizes import weights as weights
 from amla.spec.values import MANY, SpecError, value
 
 Shapes = Mapping[NodeId, Size]
+REMEMBERED = 20_000  # operations on inputs of some shapes, of which the counts are known: about 10 MB
 BYTES = 4  # of a number in single precision, in which networks are counted
 
 
@@ -39,14 +45,16 @@ class Costs:
 
 def costs(architecture: Architecture) -> Costs:
     """Count `architecture`, which must be closed. Raises SpecError where shapes do not fit."""
-    found, trunk = shapes(architecture), architecture.trunk
+    steps, trunk = _steps(architecture), architecture.trunk
+    parameters, macs = used(trunk)
+    training = (parameters, macs) if trunk is architecture else _work(steps)
     return Costs(
-        parameters=_parameters(trunk, found),
-        macs=_macs(trunk, found),
-        peak_memory=BYTES * _peak(trunk, found),
-        training_parameters=_parameters(architecture, found),
-        training_macs=_macs(architecture, found),
-        training_memory=BYTES * sum(map(prod, found.values())),
+        parameters=parameters,
+        macs=macs,
+        peak_memory=peak_memory(trunk),
+        training_parameters=training[0],
+        training_macs=training[1],
+        training_memory=BYTES * sum(step.elements for step in steps.values()),
     )
 
 
@@ -54,6 +62,19 @@ def macs_by_node(architecture: Architecture) -> dict[NodeId, int]:
     """Return the MACs of every node of a closed architecture."""
     found = shapes(architecture)
     return {node.id: macs(node.op, _source(node, found), found[node.id]) for node in architecture}
+
+
+def used(trunk: Architecture) -> tuple[int, int]:
+    """Return the parameters and the multiply-accumulates of a closed network without auxiliary heads, as `costs` does.
+
+    Raises SpecError.
+    """
+    return _work(_steps(trunk))
+
+
+def peak_memory(trunk: Architecture) -> int:
+    """Return the peak memory of a closed network without auxiliary heads, as `costs` does. Raises SpecError."""
+    return BYTES * _peak(trunk, _steps(trunk))
 
 
 def macs_with(architecture: Architecture, node_id: NodeId) -> int:
@@ -79,6 +100,38 @@ def shapes(architecture: Architecture) -> dict[NodeId, Size]:
             more = f" and {len(sources) - MANY:,} more" if len(sources) > MANY else ""
             raise SpecError(f"Node {node.id!r}, reading {read}{more}: {error}") from None
     return found
+
+
+class Step(NamedTuple):
+    """What an operation on inputs of some shapes makes and costs; a tuple, as many are made."""
+
+    shape: Size
+    parameters: int
+    macs: int
+    elements: int
+
+
+def _steps(architecture: Architecture) -> dict[NodeId, Step]:
+    """Return what every node makes and costs, from what is known of the same operations elsewhere. Raises SpecError."""
+    found: dict[NodeId, Step] = {}
+    try:
+        for node in architecture:
+            found[node.id] = step_of(node.op, *[found[source].shape for source in node.inputs])
+    except SpecError:
+        shapes(architecture)  # which says where
+        raise
+    return found
+
+
+@lru_cache(maxsize=REMEMBERED)
+def step_of(op: object, *sources: Size) -> Step:
+    """Return what an operation on inputs of shapes `sources` makes and costs. Raises SpecError."""
+    source, target = sources[0] if sources else (), _bounded(shape(op, *sources))
+    return Step(target, sum(map(prod, weights(op, source).values())), macs(op, source, target), prod(target))
+
+
+def _work(steps: Mapping[NodeId, Step]) -> tuple[int, int]:
+    return sum([step.parameters for step in steps.values()]), sum([step.macs for step in steps.values()])
 
 
 def _bounded(size: Size) -> Size:
@@ -113,167 +166,21 @@ def _at_scale(node: Node, scale: float) -> Node:
     return replace(node, op=ops.Input((channels, *(max(1, round(extent * scale)) for extent in extents))))
 
 
-@singledispatch
-def shape(op: object, *sources: Size) -> Size:
-    """Return the shape of what `op` makes of inputs of shapes `sources`."""
-    return sources[0]
-
-
-@shape.register
-def _(op: ops.Input) -> Size:
-    return op.shape
-
-
-@shape.register
-def _(op: ops.Conv, source: Size) -> Size:
-    if op.channels is None:
-        raise SpecError("a conv whose channels are a share of a Pick has no shape before the Pick is decided.")
-    if source[0] % op.groups:
-        raise SpecError(f"{op.groups} groups do not divide {source[0]} channels.")
-    return (op.channels, *_windows(op, source))
-
-
-@shape.register
-def _(op: ops.Depthwise, source: Size) -> Size:
-    return (source[0] * op.multiplier, *_windows(op, source))
-
-
-@shape.register
-def _(op: ops.Pool, source: Size) -> Size:
-    return (source[0], *_windows(op, source))
-
-
-@shape.register
-def _(op: ops.GlobalPool, source: Size) -> Size:
-    return source[:1]
-
-
-@shape.register
-def _(op: ops.Flatten, source: Size) -> Size:
-    return (prod(source),)
-
-
-@shape.register
-def _(op: ops.Dense, source: Size) -> Size:
-    _flat(source)
-    return (op.units,)
-
-
-@shape.register
-def _(op: ops.Classify, source: Size) -> Size:
-    _flat(source)
-    return (op.classes,)
-
-
-@shape.register
-def _(op: ops.Merge, *sources: Size) -> Size:
-    if op.how == "add":
-        if len(set(sources)) > 1:
-            raise SpecError("only inputs of one shape can be added.")
-        return sources[0]
-    if len({source[1:] for source in sources}) > 1:
-        raise SpecError("only inputs of one spatial size can be concatenated.")
-    return (sum(source[0] for source in sources), *sources[0][1:])
-
-
-@shape.register
-def _(op: ops.Pick, *sources: Size) -> Size:
-    raise SpecError("a Pick has no shape before it is decided; close the architecture first.")
-
-
-@singledispatch
-def weights(op: object, source: Size) -> dict[str, Size]:
-    """Return the shapes of the trained weights of `op` on an input of shape `source`, by role, in canonical layout."""
-    return {}
-
-
-@weights.register
-def _(op: ops.Conv, source: Size) -> dict[str, Size]:
-    channels = op.channels or 0
-    return {"kernel": (channels, source[0] // op.groups, *op.kernel)} | ({"bias": (channels,)} if op.bias else {})
-
-
-@weights.register
-def _(op: ops.Depthwise, source: Size) -> dict[str, Size]:
-    channels = source[0] * op.multiplier
-    return {"kernel": (channels, 1, *op.kernel)} | ({"bias": (channels,)} if op.bias else {})
-
-
-@weights.register
-def _(op: ops.Dense, source: Size) -> dict[str, Size]:
-    return {"kernel": (op.units, source[0])} | ({"bias": (op.units,)} if op.bias else {})
-
-
-@weights.register
-def _(op: ops.Classify, source: Size) -> dict[str, Size]:
-    return {"kernel": (op.classes, source[0])} | ({"bias": (op.classes,)} if op.bias else {})
-
-
-@weights.register
-def _(op: ops.BatchNorm, source: Size) -> dict[str, Size]:
-    return ({"scale": source[:1]} if op.scale else {}) | ({"shift": source[:1]} if op.shift else {})
-
-
-@weights.register
-def _(op: ops.LayerNorm, source: Size) -> dict[str, Size]:
-    return {"scale": source[:1], "shift": source[:1]}
-
-
-@weights.register
-def _(op: ops.Scale, source: Size) -> dict[str, Size]:
-    return {"scale": ()}
-
-
-def buffers(op: object, source: Size) -> dict[str, Size]:
-    """Return the shapes of what `op` remembers without training it, by role."""
-    return {"mean": source[:1], "variance": source[:1]} if isinstance(op, ops.BatchNorm) else {}
-
-
-def macs(op: object, source: Size, target: Size) -> int:
-    """Return the multiply-accumulates of `op` from an input of shape `source` to an output of shape `target`."""
-    kernel = weights(op, source).get("kernel")
-    return 0 if kernel is None else prod(kernel[1:]) * prod(target)
-
-
 def training_flops(macs: int, examples: int) -> int:
     """Return the floating-point operations of training on `examples`: two a MAC, three passes."""
     return 6 * macs * examples
-
-
-def _parameters(architecture: Architecture, found: Shapes) -> int:
-    return sum(sum(map(prod, weights(node.op, _source(node, found)).values())) for node in architecture)
-
-
-def _macs(architecture: Architecture, found: Shapes) -> int:
-    return sum(macs(node.op, _source(node, found), found[node.id]) for node in architecture)
 
 
 def _source(node: Node, found: Shapes) -> Size:
     return found[node.inputs[0]] if node.inputs else ()
 
 
-def _windows(op: ops.Conv | ops.Depthwise | ops.Pool, source: Size) -> Size:
-    if len(source) - 1 != len(op.kernel):
-        raise SpecError(f"a kernel {op.kernel} cannot slide over an input with {len(source) - 1} spatial axes.")
-    if op.padding == "same":
-        return tuple(-(-extent // stride) for extent, stride in zip(source[1:], op.stride, strict=True))
-    spans = tuple(d * (k - 1) + 1 for k, d in zip(op.kernel, op.dilation, strict=True))
-    if any(span > extent for span, extent in zip(spans, source[1:], strict=True)):
-        raise SpecError(f"a window that spans {spans} does not fit into {source[1:]} without padding.")
-    return tuple((n - span) // s + 1 for n, span, s in zip(source[1:], spans, op.stride, strict=True))
-
-
-def _flat(source: Size) -> None:
-    if len(source) != 1:
-        raise SpecError("a linear layer reads (features,); put a global_pool or a flatten before it.")
-
-
-def _peak(architecture: Architecture, found: Shapes) -> int:
+def _peak(architecture: Architecture, steps: Mapping[NodeId, Step]) -> int:
     """Return the most elements alive at once, nodes computed in order, each freed after its last reader."""
     last = {source: node.id for node in architecture for source in node.inputs}
     alive = peak = 0
     for node in architecture:
-        alive += prod(found[node.id])
+        alive += steps[node.id].elements
         peak = max(peak, alive)
-        alive -= sum(prod(found[source]) for source in set(node.inputs) if last[source] == node.id)
+        alive -= sum([steps[source].elements for source in set(node.inputs) if last[source] == node.id])
     return peak

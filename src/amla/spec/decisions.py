@@ -2,10 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from amla.spec.architecture import Architecture, Node, NodeId
 from amla.spec.ops import Channelwise, Conv, Merge, Pick
 from amla.spec.values import SpecError
+
+REMEMBERED = 20_000  # nodes of some widths
 
 Decisions = Mapping[NodeId, tuple[NodeId, ...]]
 
@@ -18,9 +21,9 @@ def close(template: Architecture, decisions: Decisions) -> Architecture:
     decision, or one that it does not allow.
     """
     kept = _kept(template, {template.output.id}, decisions)
-    if heads := _heads_on(template, kept):
+    if template.heads and (heads := _heads_on(template, kept)):
         kept = _kept(template, {template.output.id, *heads}, decisions)
-    return Architecture(tuple(reversed(kept.values())))
+    return Architecture.known(tuple(reversed(kept.values())))  # the template kept the rules
 
 
 def read(template: Architecture, closed: Architecture) -> Decisions:
@@ -60,10 +63,12 @@ def _kept(template: Architecture, ends: set[NodeId], decisions: Decisions) -> di
     for node in reversed(template.nodes):
         if node.id not in wanted:
             continue
-        closed = _widened(decided(node, decisions), widths.get(node.id))
+        width = widths.get(node.id)
+        closed = _widened(decided(node, decisions), width)
         kept[node.id] = closed
         wanted.update(closed.inputs)
-        _hand_down(node, closed, widths)
+        if width is not None or isinstance(node.op, Pick):
+            _hand_down(node, closed, widths)
     return kept
 
 
@@ -82,8 +87,13 @@ def _widened(node: Node, width: int | None) -> Node:
         return node
     if width is None:
         raise SpecError(f"{node.id!r} has no channels of its own and feeds no Pick with a width; give it channels.")
+    return _of_width(node, node.op, width)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _of_width(node: Node, conv: Conv, width: int) -> Node:
     try:
-        return replace(node, op=replace(node.op, channels=width))
+        return replace(node, op=replace(conv, channels=width))
     except SpecError as error:
         raise SpecError(f"{node.id!r} cannot take its share of {width} channels: {error}") from None
 

@@ -1,7 +1,7 @@
 """From the settings of a study to the algorithm that it searches by."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -10,9 +10,12 @@ from amla.algorithms.nac import Nac
 from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
 from amla.algorithms.runoff import RunOff
+from amla.algorithms.screened import Filtered
 from amla.spaces.envelope import Envelope
+from amla.spaces.space import everything
 from amla.spec import ops, text
 from amla.spec.architecture import Architecture
+from amla.spec.constraints import Constraints
 from amla.spec.costs import shapes
 from amla.spec.ops import Size
 from amla.spec.values import SpecError
@@ -90,7 +93,7 @@ def _of_its_own(study: Study, space: Found, steps: int, early: bool) -> Algorith
         case FixedSettings(architectures=()):
             raise StudyError("algorithm.architectures is empty; name the file of one network or more.")
         case FixedSettings(architectures=files):
-            found = tuple(_network(Path(file), space) for file in files)
+            found = tuple(_network(Path(file), space, study.constraints) for file in files)
             return Fixed(found, steps, (study.seed,), keep=False)
         case settings:
             return open_ended(settings, space.space, steps, study.seed)
@@ -103,14 +106,21 @@ def _remote(study: Study, settings: RemoteSettings, space: Found, steps: int) ->
         raise StudyError(
             f"The algorithm 'remote' needs {error.name!r}; install it with: pip install 'amla[remote]'."
         ) from None
+    limits, unlimited = study.constraints, space.space
+    if limits:  # a generator knows of none: it is told what was wrong with a network beyond
+        unlimited = replace(unlimited, accepts=everything, within=Constraints())
     remote: Algorithm = module.Remote(
-        settings.url, space.space, steps, study.seed, study.name, settings.options, settings.seconds
+        settings.url, unlimited, steps, study.seed, study.name, settings.options, settings.seconds
     )
-    return remote
+    most = {"peak_memory" if name == "memory" else name: float(limit) for name, limit in limits.given.items()}
+    return Filtered(remote, most) if most else remote
 
 
-def _network(file: Path, space: Found) -> Architecture:
-    """Return the network in a file. Raises SpecError, StudyError unless it is closed and made for the data."""
+def _network(file: Path, space: Found, constraints: Constraints) -> Architecture:
+    """Return the network in a file.
+
+    Raises SpecError, StudyError unless it is closed, made for the data and within constraints.
+    """
     network = text.load(file)
     if network.is_open:
         undecided = ", ".join(list(network.picks)[:3])
@@ -119,6 +129,8 @@ def _network(file: Path, space: Found) -> Architecture:
         found = shapes(network)
     except SpecError as error:
         raise SpecError(f"'{file}': {error}") from None
+    if broken := constraints.broken(constraints.of(network)):
+        raise StudyError(f"'{file}' has {broken} by the study's constraints.")
     inside, outside = _ends(network, found)
     wanted = _ends(*_first(space))
     if (inside, outside) != wanted:

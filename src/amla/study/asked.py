@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import which
 from typing import Literal
 
 from amla.backends import processor
+from amla.spec.constraints import Constraints
 from amla.study.durations import seconds
 from amla.study.presets import CORE_FLOPS, GPU_FLOPS, preset
 from amla.study.settings.places import ExecutorSettings, Inline, Local, Torch
@@ -52,6 +53,7 @@ class Asked:
     algorithm: str = "nac"
     workers: str | None = None
     device: str | None = None
+    constraints: Constraints = field(default_factory=Constraints)
     seed: int = 0
 
 
@@ -75,6 +77,7 @@ def asked(
         executor=executor_of(given.workers, given.algorithm),
         backend=Torch(device=given.device),
         limit=replace(study.limit, clock=given.budget_clock),
+        constraints=given.constraints,
     )
     study = change(study)
     if (study.data.source, study.data.size) != (data.source, None):

@@ -58,7 +58,7 @@ def complete(
     and curves, which hinders nothing. Nothing is done if the study is finished. Raises StudyError for a folder with
     another study in it, StoreError if another process drives it, and what `Search.run` raises.
     """
-    finished = (folder / folders.STUDY).exists() and is_finished(folders.read(folder))
+    finished = is_complete(folder)
     if not finished:
         check(study, task)  # a study that cannot be run leaves no folder behind
         for tracker in study.trackers:
@@ -83,6 +83,11 @@ def complete(
     for damage in run.damaged_curves():
         notice(f"{damage} The report was drawn without it.")
     return run
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether there is nothing to do any more for the run in a folder."""
+    return (folder / folders.STUDY).exists() and is_finished(folders.read(folder))
 
 
 def _write_report(folder: Path, task: Task) -> None:

@@ -55,6 +55,7 @@ _RANGES = {
     "space.head_dropout": (0, _BELOW_ONE, "at least 0 and below 1"),
     "space.macs": (1, _MOST, "1 or more"),
     "space.parameters": (1, _MOST, "1 or more"),
+    **{f"constraints.{name}": (1, _MOST, "1 or more") for name in ("parameters", "macs", "memory")},
     "backend.devices": (1, 1024, "from 1 to 1024"),
     "executor.workers": (1, 1024, "from 1 to 1024"),
     "executor.threads": (1, 1024, "from 1 to 1024"),

@@ -17,12 +17,13 @@ from amla.probes import ProbeError, probe
 from amla.storage.files import Files
 from amla.study import spaces
 from amla.study.algorithm import algorithm_of as algorithm_of
+from amla.study.constraints import check_met
 from amla.study.phases import FINAL as FINAL
 from amla.study.phases import REHEARSAL as REHEARSAL
 from amla.study.phases import SEARCH as SEARCH
 from amla.study.phases import TIMING as TIMING
 from amla.study.settings.places import Http, Inline, Ray, Torch
-from amla.study.settings.searches import NacSettings
+from amla.study.settings.searches import FixedSettings, NacSettings
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError, from_plain, to_plain
 from amla.tasks.carved import parts
@@ -45,7 +46,7 @@ def task_of(study: Study, dataset: Dataset) -> Task:
 
 def space_of(study: Study, task: Task) -> Found:
     """Return the space of a study. Raises SpaceError, SpecError."""
-    return spaces.space_of(study.space, task.shape, task.classes)
+    return spaces.space_of(study.space, task.shape, task.classes, study.constraints)
 
 
 def check(study: Study, task: Task) -> None:
@@ -54,7 +55,10 @@ def check(study: Study, task: Task) -> None:
     The device is looked for only where one is named or PyTorch is needed at once: asking takes seconds. On Ray
     and over HTTP, it is that of other machines.
     """
-    algorithm_of(study, space_of(study, task), steps=1)
+    space = space_of(study, task)
+    if study.constraints and not isinstance(study.algorithm, FixedSettings):
+        check_met(space)
+    algorithm_of(study, space, steps=1)
     if isinstance(study.algorithm, NacSettings):
         for setting in ("statistic", "skip_statistic"):
             try:

@@ -68,6 +68,8 @@ class Search:
         if winner is None:
             raise StudyError(_why_nothing(searched))
         winner, speed = self._widened(winner, searched, speed)
+        if broken := self.study.constraints.broken(self.study.constraints.of(winner)):
+            raise StudyError(f"The network to be trained to the end has {broken}; take another algorithm or space.")
         self.files.write_text(BEST, to_json(winner, indent=1) + "\n")  # also if cut off after the last one was told
         self.listener.expects({FINAL: self._flops([plan.Leg(costs(winner).macs)], steps, speed)[FINAL]})
         trained = self.phase(FINAL, self._final(winner, self._left(searched), speed), Limit())

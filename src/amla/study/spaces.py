@@ -1,8 +1,6 @@
 """From what a study says of its space to that space, for the data it has."""
 
 from dataclasses import asdict
-from functools import partial
-from math import inf
 from pathlib import Path
 
 from amla.spaces.darts import darts
@@ -10,11 +8,11 @@ from amla.spaces.enas_macro import enas_macro
 from amla.spaces.envelope import Envelope, envelope
 from amla.spaces.nasbench201 import nasbench201
 from amla.spaces.nasbench_macro import nasbench_macro
-from amla.spaces.space import Space, SpaceError, everything
+from amla.spaces.space import Space, SpaceError, constrained
 from amla.spaces.whole import Whole
 from amla.spec import ops, text
-from amla.spec.architecture import Architecture
-from amla.spec.costs import costs, shapes
+from amla.spec.constraints import Constraints
+from amla.spec.costs import shapes
 from amla.spec.ops import Size
 from amla.spec.values import SpecError
 from amla.study.settings.spaces import (
@@ -29,36 +27,47 @@ from amla.study.settings.spaces import (
 from amla.study.study import StudyError
 
 Found = Envelope | Whole
+NONE = Constraints()
 
 
-def space_of(settings: SpaceSettings, shape: Size, classes: int) -> Found:
-    """Return the space that `settings` describe, for inputs of `shape`. Raises SpaceError, SpecError, StudyError."""
-    given = {name: number for name, number in asdict(settings).items() if name != "kind"}
+def space_of(settings: SpaceSettings, shape: Size, classes: int, constraints: Constraints = NONE) -> Found:
+    """Return the space that `settings` describe, for inputs of `shape`, as far as it is within `constraints`.
+
+    EnvelopeNets are then as wide as these allow. Raises SpaceError, SpecError, StudyError.
+    """
     try:
-        match settings:
-            case EnvelopeSettings():
-                return envelope_of(settings, shape, classes)
-            case NasBench201Settings():
-                return Whole(nasbench201(shape, classes, **given))
-            case NasBenchMacroSettings():
-                return Whole(nasbench_macro(shape, classes, **given))
-            case DartsSettings():
-                return Whole(darts(shape, classes, **given))
-            case EnasMacroSettings():
-                return Whole(enas_macro(shape, classes, **given))
-            case TemplateSettings():
-                return Whole(_of_file(settings, shape, classes))
+        if isinstance(settings, EnvelopeSettings):
+            return envelope_of(settings, shape, classes, constraints)
+        return Whole(constrained(_whole(settings, shape, classes), constraints))
     except SpecError as error:
         raise SpaceError(f"space: {error}") from None
 
 
-def envelope_of(settings: EnvelopeSettings, shape: Size, classes: int) -> Envelope:
-    """Return the space of EnvelopeNets that `settings` describe. Raises SpaceError."""
+def envelope_of(settings: EnvelopeSettings, shape: Size, classes: int, constraints: Constraints = NONE) -> Envelope:
+    """Return the space of EnvelopeNets that `settings` describe, as wide as `constraints` allow. Raises SpaceError."""
     given = {name: number for name, number in asdict(settings).items() if name != "kind"}
+    given |= asdict(Constraints(settings.parameters, settings.macs).tightened(constraints))
     try:
         return envelope(shape, classes, **given)
     except SpaceError as error:
         raise SpaceError(f"space: {error}") from None
+
+
+def _whole(settings: SpaceSettings, shape: Size, classes: int) -> Space:
+    given = {name: number for name, number in asdict(settings).items() if name != "kind"}
+    match settings:
+        case NasBench201Settings():
+            return nasbench201(shape, classes, **given)
+        case NasBenchMacroSettings():
+            return nasbench_macro(shape, classes, **given)
+        case DartsSettings():
+            return darts(shape, classes, **given)
+        case EnasMacroSettings():
+            return enas_macro(shape, classes, **given)
+        case TemplateSettings():
+            return _of_file(settings, shape, classes)
+        case EnvelopeSettings():
+            return envelope_of(settings, shape, classes).space
 
 
 def of_envelopes(settings: SpaceSettings) -> EnvelopeSettings:
@@ -74,10 +83,7 @@ def _of_file(settings: TemplateSettings, shape: Size, classes: int) -> Space:
     if not template.is_open:
         raise StudyError(f"'{settings.file}' has no Pick: it is one network and no space. Train it by algorithm fixed.")
     inputs = {node.op.shape for node in template if isinstance(node.op, ops.Input)}
-    accepts = everything
-    if settings.macs or settings.parameters:
-        accepts = partial(_within, settings.macs or inf, settings.parameters or inf)
-    found = Space(template, accepts, tied=settings.tied, even=settings.even)
+    found = Space(template, tied=settings.tied, even=settings.even)
     first = found.close(found.fullest())
     end = shapes(first)[first.output.id]
     if inputs != {shape} or end != (classes,):
@@ -85,13 +91,4 @@ def _of_file(settings: TemplateSettings, shape: Size, classes: int) -> Space:
             f"'{settings.file}' reads {' and '.join(map(str, sorted(inputs)))} and ends in {end}; for these data it "
             f"must read {shape} and end in {(classes,)}."
         )
-    return found
-
-
-def _within(macs: float, parameters: float, architecture: Architecture) -> bool:
-    """Whether a network has no more than that, and can be built at all."""
-    try:
-        found = costs(architecture)
-    except SpecError:
-        return False
-    return found.macs <= macs and found.parameters <= parameters
+    return constrained(found, Constraints(settings.parameters, settings.macs))

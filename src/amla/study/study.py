@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from amla.execution.service import address
 from amla.spec.bounds import check_plain
+from amla.spec.constraints import Constraints
 from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.numbers import out_of_range
@@ -94,6 +95,7 @@ class Study:
     algorithm: AlgorithmSettings = NacSettings()
     terms: Terms | None = field(default=None, kw_only=True)
     run_off: RunOffSettings | None = field(default=None, kw_only=True)
+    constraints: Constraints = field(default=Constraints(), kw_only=True)
     final: Final = Final()
     backend: BackendSettings = Torch()
     executor: ExecutorSettings = Inline()
@@ -136,6 +138,8 @@ class Study:
             self._check_run_off()
         if self.terms is not None and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":
             raise StudyError("terms are given, but paper mode searches as it did in 2018; leave them out.")
+        if self.constraints and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":
+            raise StudyError("constraints are given, but networks of 2018 know none; leave them out in paper mode.")
         if self.devices > 1:
             self._check_devices(self.devices)
         for tracker in self.trackers:

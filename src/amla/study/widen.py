@@ -24,6 +24,8 @@ MOST_WIDTH = 1024  # channels of a first stage
 def widened(study: Study, task: Task, found: Architecture, flops: float) -> Architecture:
     """Return the network to train to the end, if so many operations are left for that; never a narrower one.
 
+    It is within the study's constraints, whatever it may cost otherwise.
+
     With `final.stem_stride` it sees its images at another resolution than in the search, unless it would have to be
     narrower for that.
     """
@@ -35,7 +37,7 @@ def widened(study: Study, task: Task, found: Architecture, flops: float) -> Arch
     macs = max(1, int(GOOD_MACS * sqrt(max(flops, 0.0) / GOOD_FLOPS))) if wanted == "auto" else wanted
     for stem_stride in dict.fromkeys((stride, space.stem_stride)):
         settings = replace(space, macs=macs, parameters=None, width=MOST_WIDTH, stem_stride=stem_stride)
-        wider = envelope_of(settings, task.shape, task.classes).space
+        wider = envelope_of(settings, task.shape, task.classes, study.constraints).space
         network = wider.close(wider.read(found))
         if wider.accepts(network) and costs(network).parameters >= costs(found).parameters:
             return network

@@ -7,6 +7,7 @@ from numpy.random import Generator
 
 from amla.spaces.space import Space, SpaceError
 from amla.spec.architecture import Architecture
+from amla.spec.constraints import counts
 from amla.spec.costs import costs
 from amla.spec.values import SpecError
 
@@ -17,8 +18,8 @@ def check_space(space: Space, seed: int = 0) -> None:
     """Raise AssertionError where `space` breaks its law, at a place that `seed` draws.
 
     Reading a closed architecture gives back the decisions on its living Picks; `sample`, `mutate` and `neighbours`
-    give closed architectures that the space accepts and a library can build, each but the first unlike its parent; and
-    the same seed gives the same architectures.
+    give closed architectures that the space accepts, that are within its constraints, and that a library can build,
+    each but the first unlike its parent; and the same seed gives the same architectures.
     """
     rng = np.random.default_rng(seed)
     _check_read(space, rng)
@@ -78,6 +79,8 @@ def _check_inside(space: Space, architecture: Architecture, who: str) -> None:
     if space.close(space.read(architecture)) != architecture:
         raise AssertionError(f"{who} an architecture that is not a closing of the template.")
     try:
-        costs(architecture)
+        counted = counts(costs(architecture))
     except SpecError as error:
         raise AssertionError(f"{who} an architecture that cannot be built: {error}") from None
+    if broken := space.within.broken(counted):
+        raise AssertionError(f"{who} an architecture beyond the space's constraints: it has {broken}.")
