@@ -25,6 +25,7 @@ from amla.study.settings.searches import (
     RandomSettings,
     RandomSharingSettings,
     RemoteSettings,
+    ZeroCostSettings,
 )
 from amla.study.study import Study
 from amla.study.timing import Arrangement
@@ -247,6 +248,9 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
             return f"leg {trial_id - failed + 1}"
         case RandomSettings(trials=trials):
             return f"random network {trial_id + 1} of {trials * seeds + finalists}"
+        case ZeroCostSettings(candidates=candidates, trained=trained):
+            many = f"of {(candidates + trained) * seeds + finalists} at most"
+            return f"{'scoring' if trial_id < candidates * seeds else 'network'}, trial {trial_id + 1} {many}"
         case RemoteSettings():
             return f"network {trial_id + 1}"
         case FixedSettings(architectures=files):

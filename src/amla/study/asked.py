@@ -21,6 +21,7 @@ from amla.study.settings.searches import (
     OptunaSettings,
     RandomSettings,
     ReinforceSettings,
+    ZeroCostSettings,
 )
 from amla.study.study import Data, Study, StudyError
 from amla.tasks.dataset import Dataset
@@ -36,6 +37,7 @@ ALGORITHMS: dict[str, AlgorithmSettings] = {  # as they are called, besides NAC,
     "reinforce": ReinforceSettings(),
     "bayes": BayesSettings(),
     "optuna": OptunaSettings(),
+    "zero_cost": ZeroCostSettings(),
 }
 
 
