@@ -178,14 +178,14 @@ def blocks(architecture: Architecture) -> tuple[NodeId, ...]:
     """Return the outputs of the blocks of a closed network, those that its features come from.
 
     A block is a node that has others under its address, as "stage0/cell0" has "stage0/cell0/3x3", and is under no such
-    node itself; nodes that only pass something on do not count. Where a network has fewer than two: what its
-    convolutions read, and its features. Raises SpecError where these are fewer than two.
+    node itself. Those do not count that only pass on, normalise or activate what comes from elsewhere. Where a network
+    has fewer than two: what its convolutions read, and its features. Raises SpecError where these are fewer than two.
     """
     end = features(architecture)
     living = architecture.sources((end,))
     nodes = [node for node in architecture if node.id in living and not isinstance(node.op, ops.Input)]
     above = {"/".join(steps[:n]) for node in nodes for steps in [node.id.split("/")] for n in range(1, len(steps))}
-    heads = {node.id for node in nodes if node.id in above and not _passes_on(node)}
+    heads = {node.id for node in nodes if node.id in above and not _passes_on(architecture, node)}
     found = tuple(node.id for node in nodes if node.id in heads and not _under(node.id, heads))
     if len(found) < 2:
         read = {node.inputs[0] for node in nodes if isinstance(node.op, ops.Conv)} | {end}
@@ -210,8 +210,25 @@ def _linear(node: Node) -> Node:
     return node if kept else Node(node.id, ops.Identity(), node.inputs)
 
 
-def _passes_on(node: Node) -> bool:
-    return isinstance(node.op, ops.Identity) or (isinstance(node.op, ops.Merge) and len(node.inputs) == 1)
+def _passes_on(architecture: Architecture, node: Node) -> bool:
+    """Return whether a node, and all under its address that it comes from, changes channels by themselves at most."""
+    before = node
+    while _is_plain(before) and (before is node or _is_at(before.id, node.id)):
+        before = architecture[before.inputs[0]]
+    plain_merge = isinstance(node.op, ops.Merge | ops.Identity) and _is_plain(node)
+    return plain_merge or not _is_at(before.id, node.id)
+
+
+def _is_plain(node: Node) -> bool:
+    """Return whether a node has one input, whose places and channels it does not mix."""
+    single = isinstance(node.op, ops.Merge) and len(node.inputs) == 1
+    return single or isinstance(
+        node.op, ops.BatchNorm | ops.LayerNorm | ops.Activation | ops.Identity | ops.Scale | ops.Dropout
+    )
+
+
+def _is_at(node_id: NodeId, address: NodeId) -> bool:
+    return node_id == address or node_id.startswith(f"{address}/")
 
 
 def _under(node_id: NodeId, heads: set[NodeId]) -> bool:
