@@ -249,8 +249,9 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
         case RandomSettings(trials=trials):
             return f"random network {trial_id + 1} of {trials * seeds + finalists}"
         case ZeroCostSettings(candidates=candidates, trained=trained):
-            many = f"of {(candidates + trained) * seeds + finalists} at most"
-            return f"{'scoring' if trial_id < candidates * seeds else 'network'}, trial {trial_id + 1} {many}"
+            if (place := trial_id - candidates * seeds) < 0:
+                return f"untrained network {trial_id + 1} of {candidates * seeds}"
+            return f"network {place + 1} of {trained * seeds + finalists} at most"
         case RemoteSettings():
             return f"network {trial_id + 1}"
         case FixedSettings(architectures=files):
