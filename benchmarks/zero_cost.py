@@ -1,17 +1,18 @@
-"""How well do zero-cost scores rank the cells of NAS-Bench-201 on CIFAR-10?
+"""How well do zero-cost scores rank the networks of NAS-Bench-201, or of NAS-Bench-Macro, on CIFAR-10?
 
-Random cells are scored before any training, on real images, and set against the test accuracy that the published table
-has for them after 200 epochs. Parameters and multiply-accumulates are the baseline that a score must beat. A cell of
-which a score cannot be had (nothing of the image reaches its output, as a rule) ranks last by it.
+Random networks are scored before any training, on real images, and set against the test accuracy that the published
+table has for them (NAS-Bench-201: after 200 epochs). Parameters and multiply-accumulates are the baseline that a score
+must beat. A network of which a score cannot be had (nothing of the image reaches its output, as a rule) ranks last.
 
 Prints a line for each score, and one JSON object on the last: for each Spearman's correlation ("spearman_SCORE"),
 Kendall's tau with its 95 % interval ("tau_", "low_", "high_"), the mean seconds a network ("seconds_"), and of how many
 it cannot be had ("failed_"); "n". Scores are kept in --folder, from where another call goes on.
 
-    python benchmarks/zero_cost.py [--quick] [--networks 200] [--seed 0] [--examples 64] [--extent 32] [--folder F]
+    python benchmarks/zero_cost.py [--quick] [--networks 200] [--seed 0] [--examples 64] [--extent 32] [--cells 5]
+                                   [--table nasbench_macro] [--folder F]
 
-AMLA_DATA names the folder of data and tables. --extent is the size that images are brought to, --width and --cells are
-those of the networks scored; the published ones are 32, 16 and 5.
+AMLA_DATA names the folder of data and tables. --extent is the size that images are brought to, --cells how many cells
+of NAS-Bench-201 a stage has; the published ones are 32 and 5.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from amla.backends.torch.backend import TorchBackend
-from amla.evaluation.tables import Table, nasbench201_table
+from amla.evaluation.tables import Table, nasbench201_table, nasbench_macro_table
 from amla.evaluation.train import Training
 from amla.evidence.agreement import agreement
 from amla.scores import COMBINED, COUNTED, SCORES, parts, ranking
@@ -55,22 +56,29 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--examples", type=int, default=64)
     parser.add_argument("--extent", type=int, default=32)
-    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--table", choices=("nasbench201", "nasbench_macro"), default="nasbench201")
     parser.add_argument("--cells", type=int, default=5)
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
+    if options.table == "nasbench_macro" and options.extent != 32:
+        parser.error("--table nasbench_macro takes images of 32 pixels, as published")
     if options.quick:
-        options.networks, options.examples, options.extent, options.cells = 40, 32, 16, 1
+        options.networks, options.examples = 40, 32
+        if options.table == "nasbench201":
+            options.extent, options.cells = 16, 1
     data_dir = Path(os.environ["AMLA_DATA"])
     dataset = load("cifar10", data_dir=data_dir, size=(options.extent, options.extent))
     task = Task(dataset, split(dataset, validation=0.1, seed=0), Recipe())
     with TemporaryDirectory() as passing:
-        print(json.dumps(summary(options, task, nasbench201_table(data_dir), options.folder or Path(passing))))
+        table = nasbench201_table(data_dir) if options.table == "nasbench201" else nasbench_macro_table(data_dir)
+        print(json.dumps(summary(options, task, table, options.folder or Path(passing))))
 
 
 def summary(options: argparse.Namespace, task: Task, table: Table, folder: Path) -> dict[str, float]:
     """Score all networks that are not scored yet, print how well each score ranks them, and return it."""
-    space = nasbench201(task.shape, task.classes, width=options.width, cells=options.cells)
+    space = table.space
+    if options.table == "nasbench201":
+        space = nasbench201(task.shape, task.classes, cells=options.cells)
     rng = np.random.default_rng((options.seed, options.networks))
     cells = [table.space.draw(rng) for _ in range(options.networks)]
     entries = [table.entries[tuple(cell[gene][0] for gene in table.space.genes)] for cell in cells]
@@ -107,7 +115,7 @@ def scored(
 ) -> list[Outcome]:
     """Return what some scores of each cell come to, read from the folder as far as they are there."""
     folder.mkdir(parents=True, exist_ok=True)
-    sizes = (options.networks, options.seed, options.examples, options.extent, options.width, options.cells)
+    sizes = (options.networks, options.seed, options.examples, options.extent, options.table, options.cells)
     kept = folder / f"{'-'.join(map(str, (asked[0], *sizes)))}.jsonl"
     found = [_outcome.validate_json(line) for line in kept.read_text().splitlines()] if kept.is_file() else []
     training = Training("scores", TorchBackend("cpu", 1), task, Files(folder))

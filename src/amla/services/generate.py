@@ -201,8 +201,8 @@ def _check_kind(study: Study) -> None:
         case DartsSearchSettings() | EnasSettings() | RandomSharingSettings() | ZeroCostSettings() as other:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"A generator asks for networks to be trained; {other.kind} asks for something else, too. Search by it in "
-                "a study of its own.",
+                f"A generator asks for networks to be trained; {other.kind} asks for something else, too. Search by it "
+                "in a study of its own.",
             )
         case NacSettings() as nac:
             for name, most in COUNTS.items():
