@@ -89,6 +89,13 @@ def test_synflow_and_what_sees_noise_do_not_depend_on_the_data():
     assert scored(NETWORK, ("naswot",), task) != scored(NETWORK, ("naswot",), other)
 
 
+def test_cells_that_pass_on_what_they_read_grow_nothing_and_cannot_be_trained():
+    kept = {gene: (f"{gene}/skip" if gene.endswith("0-3") else f"{gene}/none",) for gene in CELLS.genes}
+    found = scored(CELLS.close(kept), ("progressivity", "trainability"), make_task())
+    assert found["progressivity"] <= 0
+    assert found["trainability"] == -np.inf
+
+
 def test_scores_follow_from_the_seed_alone_whatever_else_is_scored():
     task = make_task()
     together = scored(NETWORK, ALL, task)
