@@ -8,7 +8,7 @@ Prints a line for each score, and one JSON object on the last: for each Spearman
 Kendall's tau with its 95 % interval ("tau_", "low_", "high_"), the mean seconds a network ("seconds_"), of how many it
 cannot be had ("failed_"), and what a search by it comes to ("search_"): a third of the networks are drawn, a thousand
 times; of the five that the score likes best, the one with the best validation accuracy after the shortest training that
-the table knows is chosen; the mean of its test accuracy. "search_random": of any five; "n". Scores are kept in --folder,
+the table knows is chosen; the mean of its test accuracy. "search_random" is of any five. Scores are kept in --folder,
 from where another call goes on.
 
     python benchmarks/zero_cost.py [--quick] [--networks 200] [--seed 0] [--examples 64] [--extent 32] [--cells 5]
