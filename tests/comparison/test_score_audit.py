@@ -10,7 +10,7 @@ from amla.spaces.envelope import envelope
 from amla.spec.digest import digest
 from amla.study.study import StudyError
 from amla.trials.history import History
-from amla.trials.trial import Cost, Failure, Measurement, Proposal
+from amla.trials.trial import Cost, Failure, Measurement, Proposal, Untrained
 
 SPACE = envelope((1, 8, 8), 2, width=6, cells=(1, 1), max_cells=(2, 2), branches=("1x1", "3x3", "3x3sep")).space
 PLAN = Plan(20, (10, 20), 100, seeds=2, top=5)
@@ -53,6 +53,46 @@ def test_networks_whose_training_failed_are_left_out():
     found = judged(PLAN, NETWORKS, short, trainings(100, 2, noise=0.005, failing=11))
     assert (found.networks, found.failed) == (18, 2)
     assert json.loads(as_json(found))["failed"] == 2
+
+
+def scorings(name: str, values: list[float | None]) -> History:
+    """Return a history of networks that are scored, None: not to be had."""
+    history = History()
+    for place, number in enumerate(values):
+        history = history.asked(Proposal(NETWORKS[place], 0, Untrained((name,)), keep=False))
+        done = Measurement({name: number or 0.0, "macs": 1.0}, cost=Cost("cpu", 1e6))
+        history = history.told(place, done if number is not None else Failure("infeasible", "it has no ReLU"))
+    return history
+
+
+def test_a_zero_cost_score_that_ranks_well_is_chosen_for_what_it_costs():
+    scored = {"naswot": scorings("naswot", [float(place) for place in range(20)])}
+    short = {10: trainings(10, 1, noise=1.0), 20: trainings(20, 1, noise=0.005)}
+    found = judged(PLAN, NETWORKS, short, trainings(100, 2, noise=0.005), scored)
+    assert found.choice == "naswot"
+    assert verdict(found).endswith("for 1.0 % of a training of 100 steps.")
+    assert found.unscored == {}
+
+
+def test_networks_that_cannot_be_scored_rank_last_and_are_told_of():
+    scored = {"naswot": scorings("naswot", [None, None, *map(float, range(18))]), "zen": scorings("zen", [None] * 20)}
+    short = {10: trainings(10, 1, noise=1.0), 20: trainings(20, 1, noise=1.0)}
+    found = judged(PLAN, NETWORKS, short, trainings(100, 2, noise=0.0), scored)
+    assert "zen" not in {score.name for score in found.scores}
+    (naswot,) = (score for score in found.scores if score.name == "naswot")
+    assert naswot.agreement.tau > 0.99
+    assert naswot.cost == pytest.approx(0.01)
+    assert found.unscored == {
+        "naswot": "2 of 20 networks: it has no ReLU", "zen": "20 of 20 networks: it has no ReLU",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scores", "words"), [(("snip",), "There is no score 'snip'"), (("macs",), "'macs' is counted")]
+)
+def test_scores_that_there_are_not_are_refused(scores, words):
+    with pytest.raises(StudyError, match=words):
+        Plan(20, (10,), 100, scores=scores)
 
 
 def test_networks_are_all_different_and_always_the_same():

@@ -18,6 +18,7 @@ from pages import PAGES, ROOT, Block, anchors, blocks, code, links, tables, text
 from amla.cli.app import app
 from amla.comparison import comparison
 from amla.probes import PROBES
+from amla.scores import COMBINED, COUNTED, SCORES
 from amla.spec import text
 from amla.spec.ops import Op
 from amla.storage import lease
@@ -142,6 +143,11 @@ def test_the_reference_has_every_probe():
     rows = tables(ROOT / "docs/reference/probes.md")["Probes"]
     assert {name: rows[name][:2] for name in PROBES} == {p.name: [p.of, p.about] for p in PROBES.values()}
     assert rows.keys() - {"probe", "---"} == PROBES.keys()
+
+
+def test_every_score_is_told_of():
+    rows = tables(ROOT / "docs/how-to/choose-a-cheap-score.md")["Scores of untrained networks"]
+    assert rows.keys() - {"score", "---"} == (SCORES.keys() | COMBINED.keys()) - set(COUNTED)
 
 
 def test_the_reference_has_every_environment_variable():

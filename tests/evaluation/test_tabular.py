@@ -12,7 +12,7 @@ from amla.evaluation.tables import TableError, nasbench201_table, nasbench_macro
 from amla.evaluation.tabular import Tabular
 from amla.spec.architecture import Architecture
 from amla.trials.history import History
-from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Relax, Trial
+from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Relax, Trial, Untrained
 
 TABLES = Path(__file__).parents[1] / "nas_bench"
 CELLS, MACRO = nasbench201_table(TABLES), nasbench_macro_table(TABLES)
@@ -34,6 +34,17 @@ def measured(table: Tabular, budget: int, network: Architecture = BEST, number: 
 def test_the_best_cell_is_the_one_published():
     assert ENTRY.tested == pytest.approx(0.9437, abs=5e-5)
     assert max(entry.tested for entry in MACRO.entries.values()) == pytest.approx(0.9313, abs=5e-5)
+
+
+def test_what_is_counted_needs_no_training_and_what_was_not_measured_is_not_known():
+    found = measured(Tabular(CELLS), 0, method=Untrained(("macs",)), keep=False)
+    assert found.metrics == {"parameters": float(ENTRY.parameters), "macs": float(ENTRY.macs)}
+    assert (found.seconds, found.cost and found.cost.flops) == (0.0, 0.0)
+    unknown = asked(Tabular(CELLS), 0, method=Untrained(("macs", "synflow")), keep=False)
+    assert isinstance(unknown, Failure)
+    assert unknown.message == "NAS-Bench-201 knows parameters and macs, but not synflow."
+    other = asked(Tabular(CELLS), 0, MACRO.space.sample(np.random.default_rng(0)), method=Untrained(()), keep=False)
+    assert isinstance(other, Failure)
 
 
 def test_a_search_sees_validation_accuracies():

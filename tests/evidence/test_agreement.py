@@ -26,6 +26,11 @@ def test_the_same_ranking_loses_nothing():
     assert (found.tau, found.precision, found.regret, found.chance) == (1.0, 1.0, 0.0, 0.5)
 
 
+def test_what_has_no_score_comes_last_and_ties():
+    lowest = float("-inf")
+    assert agreement([lowest, lowest, 3, 4], [10, 20, 30, 40], 2) == agreement([2, 2, 3, 4], [10, 20, 30, 40], 2)
+
+
 def test_the_opposite_ranking_loses_most():
     found = agreement([4, 3, 2, 1], [10, 20, 30, 40], 2)
     assert (found.tau, found.precision, found.regret) == (-1.0, 0.0, 30.0)

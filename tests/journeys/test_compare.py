@@ -73,12 +73,14 @@ def test_what_cannot_run_is_said_before_anything_runs(here: Here, file: Path):
 def test_an_audit_says_what_short_trainings_are_worth_and_goes_on(here: Here):
     tiny = ("--set", "space.width=6", "--set", "space.cells=[1, 1]", "--set", "space.max_cells=[1, 2]")
     command = ("audit", "digits", "--networks", "4", "--reference", "4", "--steps", "2", "--workers", "0", *tiny)
+    command = (*command, "--score", "synflow", "--score", "az_nas")
     ended = here(*command)
     assert (ended.code, ended.err) == (0, "")
-    assert "12 of 12: reference" in ended.out
-    assert {"2", "steps", "parameters", "macs", "another", "seed"} <= set(ended.out.split())
+    assert "8 of 20: score-az_nas, scoring 3: done" in ended.out
+    assert "20 of 20: reference" in ended.out
+    assert {"2", "steps", "synflow", "az_nas", "parameters", "macs", "another", "seed"} <= set(ended.out.split())
     found = json.loads(Path("runs/digits-audit/audit.json").read_text())
-    assert [score["name"] for score in found["scores"]] == ["2 steps", "parameters", "macs"]
+    assert [score["name"] for score in found["scores"]] == ["2 steps", "synflow", "az_nas", "parameters", "macs"]
     again = here(*command)
-    assert "of 12" not in again.out
+    assert "of 20" not in again.out
     assert json.loads(Path("runs/digits-audit/audit.json").read_text()) == found

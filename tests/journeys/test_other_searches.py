@@ -27,6 +27,17 @@ def test_legs_of_successive_halving_are_one_construction_each_in_the_report(arch
     )
 
 
+def test_untrained_networks_are_scored_and_the_best_trained(archive: Path, here: Here):
+    given = ("--set", "algorithm={kind: zero_cost, candidates: 5, trained: 2, steps: 3, examples: 8}")
+    ended = here("search", str(archive), "--algorithm", "zero_cost", *given, *SMALL)
+    assert (ended.code, ended.err) == (0, "")
+    assert "scoring 5 untrained networks by az_nas, and training the best 2" in ended.out
+    trials = read(Path("runs/shapes")).search.trials
+    assert [trial.proposal.budget for trial in trials] == [0] * 5 + [3] * 2
+    assert all("expressivity" in trial.measurement.metrics for trial in list(trials)[:5])
+    assert "test accuracy" in ended.out
+
+
 def test_a_search_on_terms_is_told_means(archive: Path, here: Here):
     given = ("--set", "algorithm.steps=3", "--set", "algorithm.trials=3", "--set", "algorithm.population=2")
     ended = here(

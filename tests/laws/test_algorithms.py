@@ -30,6 +30,7 @@ from amla.algorithms.runoff import RunOff
 from amla.algorithms.screened import Distinct, Filtered
 from amla.algorithms.shadow import Repeated, Warm, joined
 from amla.algorithms.sharing import RandomSharing
+from amla.algorithms.zero_cost import ZeroCost
 from amla.reports.growth import cells
 from amla.spaces.darts import darts
 from amla.spaces.enas_macro import enas_macro
@@ -98,6 +99,11 @@ ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
     "darts, by perturbation": lambda: Darts(SPACE, steps=6, legs=2, rate=0.0, select="perturbation", seed=3),
     "enas": lambda: Enas(SPACE, steps=20, legs=6, paths=5, seed=2),
     "random sharing": lambda: RandomSharing(SPACE, steps=6, legs=3, paths=60),
+    "zero-cost": lambda: ZeroCost(SPACE, steps=5, candidates=7, trained=3, seed=1),
+    "zero-cost by one score, on all terms": lambda: Repeated(
+        Distinct(Filtered(ZeroCost(SPACE, 5, ("synflow",), candidates=4, trained=2), {"macs": 60_000})), seeds=2
+    ),
+    "zero-cost, with a run-off": lambda: RunOff(ZeroCost(SPACE, 5, ("macs",), 4, 2), finalists=2, steps=20),
     "finish": lambda: Finish(Fixed(NETWORKS, steps=5)),
 }
 every = pytest.mark.parametrize("make", ALGORITHMS.values(), ids=ALGORITHMS.keys())

@@ -119,6 +119,8 @@ def test_what_is_no_template_of_envelopenets_is_said():
         {"algorithm": {"kind": "remote", "url": "http://127.0.0.1:1"}},
         {"algorithm": {"kind": "fixed", "architectures": ["/etc/passwd"]}},
         {"algorithm": {"kind": "nac", "mode": "paper"}},
+        {"algorithm": {"kind": "zero_cost"}},
+        {"algorithm": {"kind": "darts"}},
         {"algorithm": {"kind": "nac", "candidates": 10**9}},
         {"algorithm": {"kind": "nac", "windows": 0}},
         {"algorithm": {"kind": "nac", "share": float("nan")}},

@@ -41,6 +41,17 @@ def initial(
     return drawn
 
 
+def standard(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
+    """Return what `initial` draws, but every kernel normal with variance 1, whatever its fan-in."""
+    found = shapes(architecture)
+    drawn = initial(architecture, seed)
+    for node in architecture:
+        for role, shape in weights(node.op, found[node.inputs[0]] if node.inputs else ()).items():
+            if role == "kernel":
+                drawn[weight_name(node.id, role)] = _normal(node.id, role, shape, seed)
+    return drawn
+
+
 def _places(architecture: Architecture, found: Mapping[NodeId, Size]) -> dict[NodeId, int]:
     """Return where the outputs of each convolution lie in the concatenation that reads them, if one does."""
     places: dict[NodeId, int] = {}

@@ -24,7 +24,7 @@ from amla.study.settings.searches import RandomSettings
 from amla.study.shared import files_of
 from amla.study.study import Data, Final
 from amla.trials.history import History
-from amla.trials.trial import Measurement, Trial
+from amla.trials.trial import Measurement, Trial, Untrained
 
 RUNS, FILE = Path("runs"), "audit.json"
 
@@ -34,7 +34,7 @@ class Counting(Silence):
 
     def __init__(self, plan: Plan) -> None:
         self._console, self._done = opened(), 0
-        self._all = plan.networks * (len(plan.steps) + plan.seeds)
+        self._all = runs(plan)
 
     def begins(self, phase: str, history: History) -> None:
         """Hear that a phase begins."""
@@ -44,8 +44,11 @@ class Counting(Silence):
         """Print how a training went."""
         self._done += 1
         outcome = trial.outcome
-        how = percent(outcome.metrics["accuracy"]) if isinstance(outcome, Measurement) else "failed"
-        say(self._console, f"{self._done} of {self._all}: {phase}, training {trial.id}: {how}")
+        what = "scoring" if isinstance(trial.proposal.method, Untrained) else "training"
+        how = "failed"
+        if isinstance(outcome, Measurement):
+            how = percent(outcome.metrics["accuracy"]) if what == "training" else "done"
+        say(self._console, f"{self._done} of {self._all}: {phase}, {what} {trial.id}: {how}")
 
 
 def audit_data(
@@ -75,13 +78,24 @@ def audit_data(
     check(study, task)
     study = folders.prepare(folder, study, task)
     trainings = plural(plan.networks * (len(plan.steps) + plan.seeds), "training")
-    say(console, f"[bold]{escape(study.name)}[/bold]: {trainings}; run folder [bold]{escape(str(folder))}[/bold]")
+    scores = f", and {', '.join(plan.scores)} before them" if plan.scores else ""
+    say(
+        console,
+        f"[bold]{escape(study.name)}[/bold]: {trainings}{scores}; run folder [bold]{escape(str(folder))}[/bold]",
+    )
     with writing(folder) as log:
         found = audited(Search(study, task, log, files_of(folder), folder, Counting(plan), data_dir), plan)
     Files(folder).write_text(FILE, as_json(found) + "\n")
     console.print(_table(found))
+    for name, words in found.unscored.items():
+        say(console, escape(f"{name} cannot be had of {words}"))
     say(console, escape(verdict(found)))
     say(console, f"all of it [bold]{escape(str(folder / FILE))}[/bold]")
+
+
+def runs(plan: Plan) -> int:
+    """Return how many trainings and scorings an audit has."""
+    return plan.networks * (len(plan.scores) + len(plan.steps) + plan.seeds)
 
 
 def _table(audit: Audit) -> Table:

@@ -52,6 +52,14 @@ def audit(
     seeds: Annotated[int, typer.Option(min=1, help="How often each is trained for long.")] = 2,
     top: Annotated[int, typer.Option(min=1, help="How many of the best shall be found.")] = 5,
     at_least: Annotated[float, typer.Option(help="What the interval of Kendall's tau must be above.")] = 0.4,
+    score: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|none",
+            help="A zero-cost score that is looked at; may be given several times. [default: all]",
+            show_default=False,
+        ),
+    ] = None,
     run: RunFolder = None,
     workers: Annotated[
         str | None,
@@ -69,8 +77,9 @@ def audit(
     """Find out how well cheap scores rank networks on DATA, and which is the cheapest that is good enough."""
     with users_mistakes():
         from amla.cli.audit import audit_data
-        from amla.comparison.audit import Plan
+        from amla.comparison.audit import ZERO_COST, Plan
 
         short = tuple(steps or sorted({max(1, reference // part) for part in (8, 4, 2)}))
-        plan = Plan(networks, short, reference, seeds, top, at_least)
+        scores = () if score == ["none"] else tuple(score or ZERO_COST)
+        plan = Plan(networks, short, reference, seeds, top, at_least, scores)
         audit_data(data, plan, run, workers, device, seed, data_dir, settings or [])

@@ -25,6 +25,7 @@ from amla.study.settings.searches import (
     RandomSettings,
     RandomSharingSettings,
     RemoteSettings,
+    ZeroCostSettings,
 )
 from amla.study.study import Study
 from amla.study.timing import Arrangement
@@ -247,6 +248,10 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
             return f"leg {trial_id - failed + 1}"
         case RandomSettings(trials=trials):
             return f"random network {trial_id + 1} of {trials * seeds + finalists}"
+        case ZeroCostSettings(candidates=candidates, trained=trained):
+            if (place := trial_id - candidates * seeds) < 0:
+                return f"untrained network {trial_id + 1} of {candidates * seeds}"
+            return f"network {place + 1} of {trained * seeds + finalists} at most"
         case RemoteSettings():
             return f"network {trial_id + 1}"
         case FixedSettings(architectures=files):

@@ -30,7 +30,19 @@ def search(
         typer.Option(help="What the budget goes by; cpu: as if all cores were idle, for machines that others use."),
     ] = "wall",
     algorithm: Annotated[
-        Literal["nac", "random", "evolution", "local", "asha", "hyperband", "nsga2", "reinforce", "bayes", "optuna"],
+        Literal[
+            "nac",
+            "random",
+            "evolution",
+            "local",
+            "asha",
+            "hyperband",
+            "nsga2",
+            "reinforce",
+            "bayes",
+            "optuna",
+            "zero_cost",
+        ],
         typer.Option(help="How to search."),
     ] = "nac",
     workers: Annotated[

@@ -29,6 +29,7 @@ from amla.study.settings.searches import (
     RandomSettings,
     RandomSharingSettings,
     RemoteSettings,
+    ZeroCostSettings,
 )
 from amla.study.study import Data, Study, load
 from amla.study.tables import dataset_of, table_of
@@ -148,6 +149,9 @@ def _method(study: Study, task: Task) -> str:
         case DartsSearchSettings() | EnasSettings() | RandomSharingSettings() as one_shot:
             size = count(costs(network).parameters) if (network := _first(study, task)) else "no"
             return f"searching by {one_shot.kind}, in one network with {size} parameters for all"
+        case ZeroCostSettings(scores=scores, candidates=candidates, trained=trained):
+            by = " and ".join(scores)
+            return f"scoring {plural(candidates, 'untrained network')} by {by}, and training the best {trained}"
         case RemoteSettings(url=url):
             return f"searching by the generator at {escape(url)}"
         case FixedSettings(architectures=files):

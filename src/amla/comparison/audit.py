@@ -2,18 +2,21 @@
 
 A score is worth what its ranking is worth on the task at hand (White et al. 2021 found none that is good on all). So
 networks of the space are drawn at random, trained for long with several seeds, and ranked by each score besides: by
-shorter trainings, and by parameters and multiply-accumulates, which cost nothing and are the baseline of all scores.
+shorter trainings, by what is measured before any training (`amla.scores`), and by parameters and multiply-accumulates,
+which cost nothing and are the baseline of all scores.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from pydantic import TypeAdapter
 
 from amla.algorithms.fixed import Fixed
+from amla.algorithms.zero_cost import Scored
 from amla.evidence.agreement import Agreement, agreement
 from amla.reports.numbers import plural
+from amla.scores import COUNTED, ScoreError, parts, ranking
 from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
 from amla.spec.digest import digest
@@ -23,10 +26,10 @@ from amla.study.run import Limit
 from amla.study.search import Search
 from amla.study.study import StudyError
 from amla.trials.history import History
-from amla.trials.trial import Trial
+from amla.trials.trial import Failure, Measurement, Trial
 
 REFERENCE = "reference"
-COUNTED = ("parameters", "macs")
+ZERO_COST = ("synflow", "naswot", "jacob_cov", "zen", "az_nas")  # that are looked at unless others are named
 DRAWS = 20  # times as many networks are drawn as are wanted, at most
 APART = 1000  # between the seeds of scores and those of the reference, which must know nothing of each other
 
@@ -45,7 +48,8 @@ class Audit:
     """What scores are worth on a task. `ceiling` is how well one reference training agrees with another one.
 
     `choice` is the cheapest score whose interval is above `at_least`, None if there is none. `failed` networks, of
-    which some training failed, are left out.
+    which some training failed, are left out. `unscored` says of zero-cost scores which networks they could not be had
+    of, and why: these rank last by it, and a score that could be had of none is left out.
     """
 
     networks: int
@@ -57,11 +61,15 @@ class Audit:
     scores: tuple[Audited, ...]
     ceiling: Agreement | None
     choice: str | None
+    unscored: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained: so many `networks` for each of `steps`, and for `reference` steps with so many `seeds`."""
+    """What is trained: so many `networks` for each of `steps`, and for `reference` steps with so many `seeds`.
+
+    Before that they are scored by each of `scores`. Raises StudyError for what makes no audit.
+    """
 
     networks: int
     steps: tuple[int, ...]
@@ -69,8 +77,15 @@ class Plan:
     seeds: int = 2
     top: int = 5
     at_least: float = 0.4
+    scores: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        try:
+            parts(self.scores)
+        except ScoreError as error:
+            raise StudyError(str(error)) from None
+        if counted := [name for name in self.scores if name in COUNTED]:
+            raise StudyError(f"{counted[0]!r} is counted, and looked at anyway; leave it out.")
         if not self.steps or max(self.steps) >= self.reference:
             raise StudyError(
                 f"The reference trains for {self.reference} steps, scores for {list(self.steps)}; it must be longer."
@@ -93,13 +108,17 @@ def audited(search: Search, plan: Plan) -> Audit:
     Raises StudyError where fewer than four networks could be trained.
     """
     networks = drawn(space_of(search.study, search.task).space, plan.networks, search.study.seed)
+    scored = {
+        name: search.phase(f"score-{name}", Scored(networks, (name,), search.study.seed), Limit())
+        for name in dict.fromkeys(plan.scores)
+    }
     phases = {
         steps: search.phase(f"steps-{steps}", Fixed(networks, steps, (search.study.seed,), keep=False), Limit())
         for steps in sorted(plan.steps)
     }
     seeds = tuple(range(APART, APART + plan.seeds))
     reference = search.phase(REFERENCE, Fixed(networks, plan.reference, seeds, keep=False), Limit())
-    return judged(plan, networks, phases, reference)
+    return judged(plan, networks, phases, reference, scored)
 
 
 def drawn(space: Space, count: int, seed: int) -> tuple[Architecture, ...]:
@@ -114,8 +133,14 @@ def drawn(space: Space, count: int, seed: int) -> tuple[Architecture, ...]:
     return tuple(found.values())
 
 
-def judged(plan: Plan, networks: Sequence[Architecture], phases: Mapping[int, History], reference: History) -> Audit:
-    """Return what the trainings of an audit say."""
+def judged(
+    plan: Plan,
+    networks: Sequence[Architecture],
+    phases: Mapping[int, History],
+    reference: History,
+    scored: Mapping[str, History] = {},
+) -> Audit:
+    """Return what the trainings of an audit say, and the scores before them."""
     long = [_of_network(reference, place, plan.seeds) for place in range(len(networks))]
     short = {
         steps: [_of_network(history, place, 1) for place in range(len(networks))] for steps, history in phases.items()
@@ -131,6 +156,16 @@ def judged(plan: Plan, networks: Sequence[Architecture], phases: Mapping[int, Hi
                 _flops([of[place][0] for place in whole]) / dear)
         for steps, of in short.items()
     ]  # fmt: skip
+    unscored: dict[str, str] = {}
+    for name, history in scored.items():
+        trials = [history[place] for place in whole]
+        done = [trial for trial in trials if isinstance(trial.outcome, Measurement)]
+        if words := _words(trials):
+            unscored[name] = words
+        if done:
+            ranks = ranking([trial.measurement.metrics if trial in done else {} for trial in trials], (name,))
+            cost = _flops(done) * len(whole) / len(done) / dear
+            scores.append(Audited(name, agreement(ranks, worths, top), cost))
     for name in COUNTED:
         counted = [long[place][0].measurement.metrics[name] for place in whole]
         scores.append(Audited(name, agreement(counted, worths, top), 0.0))
@@ -141,7 +176,8 @@ def judged(plan: Plan, networks: Sequence[Architecture], phases: Mapping[int, Hi
     good = [score for score in scores if score.agreement.low >= plan.at_least]
     choice = min(good, key=lambda score: score.cost).name if good else None
     failed = len(networks) - len(whole)
-    return Audit(len(whole), failed, plan.reference, plan.seeds, top, plan.at_least, tuple(scores), ceiling, choice)
+    whole_plan = (plan.reference, plan.seeds, top, plan.at_least)
+    return Audit(len(whole), failed, *whole_plan, tuple(scores), ceiling, choice, unscored)
 
 
 def verdict(audit: Audit) -> str:
@@ -155,6 +191,12 @@ def verdict(audit: Audit) -> str:
     chosen = next(score for score in audit.scores if score.name == audit.choice)
     cost = "nothing" if chosen.cost == 0 else f"{100 * chosen.cost:.1f} % of a training of {audit.steps} steps"
     return f"Use {chosen.name}: {_tau(chosen.agreement)}, for {cost}."
+
+
+def _words(trials: Sequence[Trial]) -> str:
+    """Return of how many networks a score could not be had, and why; nothing if of all."""
+    failures = [trial.outcome.message for trial in trials if isinstance(trial.outcome, Failure)]
+    return f"{len(failures)} of {plural(len(trials), 'network')}: {failures[0]}" if failures else ""
 
 
 def _tau(found: Agreement) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from amla.evaluation.tables import Entry, Table
+from amla.scores import COUNTED
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs, training_flops
 from amla.spec.values import SpecError
 from amla.trials.history import History
 from amla.trials.progress import Report, silent
-from amla.trials.trial import Cost, Failure, Fit, Measurement, Outcome, Proposal, Trial, TrialId
+from amla.trials.trial import Cost, Failure, Fit, Measurement, Outcome, Proposal, Trial, TrialId, Untrained
 
 DEVICE = "table"  # where trials run that do not run
 
@@ -42,6 +43,8 @@ class Tabular:
     def __call__(self, trial: Trial, report: Report = silent) -> Outcome:
         """Return the trial's measurement, or why there is none."""
         ask = trial.proposal
+        if isinstance(ask.method, Untrained) and not self.final:
+            return self._untrained(ask, ask.method)
         if not isinstance(ask.method, Fit):
             return Failure("infeasible", f"{self.table.name} knows closed networks, which were trained by themselves.")
         before = self._epochs.get(ask.start, 0) if ask.start is not None else 0
@@ -71,6 +74,14 @@ class Tabular:
             key = tuple(kept[gene][0] for gene in space.genes) if known else ()
             self._entries[architecture] = self.table.entries.get(key)
         return self._entries[architecture]
+
+    def _untrained(self, ask: Proposal, method: Untrained) -> Outcome:
+        """Return what is counted of a network; no score of one was measured."""
+        if measured := [name for name in method.scores if name not in COUNTED]:
+            return Failure("infeasible", f"{self.table.name} knows {' and '.join(COUNTED)}, but not {measured[0]}.")
+        if (entry := self.entry(ask.architecture)) is None:
+            return Failure("infeasible", f"{self.table.name} does not know this network; search its own space.")
+        return Measurement({name: float(getattr(entry, name)) for name in COUNTED}, cost=Cost(DEVICE, 0.0))
 
     @property
     def _lengths(self) -> tuple[int, ...]:

@@ -50,7 +50,7 @@ def agreement(scores: Sequence[float], worths: Sequence[float], top: int) -> Agr
 
 
 def _signs(numbers: Numbers) -> Numbers:
-    found: Numbers = np.sign(numbers[:, None] - numbers[None, :])
+    found: Numbers = np.greater.outer(numbers, numbers).astype(float) - np.less.outer(numbers, numbers)
     return found
 
 

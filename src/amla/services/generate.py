@@ -36,10 +36,14 @@ from amla.study.resolve import algorithm_of
 from amla.study.settings.searches import (
     AlgorithmSettings,
     AshaSettings,
+    DartsSearchSettings,
+    EnasSettings,
     FixedSettings,
     NacSettings,
+    RandomSharingSettings,
     RemoteSettings,
     RunOffSettings,
+    ZeroCostSettings,
 )
 from amla.study.spaces import Found
 from amla.study.study import Data, Final, Study
@@ -193,6 +197,12 @@ def _check_kind(study: Study) -> None:
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "A generator speaks of decisions in a space: it may be asked for any search but NAC in its paper mode, "
                 "given networks, and another generator.",
+            )
+        case DartsSearchSettings() | EnasSettings() | RandomSharingSettings() | ZeroCostSettings() as other:
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"A generator asks for networks to be trained; {other.kind} asks for something else, too. Search by it "
+                "in a study of its own.",
             )
         case NacSettings() as nac:
             for name, most in COUNTS.items():

@@ -11,6 +11,7 @@ from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
 from amla.algorithms.runoff import RunOff
 from amla.algorithms.screened import Filtered
+from amla.algorithms.zero_cost import ZeroCost
 from amla.spaces.envelope import Envelope
 from amla.spaces.space import everything
 from amla.spec import ops, text
@@ -30,6 +31,7 @@ from amla.study.settings.searches import (
     RandomSettings,
     RandomSharingSettings,
     RemoteSettings,
+    ZeroCostSettings,
 )
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError
@@ -55,7 +57,7 @@ def _search_of(study: Study, space: Found, steps: int, early: bool) -> Algorithm
             if study.terms:
                 raise StudyError("terms are given, but a one-shot search trains all networks as one; leave them out.")
             return _of_its_own(study, space, steps, early)
-        case NacSettings() | RandomSettings() | RemoteSettings() | FixedSettings():
+        case NacSettings() | RandomSettings() | RemoteSettings() | FixedSettings() | ZeroCostSettings():
             return on_terms(_of_its_own(study, space, steps, early), study.terms, None, space.space)
         case settings:
             search = open_ended(settings, space.space, steps, study.seed)
@@ -88,6 +90,11 @@ def _of_its_own(study: Study, space: Found, steps: int, early: bool) -> Algorith
         case DartsSearchSettings() | EnasSettings() | RandomSharingSettings() as settings:
             try:
                 return one_shot(settings, space.space, steps, study.seed)
+            except ValueError as error:
+                raise StudyError(f"algorithm: {error}") from None
+        case ZeroCostSettings(scores=scores) as zero:
+            try:
+                return ZeroCost(space.space, steps, scores, zero.candidates, zero.trained, zero.examples, study.seed)
             except ValueError as error:
                 raise StudyError(f"algorithm: {error}") from None
         case FixedSettings(architectures=()):

@@ -22,6 +22,7 @@ from amla.study.settings.searches import (
     OptunaSettings,
     RandomSettings,
     ReinforceSettings,
+    ZeroCostSettings,
 )
 from amla.study.study import Data, Study, StudyError
 from amla.tasks.dataset import Dataset
@@ -37,6 +38,7 @@ ALGORITHMS: dict[str, AlgorithmSettings] = {  # as they are called, besides NAC,
     "reinforce": ReinforceSettings(),
     "bayes": BayesSettings(),
     "optuna": OptunaSettings(),
+    "zero_cost": ZeroCostSettings(),
 }
 
 

@@ -31,6 +31,7 @@ _RANGES = {
     "algorithm.quota": (0, _MOST, "0 or more"),
     "algorithm.windows": (1, 1000, "from 1 to 1000"),
     "algorithm.candidates": (1, 1000, "from 1 to 1000"),
+    "algorithm.trained": (1, 1000, "from 1 to 1000"),
     "algorithm.share": (0, 1, "from 0 to 1"),
     "algorithm.skip_share": (0, 1, "from 0 to 1"),
     "algorithm.seconds": (_LEAST, _MOST, "more than 0, and finite"),

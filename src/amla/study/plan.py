@@ -13,7 +13,7 @@ from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import costs, macs, shapes, training_flops
 from amla.spec.supernet import supernet
 from amla.trials.history import History
-from amla.trials.trial import FIT, Measurement, Relax
+from amla.trials.trial import FIT, Measurement, Relax, Untrained
 
 SEARCH_SHARE = 0.25  # of the seconds, for the search; the final training has the rest, less the reserve
 RESERVE_SHARE = 0.03  # for the final evaluation, and what was not foreseen
@@ -22,8 +22,10 @@ REHEARSAL_STEPS = 30
 WIDE_STEPS = 10  # of a second rehearsal, where the network found is made wider
 LEAST_STEPS = 10
 ENOUGH_STEPS, ENOUGH_EPOCHS = 300, 1  # of a leg, whichever are more: what a longer one would take is better spent later
-FORESEEN = 128  # trials at most that are asked for ahead
+FORESEEN = 128  # trainings at most that are asked for ahead
+SCORED = 1000  # networks at most that are scored untrained before those
 OVERHEAD_SECONDS = 1.0  # of a trial besides training and scoring: building, saving
+UNTRAINED_SECONDS = 0.2  # of a trial that scores an untrained network, at the size of a CPU
 SCORING = 1 / 3  # of what training on an example takes
 
 
@@ -44,10 +46,14 @@ class Speed:
 
 @dataclass(frozen=True)
 class Leg:
-    """A trial that is foreseen: the MACs of its network, and its steps as a share of those of a whole leg."""
+    """A trial that is foreseen: the MACs of its network, and its steps as a share of those of a whole leg.
+
+    One that trains nothing has none of either; it takes seconds all the same.
+    """
 
     macs: int
     share: float = 1.0
+    seconds: float = OVERHEAD_SECONDS
 
     @property
     def work(self) -> float:
@@ -69,12 +75,17 @@ def speed(rehearsed: Measurement, batch: int) -> Speed:
 
 def foreseen(algorithm: Algorithm, steps: int) -> list[Leg]:
     """Return what an algorithm of so many `steps` asks for if it is told that the dearest branches are the best."""
-    history, found = History(), []
-    while len(history) < FORESEEN and (proposal := algorithm.ask(history)):
+    history, found = History(), list[Leg]()
+    while sum(leg.share > 0 for leg in found) < FORESEEN and len(found) < SCORED + FORESEEN:
+        if (proposal := algorithm.ask(history)) is None:
+            break
         network = supernet(proposal.architecture)
         passes = proposal.method.passes if isinstance(proposal.method, Relax) else FIT
         counted = costs(network)
-        found.append(Leg(counted.macs * passes // FIT, proposal.budget / steps))
+        untrained = isinstance(proposal.method, Untrained)
+        found.append(
+            Leg(0, 0.0, UNTRAINED_SECONDS) if untrained else Leg(counted.macs * passes // FIT, proposal.budget / steps)
+        )
         dear = _branch_macs(network)
         statistics = {name: {i: float(dear.get(i, 0)) for i in nodes} for name, nodes in proposal.probes.items()}
         history = history.asked(proposal)
@@ -92,11 +103,11 @@ def search_steps(
 
     `measured` is the speed of each of the `workers`. No leg is longer than is enough, by the `examples` of an epoch.
     """
-    left = seconds - makespan([OVERHEAD_SECONDS] * len(legs), workers)
+    left = seconds - makespan([leg.seconds for leg in legs], workers)
     scoring = training_flops(1, 1) * SCORING * scored * makespan([leg.macs for leg in legs], workers)
     step = training_flops(1, batch) * makespan([leg.work for leg in legs], workers)
     enough = max(ENOUGH_STEPS, ENOUGH_EPOCHS * examples // batch)
-    return min(max(LEAST_STEPS, int((left * measured.flops - scoring) / step)), enough)
+    return min(max(LEAST_STEPS, int((left * measured.flops - scoring) / step)), enough) if step else enough
 
 
 def makespan(lengths: Iterable[float], workers: int) -> float:

@@ -11,6 +11,7 @@ from amla.testing.landscape import Synthetic, synthetic
 from amla.testing.oneshot import check_one_shot
 from amla.testing.spaces import check_space
 from amla.testing.stores import check_store
+from amla.testing.untrained import check_untrained
 from amla.testing.workers import check_worker
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "check_one_shot",
     "check_space",
     "check_store",
+    "check_untrained",
     "check_worker",
     "synthetic",
 ]

@@ -15,7 +15,7 @@ from amla.spec.values import value
 from amla.testing.landscape import Evaluate, Synthetic
 from amla.trials.history import History
 from amla.trials.progress import silent
-from amla.trials.trial import Failure, Fit, Measurement, Outcome, Proposal, Trial, TrialId
+from amla.trials.trial import Failure, Fit, Measurement, Outcome, Proposal, Trial, TrialId, Untrained
 
 
 @value
@@ -139,8 +139,9 @@ def _check_same(expected: Proposal | None, answer: Proposal | None, history: His
 def _check_start(answer: Proposal | None, history: History) -> None:
     if answer is None:
         return
-    if isinstance(answer.method, Fit) and answer.architecture.is_open:
-        raise AssertionError(f"Asked for a fit of an open architecture; these are undecided: {_first(answer)}.")
+    if isinstance(answer.method, Fit | Untrained) and answer.architecture.is_open:
+        what = "a fit" if isinstance(answer.method, Fit) else "scores"
+        raise AssertionError(f"Asked for {what} of an open architecture; these are undecided: {_first(answer)}.")
     if answer.start is None:
         return
     if not 0 <= answer.start < len(history):

@@ -11,6 +11,7 @@ from statistics import fmean
 
 from pydantic import TypeAdapter, ValidationError
 
+from amla.scores import parts
 from amla.spaces.paths import for_all
 from amla.spec.architecture import Architecture
 from amla.spec.costs import Costs, costs, training_flops
@@ -19,7 +20,19 @@ from amla.spec.ops import Merge, Pick
 from amla.spec.text import explain
 from amla.spec.values import SpecError, value
 from amla.trials.progress import Progress, Report, silent
-from amla.trials.trial import Cost, Failure, Fit, Measurement, Outcome, Proposal, Relax, SamplePaths, Table, Trial
+from amla.trials.trial import (
+    Cost,
+    Failure,
+    Fit,
+    Measurement,
+    Outcome,
+    Proposal,
+    Relax,
+    SamplePaths,
+    Table,
+    Trial,
+    Untrained,
+)
 
 Evaluate = Callable[[Trial, Report], Outcome]
 
@@ -40,8 +53,9 @@ class Synthetic:
     Every node and every input of a merge has a worth, a number between 0 and 1 made of its address. An architecture's
     accuracy is their mean; how much of it a leg reaches grows with its budget, and with its horizon where it has one;
     `noise` is what the seed may take away. Every probe reads the worth of its nodes, Relax the worth of every input of
-    a Pick ("pick_weight"), SamplePaths the accuracy of every path ("accuracy", at "path/0" and on). `fails` says which
-    trials fail; `seconds` is what a trial claims to have taken.
+    a Pick ("pick_weight"), SamplePaths the accuracy of every path ("accuracy", at "path/0" and on). Every score of an
+    untrained network is its accuracy, but for noise of a tenth. `fails` says which trials fail; `seconds` is what a
+    trial claims to have taken.
     """
 
     fails: Callable[[Trial], Failure | None] = succeeds
@@ -63,6 +77,8 @@ class Synthetic:
 
     def _measured(self, trial: Trial, report: Report) -> Measurement:
         ask = trial.proposal
+        if isinstance(ask.method, Untrained):
+            return self._untrained(ask, ask.method)
         truth, counted, found = self._judged(ask)
         reached = truth * (1 - self.noise * _fraction(f"{truth} {ask.seed}"))
         self._report(trial, reached, report)
@@ -73,13 +89,20 @@ class Synthetic:
         flops = training_flops(counted.macs, ask.budget * BATCH) if counted else 0
         return Measurement(metrics, {**watched, **found}, self.seconds, Cost("synthetic", float(flops)))
 
+    def _untrained(self, ask: Proposal, method: Untrained) -> Measurement:
+        truth, counted = self.accuracy(ask.architecture), _counted(ask.architecture)
+        metrics = {name: truth + 0.1 * (_fraction(f"{name} {truth} {ask.seed}") - 0.5) for name in parts(method.scores)}
+        metrics |= {"parameters": float(counted.parameters), "macs": float(counted.macs)}
+        flops = training_flops(counted.macs, method.examples)
+        return Measurement(metrics, {}, self.seconds, Cost("synthetic", float(flops)))
+
     def _judged(self, ask: Proposal) -> tuple[float, Costs | None, Mapping[str, Table]]:
         """Return the accuracy, the costs of a closed network, and what its method finds. Raises SpecError."""
         network = ask.architecture
-        if not isinstance(ask.method, Fit) and not network.is_open:
+        if isinstance(ask.method, Relax | SamplePaths) and not network.is_open:
             raise SpecError(f"{ask.method.kind} trains an open architecture, but this one has no Pick.")
         match ask.method:
-            case Fit():
+            case Fit() | Untrained():
                 counted = _counted(network)
                 return self.accuracy(network), counted, {}
             case Relax():

@@ -23,6 +23,7 @@ from amla.trials.trial import (
     SamplePaths,
     Trial,
     TrialId,
+    Untrained,
 )
 
 STUDIES = ("study", "study-2")  # one name begins like the other
@@ -110,7 +111,9 @@ def _text(history: History) -> bytes:
 
 
 def _proposal(history: History, rng: Generator) -> Proposal:
-    space, kind = _tiny(), rng.integers(3)
+    space, kind = _tiny(), rng.integers(4)
+    if kind == 3:
+        return Proposal(space.sample(rng), 0, Untrained(("synflow", "macs"), 8), keep=False)
     methods: tuple[Method, ...] = (Fit(), Relax(0.01, unrolled=True), SamplePaths((space.draw(rng), space.draw(rng))))
     return Proposal(
         space.template if kind else space.sample(rng),

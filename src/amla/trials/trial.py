@@ -79,7 +79,24 @@ class SamplePaths:
             raise SpecError(f"sample_paths.examples is {self.examples}; it must be 1 or more, or None for all.")
 
 
-Method = Annotated[Fit | Relax | SamplePaths, Field(discriminator="kind")]
+@value
+class Untrained:
+    """Score a closed architecture by what can be measured of it before it is trained (`amla.scores`).
+
+    Its weights are drawn anew by the seed, whatever the recipe says of their start, and nothing is trained or kept.
+    `examples` of the training part are looked at, all of them different; scores that need no data take as much noise.
+    """
+
+    kind: Literal["untrained"] = field(default="untrained", kw_only=True)
+    scores: tuple[str, ...]
+    examples: int = 64
+
+    def __post_init__(self) -> None:
+        if self.examples < 2:
+            raise SpecError(f"untrained.examples is {self.examples}; it must be 2 or more.")
+
+
+Method = Annotated[Fit | Relax | SamplePaths | Untrained, Field(discriminator="kind")]
 
 
 @value
@@ -111,8 +128,13 @@ class Proposal:
             for node_id in nodes:
                 if node_id not in self.architecture:
                     raise SpecError(f"Probe {probe!r} should watch {node_id!r}, which is not in the architecture.")
-        if not isinstance(self.method, Fit):
+        if isinstance(self.method, Relax | SamplePaths):
             _check_tied(self.architecture, self.method.tied)
+        if isinstance(self.method, Untrained) and (self.budget or self.start is not None or self.probes or self.keep):
+            raise SpecError(
+                "A proposal to score an untrained network has a budget of 0, starts from no trial, watches nothing and "
+                "keeps no weights."
+            )
         if isinstance(self.method, SamplePaths):
             _check_logits(self.architecture, self.method.logits)
 

@@ -10,9 +10,10 @@ from amla.backends.torch.crew import Alone, Crew
 from amla.backends.torch.learner import TorchLearner
 from amla.backends.torch.oneshot.paths import PathLearner
 from amla.backends.torch.oneshot.relax import RelaxLearner
+from amla.backends.torch.untrained.learner import UntrainedLearner
 from amla.spec.architecture import Architecture
 from amla.tasks.task import Task
-from amla.trials.trial import Fit, Method, Relax, SamplePaths
+from amla.trials.trial import Fit, Method, Relax, SamplePaths, Untrained
 
 DEVICES = ("cpu", "cuda", "mps")
 
@@ -33,7 +34,7 @@ class TorchBackend:
 
     def build(self, architecture: Architecture, method: Method, task: Task, seed: int) -> Learner:
         """Return an untrained learner. Raises SpecError where an open architecture cannot be trained by its method."""
-        learner: TorchLearner | RelaxLearner | PathLearner
+        learner: TorchLearner | RelaxLearner | PathLearner | UntrainedLearner
         match method:
             case Fit():
                 crew = Alone() if self._member is None else Crew(self._member, architecture, self.device)
@@ -42,6 +43,8 @@ class TorchBackend:
                 learner = RelaxLearner(architecture, relax, task, seed, self.device)
             case SamplePaths() as sample:
                 learner = PathLearner(architecture, sample, task, seed, self.device)
+            case Untrained() as untrained:
+                learner = UntrainedLearner(architecture, untrained, task, seed, self.device)
         if self.device.type == "cpu":
             memory.keep_freed()
             finalize(learner, memory.give_back).atexit = False

@@ -147,6 +147,18 @@ class OptunaSettings:
 
 
 @value
+class ZeroCostSettings:
+    """Zero-cost ranking; see `amla.algorithms.zero_cost.ZeroCost`. `steps` None: as many as the limit allows."""
+
+    kind: Literal["zero_cost"] = field(default="zero_cost", kw_only=True)
+    steps: int | None = None
+    scores: tuple[str, ...] = ("az_nas",)
+    candidates: int = 100
+    trained: int = 5
+    examples: int = 64
+
+
+@value
 class DartsSearchSettings:
     """DARTS; see `amla.algorithms.darts.Darts`. `steps` None: as many as the limit of seconds allows."""
 
@@ -248,6 +260,6 @@ OpenEnded = (
 )  # algorithms that go on until their `trials` are used up
 OneShotSettings = DartsSearchSettings | EnasSettings | RandomSharingSettings
 AlgorithmSettings = Annotated[
-    NacSettings | RandomSettings | OpenEnded | FixedSettings | RemoteSettings | OneShotSettings,
+    NacSettings | RandomSettings | OpenEnded | FixedSettings | RemoteSettings | OneShotSettings | ZeroCostSettings,
     Field(discriminator="kind"),
 ]

@@ -1,0 +1,98 @@
+"""Zero-cost ranking (Abdelfattah et al. 2021): score many untrained networks, and train only the best of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from amla.algorithms.protocol import best
+from amla.scores import parts, ranking
+from amla.spaces.space import Space
+from amla.spec.architecture import Architecture
+from amla.spec.digest import digest
+from amla.trials.history import History
+from amla.trials.trial import Measurement, Proposal, Trial, Untrained
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Score each of `architectures`, and train none."""
+
+    architectures: tuple[Architecture, ...]
+    scores: tuple[str, ...]
+    seed: int = 0
+    examples: int = 64
+
+    def ask(self, history: History) -> Proposal | None:
+        """Return the next network, or None once all were asked for."""
+        if (place := len(history)) >= len(self.architectures):
+            return None
+        return score(self.architectures[place], self.scores, self.examples, self.seed)
+
+    def recommend(self, history: History) -> Architecture | None:
+        """Return the best by the scores, None before any has been scored."""
+        return next(iter(chosen(history.done, self.scores, 1)), None)
+
+
+@dataclass(frozen=True)
+class ZeroCost:
+    """Score `candidates` random networks of the space on so many `examples`, and train the best `trained` for `steps`.
+
+    They are ranked by all `scores` together (`amla.scores.ranking`). One that cannot be scored comes last, and is never
+    trained; isomorphic networks are trained once. Raises ScoreError, a ValueError, for a score that does not exist.
+    """
+
+    space: Space
+    steps: int
+    scores: tuple[str, ...] = ("az_nas",)
+    candidates: int = 100
+    trained: int = 5
+    examples: int = 64
+    seed: int = 0
+    metric: str = "accuracy"
+
+    def __post_init__(self) -> None:
+        if not parts(self.scores):
+            raise ValueError("scores is empty; name one or more to rank networks by.")
+        for name, least in (("candidates", 1), ("trained", 1), ("examples", 2)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be {least} or more.")
+
+    def ask(self, history: History) -> Proposal | None:
+        """Return a network to score; once all are scored, one to train; None while the last ones are being scored."""
+        scored = [trial for trial in history.trials if isinstance(trial.proposal.method, Untrained)]
+        if len(scored) < self.candidates:
+            # Those that failed count, as a filter may refuse the same network again and again.
+            rng = np.random.default_rng((self.seed, len(history), len(history.failed)))
+            return score(self.space.sample(rng), self.scores, self.examples, self.seed)
+        if any(trial.is_running for trial in scored):
+            return None
+        place, networks = len(history) - len(scored), chosen(scored, self.scores, self.trained)
+        return Proposal(networks[place], self.steps, seed=self.seed, keep=False) if place < len(networks) else None
+
+    def recommend(self, history: History) -> Architecture | None:
+        """Return the trained network with the best metric; before there is one, the best by the scores."""
+        if winner := best(history, self.metric):
+            return winner.proposal.architecture
+        return next(iter(chosen(history.done, self.scores, 1)), None)
+
+
+def score(network: Architecture, scores: tuple[str, ...], examples: int, seed: int) -> Proposal:
+    """Return the proposal to score a network before it is trained. Raises ScoreError."""
+    return Proposal(network, 0, Untrained(parts(scores), examples), seed=seed, keep=False)
+
+
+def chosen(trials: Iterable[Trial], scores: tuple[str, ...], most: int) -> list[Architecture]:
+    """Return up to so many of the networks that some trials scored, the best first, no two of them isomorphic."""
+    done = [
+        (trial, trial.outcome.metrics)
+        for trial in trials
+        if isinstance(trial.proposal.method, Untrained) and isinstance(trial.outcome, Measurement)
+    ]
+    ranks = ranking([metrics for _, metrics in done], scores)
+    order = sorted(zip(ranks, done, strict=True), key=lambda pair: (-pair[0], pair[1][0].id))
+    found: dict[str, Architecture] = {}
+    for _, (trial, _) in order:
+        if len(found) < most:
+            found.setdefault(digest(trial.proposal.architecture), trial.proposal.architecture)
+    return list(found.values())

@@ -1,0 +1,1 @@
+"""Networks that are scored before they are trained."""
