@@ -15,6 +15,7 @@ from amla.algorithms.optuna import Optuna, named
 from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
 from amla.algorithms.reinforce import Reinforce
+from amla.algorithms.zero_cost import ZeroCost
 from amla.spaces.enas_macro import enas_macro
 from amla.spaces.envelope import Envelope, envelope
 from amla.spaces.space import Space, constrained
@@ -35,6 +36,7 @@ ALGORITHMS: dict[str, Callable[[Space], Algorithm]] = {
     "reinforce": lambda space: Reinforce(space, 9, rate=0.5),
     "bayes": lambda space: Bayes(space, 9, begin=5, candidates=10),
     "optuna": lambda space: Optuna(space, 9, named("tpe", {"n_startup_trials": 5})),
+    "zero_cost": lambda space: ZeroCost(space, 9, candidates=20, trained=3),
 }
 
 
