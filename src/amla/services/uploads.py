@@ -20,6 +20,7 @@ from amla.study.settings import (
     EnasMacroSettings,
     EnvelopeSettings,
     FixedSettings,
+    Http,
     NasBench201Settings,
     NasBenchMacroSettings,
     RemoteSettings,
@@ -40,10 +41,12 @@ MOST = 1e15  # of any number, as in a study file
 PIXELS = 512  # along an axis of an image
 COUNTS = {"algorithm.iterations": 1_000, "algorithm.candidates": 100, "algorithm.windows": 1_000, "executor.cpus": 256}
 
+ELSEWHERE = {"executor.workers": 1_024, "executor.threads": 256}  # of worker services; here each is a thread that waits
+
 
 @dataclass(frozen=True)
 class Allowed:
-    """What uploaded studies may name: files below the folder `data`, addresses in `urls`, so many `workers`.
+    """What uploaded studies may name: files below the folder `data`, addresses in `urls`, so many `workers` here.
 
     An address is allowed with all that is at the same scheme, host and port.
     """
@@ -78,7 +81,8 @@ def _check_values(plain: Any) -> None:
 
 
 def _check_sizes(study: Study, plain: dict[str, Any], allowed: Allowed) -> None:
-    limits = {**COUNTS, "executor.workers": allowed.workers, "executor.threads": processor.cores()}
+    here = {"executor.workers": allowed.workers, "executor.threads": processor.cores()}
+    limits = {**COUNTS, **(ELSEWHERE if isinstance(study.executor, Http) else here)}
     for address, most in limits.items():
         group, name = address.split(".")
         number = plain[group].get(name)
