@@ -33,7 +33,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -118,6 +118,9 @@ def serve(count: int, told: Connection) -> None:
     asyncio.run(serving())
 
 
+Reading = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
 @dataclass
 class Readers:
     """So many readers of one study, as tasks of one process: what they have seen, and how long it took them."""
@@ -135,7 +138,7 @@ class Readers:
         await asyncio.sleep(PERIOD * number / count)
         if number % FOLLOWING == 0:
             await self._follow(number)
-        kinds = cycle((self._standing, self._newest, self._events))
+        kinds: cycle[Reading] = cycle((self._standing, self._newest, self._events))
         for _ in range(number):
             next(kinds)
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -152,7 +155,9 @@ class Readers:
 
     async def _standing(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         found = json.loads(await self._got(reader, writer, ""))
-        self.asked = max(self.asked, found["phases"].get("search", {"asked": 0})["asked"])
+        count = found["phases"].get("search", {"asked": 0, "told": 0})
+        self.asked = max(self.asked, count["asked"])
+        self.event = f"0-{max(0, count['asked'] + count['told'] - 2)}-0"
 
     async def _newest(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         path = f"/history?first={max(0, self.asked - NEWEST)}&most={NEWEST}"
@@ -178,8 +183,6 @@ class Readers:
             if line.startswith(b"id: "):
                 name = line[4:].decode().strip()
                 self.got[number] = int(name.split("-")[1])
-                if number == 0:
-                    self.event = name
         await asyncio.Event().wait()  # the study is over
 
     def _request(self, path: str, more: str = "") -> bytes:
