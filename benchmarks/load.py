@@ -247,7 +247,7 @@ def scheduler(folder: Path, urls: list[str]) -> Iterator[Scheduler]:
             assert process.stdout
             yield Scheduler(process, process.stdout.readline().split()[-1])
         finally:
-            process.send_signal(signal.SIGINT)
+            process.kill()
 
 
 def resident(pid: int) -> int:
@@ -310,9 +310,8 @@ def measured(services: int, trials: int, readers: int, seconds: float, folder: P
         took, errors, got = told.recv()
         reading.join()
         lost = unanswered(server, key, last.told, services)
-        server.ask("POST", f"/{key}/stop")
-        while server.ask("GET", f"/{key}")["state"] in ("running", "stopping"):
-            sleep(0.1)
+        server.process.kill()  # before its driver, which it would start anew; to end that gently would take a report
+        os.killpg(driver, signal.SIGKILL)
     serving.terminate()
     found = told_of(looks, took)
     followed = round(min(1.0, got / (2 * last.told)), 4) if readers else None

@@ -25,6 +25,7 @@ from amla.trials.trial import Proposal, Trial
 
 ORDER = orders.order.dump_json(Order("0" * 32, "search", {}, Trial(0, Proposal(small((1, 4, 4), 2), 10))))
 
+
 class Asking(Sending):
     """Sends requests to a worker, which may be busy."""
 
