@@ -1,16 +1,26 @@
-"""What one driver does with 64 worker services: trials recorded a second, and how its memory grows.
+"""What one scheduler does under load: its study's trials recorded a second, its answers, its memory.
 
-The services are made up, in one process of their own, but each has a port of its own and speaks as real ones do; a
-trial takes them no time. The driver is the real one: it asks for one network after another, writes each proposal and
-each outcome into its event log as a committed transaction, and sends the trials over HTTP. Everything shares the
-machine's cores. Meanwhile readers, in another process, read the history of the study from its event log as it grows.
+`amla serve --role scheduler` runs in a process of its own, is sent a study, and starts its driver, `amla run`, as it
+starts any. The driver draws one random network after another, writes each proposal and each outcome into its event log
+as a committed transaction, and sends the trials to 64 worker services. These are made up, in one process, but each has
+a port of its own and speaks as real ones do; a trial takes them no time. Meanwhile 200 readers, in a process of their
+own, ask the scheduler over HTTP: every fifth follows the study's stream of events to its end; each other one asks once
+a second, in turn for the study's standing, for its 20 newest trials, and for the newest of its events, by a stream that
+it leaves again. In the middle of it all one worker service freezes for good: it accepts, and answers nothing.
+Everything shares the machine's cores, which `--cores 0,1` names.
 
 Prints one JSON object on its last line:
 
-- `trials_per_s`: trials recorded, by the clock, over the whole run; `first_per_s`, `last_per_s`: over its first and
-  last fifth.
-- `p99_ms`: of the reads, each of which is a count of the trials that are over; `reads`: how many there were.
-- `rss_growth_mb`: how much memory the driver took from its first tenth to its end; `bytes_per_trial`: that by trials.
+- `trials_per_s`: trials recorded, by the clock, from the first look that saw the study run to the last;
+  `first_per_s`, `last_per_s`: over the first and last fifth.
+- `p50_ms`, `p99_ms`, `max_ms`: of the reads, from the request to the last byte, of a stream to its first event; of
+  `reads` reads. `errors`: answers that were none. `followed`: of the events, which part the slowest follower has got
+  in the end.
+- `rss_growth_mb`: how much memory the driver and the server took from the first tenth of the run to its end, together;
+  `driver_bytes_per_trial`, `server_bytes_per_trial`: of each, by trials.
+- `frozen_lost`: trials that the frozen service had and that have no outcome, though its lease is over by far: 0.
+- `driver_cpu`, `server_cpu`, `readers_cpu`, `services_cpu`: CPU seconds of each second. `load`: of the machine, at the
+  end, by all that runs on it.
 
     python benchmarks/load.py [--quick] [--services 64] [--trials 100000] [--readers 200]
 """
@@ -20,29 +30,28 @@ import asyncio
 import json
 import multiprocessing
 import os
-import sqlite3
-from contextlib import closing
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
-import numpy as np
-
-from amla.execution.errand import Terms
-from amla.execution.http import HttpExecutor
-from amla.spaces.envelope import envelope
-from amla.spec.architecture import Architecture
-from amla.storage.records import Records
-from amla.study.run import Limit, run
-from amla.trials.history import History
-from amla.trials.trial import Proposal, TrialId
-
-QUICK_SECONDS = 25.0  # of a quick run, after which nothing more is asked for
-PAUSE = 0.2  # seconds between the reads of one reader
+QUICK_SECONDS = 25.0  # of a quick run, after which it ends
+PERIOD = 1.0  # seconds between the reads of one reader
+NEWEST = 20  # trials that a reader looks at
+FOLLOWING = 5  # every fifth reader follows the stream
+LEASE = 5.0  # seconds after which a silent service is gone
 END = b"\r\n\r\n"
+TICK = os.sysconf("SC_CLK_TCK")
 OUTCOME = {
     "kind": "measurement",
     "metrics": {"accuracy": 0.5, "loss": 0.7, "parameters": 1e5, "macs": 1e7},
@@ -50,16 +59,24 @@ OUTCOME = {
     "seconds": 0.01,
     "cost": {"device": "none", "flops": 1e9},
 }
+STUDY = {
+    "name": "load",
+    "data": {"source": "digits"},
+    "algorithm": {"kind": "random", "steps": 10},
+    "final": {"steps": 10},
+}
 
 
 class MadeUp(asyncio.Protocol):
     """A connection to a made-up worker service, which has every trial done when it is asked after."""
 
+    frozen: set[int] = set()  # noqa: RUF012 - ports of services that answer nothing any more
+
     def __init__(self) -> None:
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport, self._port = transport, transport.get_extra_info("sockname")[1]
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -70,7 +87,8 @@ class MadeUp(asyncio.Protocol):
             if len(self._received) < whole:
                 return
             self._received = self._received[whole:]
-            self._transport.write(self._answer(head))  # type: ignore[attr-defined]
+            if self._port not in self.frozen:
+                self._transport.write(self._answer(head))  # type: ignore[attr-defined]
 
     def _answer(self, head: str) -> bytes:
         method, path, _ = head.partition("\r")[0].split(" ")
@@ -87,118 +105,264 @@ class MadeUp(asyncio.Protocol):
         return f"HTTP/1.1 {status} OK\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text
 
 
-def serve(count: int, ports: Connection) -> None:
+def serve(count: int, told: Connection) -> None:
+    """Be so many worker services, and tell their ports; freeze those that are named."""
+
     async def serving() -> None:
         loop = asyncio.get_running_loop()
         servers = [await loop.create_server(MadeUp, "127.0.0.1", 0) for _ in range(count)]
-        ports.send([server.sockets[0].getsockname()[1] for server in servers])
+        told.send([server.sockets[0].getsockname()[1] for server in servers])
+        loop.add_reader(told.fileno(), lambda: MadeUp.frozen.add(told.recv()))
         await asyncio.Event().wait()
 
     asyncio.run(serving())
 
 
-def read(path: Path, readers: int, told: Connection) -> None:
-    """Read as so many readers do, each every PAUSE seconds, until told to stop; then tell how long each read took."""
-    took: list[float] = []
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        while not told.poll(0):
-            began = monotonic()
-            database.execute("SELECT max(sequence) FROM event WHERE study = 'search'").fetchone()
-            took.append(monotonic() - began)
-            sleep(max(0.0, PAUSE / readers - (monotonic() - began)))
-    told.send(took)
-
-
-Seen = tuple[int, float, int]  # trials, seconds, bytes
+Reading = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass
-class InTurn:
-    """Asks for one network after another, until the time is up, and notes when how much memory was taken."""
+class Readers:
+    """So many readers of one study, as tasks of one process: what they have seen, and how long it took them."""
 
-    networks: list[Architecture]
-    seconds: float
-    began: float = field(default_factory=monotonic)
-    seen: list[Seen] = field(default_factory=list)  # trials, seconds, bytes
+    port: int
+    study: str
+    took: list[float] = field(default_factory=list)  # seconds
+    errors: list[str] = field(default_factory=list)
+    asked: int = 0  # trials, as somebody has seen last
+    event: str = "0-0-0"  # the newest that was seen
+    got: dict[int, int] = field(default_factory=dict)  # events, by follower
 
-    def ask(self, history: History) -> Proposal | None:
-        place = len(history)
-        if place % 500 == 0:
-            self.seen.append((place, monotonic() - self.began, resident()))
-        if monotonic() - self.began > self.seconds:
-            return None
-        return Proposal(self.networks[place % len(self.networks)], 100, seed=place, keep=False)
+    async def read(self, number: int, count: int) -> None:
+        """Read as one reader does, until it is cancelled."""
+        await asyncio.sleep(PERIOD * number / count)
+        if number % FOLLOWING == 0:
+            await self._follow(number)
+        kinds: cycle[Reading] = cycle((self._standing, self._newest, self._events))
+        for _ in range(number):
+            next(kinds)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        while True:
+            began = monotonic()
+            try:
+                await next(kinds)(reader, writer)
+                self.took.append(monotonic() - began)
+            except (OSError, ValueError, asyncio.IncompleteReadError) as error:
+                self.errors.append(f"{type(error).__name__}: {error}"[:200])
+                writer.close()
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            await asyncio.sleep(max(0.0, PERIOD - (monotonic() - began)))
 
-    def recommend(self, history: History) -> Architecture | None:
-        return None
+    async def _standing(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        found = json.loads(await self._got(reader, writer, ""))
+        count = found["phases"].get("search", {"asked": 0, "told": 0})
+        self.asked = max(self.asked, count["asked"])
+        self.event = f"0-{max(0, count['asked'] + count['told'] - 2)}-0"
+
+    async def _newest(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = f"/history?first={max(0, self.asked - NEWEST)}&most={NEWEST}"
+        text = await self._got(reader, writer, path)
+        if not text.startswith(b'{"phase":"search","trials":['):
+            raise ValueError(text[:100])
+
+    async def _events(self, *_: object) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(self._request("/events", f"Last-Event-ID: {self.event}\r\n"))
+            await self._head(reader)
+            await reader.readuntil(b"\n\n")
+        finally:
+            writer.close()
+
+    async def _follow(self, number: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20)
+        writer.write(self._request("/events", f"Last-Event-ID: {self.event}\r\n"))
+        await self._head(reader)
+        self.got[number], name = 0, ""
+        while line := await reader.readline():
+            if line.startswith(b"id: "):
+                name = line[4:].decode().strip()
+                self.got[number] = int(name.split("-")[1])
+        await asyncio.Event().wait()  # the study is over
+
+    def _request(self, path: str, more: str = "") -> bytes:
+        head = f"GET /v1/studies/{self.study}{path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{more}\r\n"
+        return head.encode()
+
+    async def _head(self, reader: asyncio.StreamReader) -> bytes:
+        head = await reader.readuntil(END)
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise ValueError(head[:100])
+        return head.lower()
+
+    async def _got(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:
+        writer.write(self._request(path))
+        head = await self._head(reader)
+        return await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r")[0]))
 
 
-class Nowhere:
-    """No weights are kept."""
+def read(port: int, study: str, count: int, told: Connection) -> None:
+    """Read as so many readers do, until told to stop; then tell how that went."""
 
-    def read(self, trial_id: TrialId) -> bytes:
-        raise FileNotFoundError
+    async def reading() -> None:
+        readers, over = Readers(port, study), asyncio.Event()
+        tasks = [asyncio.create_task(readers.read(number, count)) for number in range(count)]
+        asyncio.get_running_loop().add_reader(told.fileno(), over.set)
+        await over.wait()
+        for task in tasks:
+            task.cancel()
+        failed = [str(found) for found in await asyncio.gather(*tasks, return_exceptions=True) if str(found)]
+        told.send((readers.took, readers.errors + failed, min(readers.got.values(), default=0)))
 
-    def write(self, trial_id: TrialId, content: bytes) -> None:
-        raise AssertionError
-
-
-def resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def drawn(count: int) -> list[Architecture]:
-    space = envelope((3, 32, 32), 10, width=16, cells=(1, 1), max_cells=(2, 2)).space
-    rng = np.random.default_rng(0)
-    return [space.sample(rng) for _ in range(count)]
+    asyncio.run(reading())
 
 
-def measured(services: int, trials: int, readers: int, seconds: float, folder: Path) -> dict[str, float | None]:
+@dataclass(frozen=True)
+class Scheduler:
+    """A scheduler in a process of its own."""
+
+    process: "subprocess.Popen[str]"
+    url: str
+
+    def ask(self, method: str, path: str, body: object = None) -> dict[str, object]:
+        headers = {"content-type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(f"{self.url}/v1/studies{path}", data, headers, method=method)  # noqa: S310
+        try:
+            with urlopen(request) as answer:  # noqa: S310
+                return dict(json.loads(answer.read()))
+        except HTTPError as error:
+            raise SystemExit(error.read().decode()) from None
+
+
+@contextmanager
+def scheduler(folder: Path, urls: list[str]) -> Iterator[Scheduler]:
+    allowed = [word for url in urls for word in ("--allow-url", url)]
+    command = [sys.executable, "-m", "amla", "serve", "--role", "scheduler", "--port", "0", *allowed]
+    with (
+        (folder / "journal").open("w") as journal,
+        subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=journal, text=True) as process,  # noqa: S603
+    ):
+        try:
+            assert process.stdout
+            yield Scheduler(process, process.stdout.readline().split()[-1])
+        finally:
+            process.kill()
+
+
+def resident(pid: int) -> int:
+    """Return the bytes of memory that a process holds."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def used(pid: int) -> float:
+    """Return the CPU seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look has seen: trials told, seconds by the clock, and bytes and CPU seconds of each process."""
+
+    told: int
+    at: float
+    bytes: dict[str, int]
+    cpu: dict[str, float]
+
+
+def measured(services: int, trials: int, readers: int, seconds: float, folder: Path) -> dict[str, object]:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     serving = context.Process(target=serve, args=(services, there), daemon=True)
     serving.start()
-    urls = [f"http://127.0.0.1:{port}" for port in here.recv()]
-    algorithm, path = InTurn(drawn(500), seconds), folder / "events.sqlite"
-    told, telling = context.Pipe()
-    with Records(path, durable=False) as records, records.lease("search"):
-        reading = context.Process(target=read, args=(path, readers, telling), daemon=True)
-        if readers:
-            reading.start()
-        with HttpExecutor(urls, Terms("0" * 32, "search", {}), Nowhere(), workers=services) as executor:
-            algorithm.began = began = monotonic()
-            history = run("search", algorithm, executor, records, Limit(trials=trials))
-            spent = monotonic() - began
-    took: list[float] = []
-    if readers:
+    ports = here.recv()
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    executor = {"kind": "http", "urls": urls, "workers": services, "lease": LEASE}
+    algorithm = {**STUDY["algorithm"], "trials": 10 * trials}  # type: ignore[dict-item]
+    with scheduler(folder, urls) as server:
+        key = str(server.ask("POST", "", {**STUDY, "algorithm": algorithm, "executor": executor})["key"])
+        while not (folder / "runs" / key / "events.sqlite").exists():
+            if server.ask("GET", f"/{key}")["state"] not in ("queued", "running"):
+                raise SystemExit((folder / "runs" / key / "logs" / "driver.log").read_text())
+            sleep(0.05)
+        told, telling = context.Pipe()
+        reading = context.Process(target=read, args=(int(server.url.rpartition(":")[2]), key, readers, telling))
+        reading.start()
+        driver = json.loads((folder / "runs" / key / "scheduler.json").read_text())["pid"]
+        pids = {
+            "driver": driver,
+            "server": server.process.pid,
+            "readers": reading.pid or 0,
+            "services": serving.pid or 0,
+        }
+        looks, last, frozen = [], Look(0, 0.0, {}, {}), False
+        began = monotonic()
+        while last.told < trials and monotonic() - began < seconds:
+            sleep(0.5)
+            last = look(server, key, pids)
+            looks.append(last)
+            if not frozen and (last.told > trials / 2 or monotonic() - began > seconds / 2):
+                here.send(ports[0])
+                frozen = True
+        load = os.getloadavg()[0]
         told.send("stop")
-        took = told.recv()
+        took, errors, got = told.recv()
         reading.join()
+        lost = unanswered(server, key, last.told, services)
+        server.process.kill()  # before its driver, which it would start anew; to end that gently would take a report
+        os.killpg(driver, signal.SIGKILL)
     serving.terminate()
-    assert all(trial.outcome for trial in history.trials)
-    return told_of(algorithm.seen, len(history), spent, took)
+    found = told_of(looks, took)
+    followed = round(min(1.0, got / (2 * last.told)), 4) if readers else None
+    return {**found, "errors": len(errors), "followed": followed, "frozen_lost": lost, "load": round(load, 1)} | (
+        {"first_errors": errors[:3]} if errors else {}
+    )
 
 
-def told_of(
-    seen: list[tuple[int, float, int]], trials: int, spent: float, took: list[float]
-) -> dict[str, float | None]:
-    seen = [*seen, (trials, spent, resident())]
-    tenth = next(entry for entry in seen if entry[0] >= trials / 10)
+def look(server: Scheduler, key: str, pids: dict[str, int]) -> Look:
+    phases: dict[str, dict[str, int]] = server.ask("GET", f"/{key}")["phases"]  # type: ignore[assignment]
+    told = phases.get("search", {"told": 0})["told"]
+    present = {name: pid for name, pid in pids.items() if Path(f"/proc/{pid}").exists()}
+    now = monotonic()
+    return Look(told, now, {n: resident(p) for n, p in present.items()}, {n: used(p) for n, p in present.items()})
 
-    def pace(first: float, last: float) -> float:
-        begin, end = (min(seen, key=lambda entry: abs(entry[0] - share * trials)) for share in (first, last))
-        return (end[0] - begin[0]) / (end[1] - begin[1]) if end[1] > begin[1] else float("nan")
 
-    growth = seen[-1][2] - tenth[2]
+def unanswered(server: Scheduler, key: str, told: int, services: int) -> int:
+    """Return how many trials have no outcome though as many as there are services have begun and ended since, twice."""
+    first, last, count = 0, max(0, told - 4 * services), 0
+    while first < last:
+        page: list[dict[str, object]] = server.ask("GET", f"/{key}/history?first={first}&most=500")["trials"]  # type: ignore[assignment]
+        count += sum(1 for past in page if past["told"] is None and first < last)
+        first += 500
+    return count
+
+
+def told_of(looks: list[Look], took: list[float]) -> dict[str, object]:
+    looks = [each for each in looks if each.told]
+    first, last = looks[0], looks[-1]
+    tenth = next(each for each in looks if each.at >= first.at + (last.at - first.at) / 10)
+    since = max(1, last.told - tenth.told)
+
+    def pace(begin: float, end: float) -> float:
+        a, b = looks[int(begin * (len(looks) - 1))], looks[int(end * (len(looks) - 1))]
+        return round((b.told - a.told) / (b.at - a.at), 1) if b.at > a.at else float("nan")
+
+    growth = {name: last.bytes[name] - tenth.bytes[name] for name in ("driver", "server")}
+    cuts = quantiles(took, n=100) if len(took) > 1 else None
     return {
-        "trials_per_s": round(trials / spent, 1),
-        "p99_ms": round(1000 * quantiles(took, n=100)[98], 3) if len(took) > 1 else None,
-        "rss_growth_mb": round(growth / 1e6, 1),
-        "trials": trials,
-        "first_per_s": round(pace(0.0, 0.2), 1),
-        "last_per_s": round(pace(0.8, 1.0), 1),
-        "bytes_per_trial": round(growth / max(1, trials - tenth[0])),
+        "trials_per_s": pace(0.0, 1.0),
+        "p99_ms": round(1e3 * cuts[98], 1) if cuts else None,
+        "rss_growth_mb": round(sum(growth.values()) / 1e6, 1),
+        "trials": last.told,
+        "first_per_s": pace(0.0, 0.2),
+        "last_per_s": pace(0.8, 1.0),
+        "p50_ms": round(1e3 * cuts[49], 1) if cuts else None,
+        "max_ms": round(1e3 * max(took), 1) if took else None,
         "reads": len(took),
+        **{f"{name}_bytes_per_trial": round(grown / since) for name, grown in growth.items()},
+        **{f"{name}_mb": round(last.bytes[name] / 1e6) for name in growth},
+        **{f"{n}_cpu": round((last.cpu[n] - first.cpu[n]) / (last.at - first.at), 2) for n in last.cpu},
     }
 
 
@@ -208,8 +372,11 @@ def main() -> None:
     parser.add_argument("--services", type=int, default=64)
     parser.add_argument("--trials", type=int, default=100_000)
     parser.add_argument("--readers", type=int, default=200)
+    parser.add_argument("--cores", help="such as 0,1: all processes share these")
     said = parser.parse_args()
-    with TemporaryDirectory() as folder:
+    if said.cores:
+        os.sched_setaffinity(0, {int(core) for core in said.cores.split(",")})
+    with TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
         seconds = QUICK_SECONDS if said.quick else float("inf")
         print(json.dumps(measured(said.services, said.trials, said.readers, seconds, Path(folder))))
 

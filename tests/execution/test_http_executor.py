@@ -452,6 +452,6 @@ class TestWhatIsTold:
                 raise RuntimeError("this is a bug")
 
         with over(services(), snapshots=Buggy()) as executor:
-            executor.submit(self.START)
+            executor.submit(TestWeights.START)
             with pytest.raises(RuntimeError, match="this is a bug"):
                 executor.wait()

@@ -1,6 +1,10 @@
-"""The event log of a run as a server tells it: counts, pages of trials, and what happened since."""
+"""The event log of a run as a server tells it: counts, pages of trials, and what happened since.
 
-from collections.abc import Hashable, Mapping
+Nothing here reads a whole history, and what many readers want is read and parsed once.
+"""
+
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,11 +18,12 @@ from amla.storage.records import Records
 from amla.storage.replay import outcomes, proposals
 from amla.study import log
 from amla.study.log import EVENTS, PHASES
-from amla.trials.trial import Trial
+from amla.trials.trial import Outcome, Proposal, Trial
 
 Seen = tuple[int, ...]  # how many events of each phase
 NOTHING: Seen = (0,) * len(PHASES)
 BATCH = 200  # events that are read at once
+KEPT = 2_000  # of the events that were asked for last
 
 HAPPENED: Document[Happened] = Document(Happened)
 
@@ -39,33 +44,32 @@ def page(folder: Path, phase: str, first: int, most: int) -> Page:
     if not log.exists(folder):
         return Page(phase, (), 0)
     where, names = log.where(folder)
-    with Records(where, read_only=True) as records:
-        total = records.counts(names[phase]).get((names[phase], "asked"), 0)
+    with _reading(where) as records:
         rows = records.events_of(names[phase], first, most)
-    events = [_happened(phase, *row) for row in rows]
-    told = {event.trial: event for event in events if event.outcome is not None}
-    asked = [event for event in events if event.proposal is not None]
+        total, _ = records.counts(names[phase])[names[phase]]
+    events = [(sequence, trial, _said(phase, sequence, kind, body)) for sequence, kind, trial, body in rows]
+    told = {trial: (sequence, said) for sequence, trial, said in events if not isinstance(said, Proposal)}
     pasts = []
-    for event in asked:
-        assert event.proposal is not None  # noqa: S101 - so they were chosen
-        end = told.get(event.trial)
-        trial = Trial(event.trial, event.proposal, end.outcome if end else None)
-        pasts.append(Past(trial, event.sequence, end.sequence if end else None))
+    for sequence, trial, said in events:
+        if isinstance(said, Proposal):
+            end, outcome = told.get(trial, (None, None))
+            pasts.append(Past(Trial(trial, said, outcome), sequence, end))
     return Page(phase, tuple(pasts), total)
 
 
-def since(folder: Path, seen: Seen) -> list[tuple[Seen, bytes]]:
+def since(folder: Path, seen: Seen, until: Seen | None = None) -> list[tuple[Seen, bytes]]:
     """Return what happened after what was `seen`, as JSON, in the order of the phases; after each, what is seen then.
 
-    It is a part if there is much: ask again.
+    It is a part if there is much: ask again. What came after `until` is left out.
     """
     if not log.exists(folder):
         return []
     where, names = log.where(folder)
     found: list[tuple[Seen, bytes]] = []
-    with Records(where, read_only=True) as records:
+    with _reading(where) as records:
         for place, phase in enumerate(PHASES):
-            for row in records.events(names[phase], seen[place], BATCH):
+            most = BATCH - len(found) if until is None else min(BATCH - len(found), until[place] - seen[place])
+            for row in records.events(names[phase], seen[place], most) if most > 0 else ():
                 seen = (*seen[:place], row[0] + 1, *seen[place + 1 :])
                 found.append((seen, _told(phase, *row)))
     return found
@@ -85,6 +89,21 @@ def mark(folder: Path) -> Hashable:
     return tuple(found)
 
 
+@contextmanager
+def _reading(where: Path | str) -> Iterator[Records]:
+    """Lend a log to read from. One in a file is made ready once: its file is open only while it is read."""
+    if isinstance(where, Path):
+        yield _of_file(where)
+    else:
+        with Records(where, read_only=True) as records:
+            yield records
+
+
+@lru_cache(maxsize=1_000)
+def _of_file(path: Path) -> Records:
+    return Records(path, read_only=True)
+
+
 @lru_cache(maxsize=1_000)
 def _counted_at(folder: Path, state: Hashable) -> Mapping[str, Count]:
     return _counted(folder)
@@ -94,22 +113,25 @@ def _counted(folder: Path) -> Mapping[str, Count]:
     if not log.exists(folder):
         return {}
     where, names = log.where(folder)
-    with Records(where, read_only=True) as records:
+    with _reading(where) as records:
         found = records.counts(*names.values())
-    asked = {phase: found.get((name, "asked"), 0) for phase, name in names.items()}
-    return {phase: Count(asked[phase], found.get((name, "told"), 0)) for phase, name in names.items() if asked[phase]}
+    return {phase: Count(*found[name]) for phase, name in names.items() if found[name][0]}
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=KEPT)
 def _told(phase: str, sequence: int, kind: str, trial: int, body: str) -> bytes:
-    """Return an event as JSON. Many readers of one study want the same."""
-    return HAPPENED.dumped(_happened(phase, sequence, kind, trial, body))
+    """Return an event as JSON."""
+    match _said(phase, sequence, kind, body):
+        case Proposal() as proposal:
+            return HAPPENED.dumped(Happened(phase, sequence, trial, proposal=proposal))
+        case outcome:
+            return HAPPENED.dumped(Happened(phase, sequence, trial, outcome=outcome))
 
 
-def _happened(phase: str, sequence: int, kind: str, trial: int, body: str) -> Happened:
+@lru_cache(maxsize=KEPT)
+def _said(phase: str, sequence: int, kind: str, body: str) -> Proposal | Outcome:
+    """Return what an event says. Raises StoreError for a damaged one."""
     try:
-        if kind == "asked":
-            return Happened(phase, sequence, trial, proposal=proposals.validate_json(body))
-        return Happened(phase, sequence, trial, outcome=outcomes.validate_json(body))
+        return proposals.validate_json(body) if kind == "asked" else outcomes.validate_json(body)
     except ValidationError as error:
         raise StoreError(f"Event {sequence} of {phase!r} is damaged: {explain(error)}. Ask `amla doctor`.") from None

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from threading import Event, Thread
 from typing import Annotated, Any
+from weakref import WeakValueDictionary
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
@@ -25,7 +26,7 @@ from amla.services.entries import locked
 from amla.services.keys import KeyHeader
 from amla.services.logbook import page
 from amla.services.problems import Problem
-from amla.services.stream import STANDING, seen, stream
+from amla.services.stream import STANDING, Watched, seen, stream
 from amla.services.studies import Studies
 from amla.services.uploads import Allowed, checked
 from amla.services.wire import LARGEST_STUDY, Artifacts, Page, Standings
@@ -196,6 +197,7 @@ def _reading(router: APIRouter, opened: _Open) -> None:
 
     text = {"description": "The events since; ends with the study.", "content": {"text/event-stream": {}}}
     nothing = {"description": "The study is over, and all of it was seen."}
+    watched: WeakValueDictionary[Path, Watched] = WeakValueDictionary()  # for as long as a stream tells of them
 
     @router.get("/studies/{key}/events", responses={200: text, 204: nothing}, response_class=StreamingResponse)
     async def events(
@@ -206,7 +208,9 @@ def _reading(router: APIRouter, opened: _Open) -> None:
         folder, standing = studies.path(key), await to_thread.run_sync(studies.one, key)
         if last and standing.is_over and sum(after) >= sum(each.asked + each.told for each in standing.phases.values()):
             return Response(status_code=HTTPStatus.NO_CONTENT)  # by which a browser knows that it need not ask again
-        return StreamingResponse(stream(folder, lambda: studies.one(key), after), media_type="text/event-stream")
+        if (study := watched.get(folder)) is None:
+            study = watched[folder] = Watched(folder, lambda: studies.one(key))
+        return StreamingResponse(stream(study, after), media_type="text/event-stream")
 
     page_of_html = {"description": "The report.", "content": {"text/html": {"schema": {"type": "string"}}}}
 

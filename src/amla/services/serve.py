@@ -72,6 +72,7 @@ def _bound(host: str, port: int) -> socket.socket:
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind(address)
+        taken.listen(AT_ONCE)  # whoever is told the URL may ask at once
     except OSError as error:
         taken.close()
         raise ServiceError(f"Cannot listen on {host}, port {port}: {error.strerror}. Take another --port.") from None

@@ -137,15 +137,30 @@ class Records:
         return self._read(query, lambda rows: [tuple(row) for row in rows])
 
     def events_of(self, study: str, first: int, most: int) -> list[tuple[int, str, int, str]]:
-        """Return the events of up to so many trials, from number `first` on, in order: as `events`."""
+        """Return the events of up to so many trials, from number `first` on, in order: as `events`.
+
+        They are found in the same time however many others there are.
+        """
         query = _events(study).where(event.c.trial >= first, event.c.trial < first + most)
         return self._read(query, lambda rows: [tuple(row) for row in rows])
 
-    def counts(self, *studies: str) -> dict[tuple[str, str], int]:
-        """Return how many events of each kind there are, by study and kind."""
-        query = select(event.c.study, event.c.kind, func.count()).where(event.c.study.in_(studies))
-        query = query.group_by(event.c.study, event.c.kind)
-        return self._read(query, lambda rows: {(study, kind): count for study, kind, count in rows})
+    def counts(self, *studies: str) -> dict[str, tuple[int, int]]:
+        """Return how many trials of each study have been asked for and told, in the same time however many they are.
+
+        Of a study with damaged events they are what there should be.
+        """
+        ends = [
+            select(func.max(column)).where(event.c.study == study).scalar_subquery()
+            for study in studies
+            for column in (event.c.sequence, event.c.trial)
+        ]
+
+        def answer(rows: Iterable[Any]) -> dict[str, tuple[int, int]]:
+            row = [0 if found is None else found + 1 for found in next(iter(rows), [None] * len(ends))]
+            pairs = zip(studies, row[::2], row[1::2], strict=True)
+            return {study: (asked, events - asked) for study, events, asked in pairs}
+
+        return self._read(select(*ends), answer)
 
     def since(self, study: str, first: int) -> list[tuple[int, str, int, str, float]]:
         """Return the events of a study from number `first` on: sequence, kind, trial, body, and seconds since 1970."""
@@ -183,7 +198,7 @@ class Records:
         """Make or check what is to be written or read, so that what is wrong with it is said at once."""
         self._database.ready()
         if self._read_only:
-            self.studies()
+            self._read(select(event.c.study).limit(1), list)
         else:
             with self._database.explaining("open the records"):
                 prepare(self._database)
