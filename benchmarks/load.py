@@ -33,7 +33,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -42,6 +43,7 @@ from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
+from typing import TypeVar
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -51,6 +53,8 @@ NEWEST = 20  # trials that a reader looks at
 FOLLOWING = 5  # every fifth reader follows the stream
 LEASE = 5.0  # seconds after which a silent service is gone
 END = b"\r\n\r\n"
+TRIAL = b"event: trial\n"
+P = TypeVar("P", bound=asyncio.BaseProtocol)
 TICK = os.sysconf("SC_CLK_TCK")
 OUTCOME = {
     "kind": "measurement",
@@ -118,7 +122,98 @@ def serve(count: int, told: Connection) -> None:
     asyncio.run(serving())
 
 
-Reading = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+class Line(asyncio.Protocol):
+    """A connection of a reader that asks one thing after another: as little of HTTP as that takes."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+        self._answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._answer.set_result(b"")  # nothing was asked
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+
+    async def ask(self, request: bytes) -> bytes:
+        """Return the body of an answer."""
+        self._received.clear()
+        self._answer = asyncio.get_running_loop().create_future()
+        self.transport.write(request)
+        return await self._answer
+
+    def data_received(self, data: bytes) -> None:
+        if self._answer.done():
+            return
+        try:
+            whole = self._whole(data)
+        except ValueError as error:
+            self._answer.set_exception(error)
+            return
+        if whole is not None:
+            self._answer.set_result(whole)
+
+    def _whole(self, data: bytes) -> bytes | None:
+        self._received += data
+        head = self._received.find(END)
+        if head < 0:
+            return None
+        if not self._received.startswith(b"HTTP/1.1 200"):
+            raise ValueError(bytes(self._received[:300]))
+        length = self._received[:head].lower().partition(b"content-length:")[2].partition(b"\r")[0]
+        body = head + len(END)
+        return bytes(self._received[body:]) if len(self._received) >= body + int(length) else None
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._answer.done():
+            self._answer.set_exception(ConnectionError(str(error or "closed")))
+
+
+class Follower(asyncio.Protocol):
+    """A connection that a stream of events comes by. One that `counts` unpacks it, which others do elsewhere."""
+
+    def __init__(self, request: bytes, counts: bool) -> None:
+        self.bytes = self.events = 0
+        self.is_over, self._request, self._rest = False, request, b""
+        self._unpacked = Unpacked() if counts else None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.write(self._request)  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        self.bytes += len(data)
+        if self._unpacked:
+            text = self._rest + self._unpacked.feed(data)
+            self.events += text.count(TRIAL)
+            self._rest = text[1 - len(TRIAL) :]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.is_over = True
+
+
+class Unpacked:
+    """The body of an answer in chunks, which is compressed."""
+
+    def __init__(self) -> None:
+        self._received, self._unpacker, self._is_body = b"", zlib.decompressobj(zlib.MAX_WBITS | 16), False
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what becomes readable with more of it. Raises ValueError if it is none."""
+        self._received += data
+        if not self._is_body:
+            head, end, self._received = self._received.partition(END)
+            if not end:
+                self._received = head
+                return b""
+            if not head.startswith(b"HTTP/1.1 200") or b"content-encoding: gzip" not in head.lower():
+                raise ValueError(head[:300])
+            self._is_body = True
+        text = b""
+        while (line := self._received.find(b"\r\n")) >= 0:
+            over = line + 2 + int(self._received[:line], 16)
+            if len(self._received) < over + 2:
+                break
+            text += self._unpacker.decompress(self._received[line + 2 : over])
+            self._received = self._received[over + 2 :]
+        return text
 
 
 @dataclass
@@ -130,75 +225,55 @@ class Readers:
     took: list[float] = field(default_factory=list)  # seconds
     errors: list[str] = field(default_factory=list)
     asked: int = 0  # trials, as somebody has seen last
-    event: str = "0-0-0"  # the newest that was seen
-    got: dict[int, int] = field(default_factory=dict)  # events, by follower
+    began: dict[int, float] = field(default_factory=dict)  # when each reader sent what has no answer yet
+    followers: list[Follower] = field(default_factory=list)
 
     async def read(self, number: int, count: int) -> None:
         """Read as one reader does, until it is cancelled."""
         await asyncio.sleep(PERIOD * number / count)
         if number % FOLLOWING == 0:
-            await self._follow(number)
-        kinds: cycle[Reading] = cycle((self._standing, self._newest, self._events))
+            request, counts = self._request("/events", "Accept-Encoding: gzip\r\n"), not self.followers
+            self.followers.append(await self._connected(lambda: Follower(request, counts)))
+            return
+        kinds = cycle((self._standing, self._newest))
         for _ in range(number):
             next(kinds)
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        while True:
-            began = monotonic()
+        line = await self._connected(Line)
+        for kind in kinds:  # without end
+            self.began[number] = began = monotonic()
             try:
-                await next(kinds)(reader, writer)
+                if line.transport.is_closing():  # it was idle for long: clients of HTTP then open another one
+                    line = await self._connected(Line)
+                await kind(line)
                 self.took.append(monotonic() - began)
-            except (OSError, ValueError, asyncio.IncompleteReadError) as error:
+            except (OSError, ValueError) as error:
                 self.errors.append(f"{type(error).__name__}: {error}"[:200])
-                writer.close()
-                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                line.transport.close()
+            del self.began[number]
             await asyncio.sleep(max(0.0, PERIOD - (monotonic() - began)))
 
-    async def _standing(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        found = json.loads(await self._got(reader, writer, ""))
+    def over(self) -> list[float]:
+        """Return what all reads took; one that has no answer yet, as long as it has waited."""
+        now = monotonic()
+        return self.took + [now - began for began in self.began.values()]
+
+    async def _standing(self, line: Line) -> None:
+        found = json.loads(await line.ask(self._request("")))
         count = found["phases"].get("search", {"asked": 0, "told": 0})
         self.asked = max(self.asked, count["asked"])
-        self.event = f"0-{max(0, count['asked'] + count['told'] - 2)}-0"
 
-    async def _newest(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _newest(self, line: Line) -> None:
         path = f"/history?first={max(0, self.asked - NEWEST)}&most={NEWEST}"
-        text = await self._got(reader, writer, path)
+        text = await line.ask(self._request(path))
         if not text.startswith(b'{"phase":"search","trials":['):
             raise ValueError(text[:100])
 
-    async def _events(self, *_: object) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        try:
-            writer.write(self._request("/events", f"Last-Event-ID: {self.event}\r\n"))
-            await self._head(reader)
-            await reader.readuntil(b"\n\n")
-        finally:
-            writer.close()
-
-    async def _follow(self, number: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20)
-        writer.write(self._request("/events", f"Last-Event-ID: {self.event}\r\n"))
-        await self._head(reader)
-        self.got[number], name = 0, ""
-        while line := await reader.readline():
-            if line.startswith(b"id: "):
-                name = line[4:].decode().strip()
-                self.got[number] = int(name.split("-")[1])
-        await asyncio.Event().wait()  # the study is over
+    async def _connected(self, make: Callable[[], P]) -> P:
+        return (await asyncio.get_running_loop().create_connection(make, "127.0.0.1", self.port))[1]
 
     def _request(self, path: str, more: str = "") -> bytes:
         head = f"GET /v1/studies/{self.study}{path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{more}\r\n"
         return head.encode()
-
-    async def _head(self, reader: asyncio.StreamReader) -> bytes:
-        head = await reader.readuntil(END)
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise ValueError(head[:100])
-        return head.lower()
-
-    async def _got(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:
-        writer.write(self._request(path))
-        head = await self._head(reader)
-        return await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r")[0]))
 
 
 def read(port: int, study: str, count: int, told: Connection) -> None:
@@ -209,10 +284,14 @@ def read(port: int, study: str, count: int, told: Connection) -> None:
         tasks = [asyncio.create_task(readers.read(number, count)) for number in range(count)]
         asyncio.get_running_loop().add_reader(told.fileno(), over.set)
         await over.wait()
+        took = readers.over()
         for task in tasks:
             task.cancel()
-        failed = [str(found) for found in await asyncio.gather(*tasks, return_exceptions=True) if str(found)]
-        told.send((readers.took, readers.errors + failed, min(readers.got.values(), default=0)))
+        failed = [str(found) for found in await asyncio.gather(*tasks, return_exceptions=True) if found and str(found)]
+        failed += ["A stream ended before its study." for each in readers.followers if each.is_over]
+        got = [each.bytes for each in readers.followers]
+        counted = readers.followers[0].events if got else 0
+        told.send((took, len(readers.took), readers.errors + failed, counted, min(got, default=0), sum(got)))
 
     asyncio.run(reading())
 
@@ -307,14 +386,17 @@ def measured(services: int, trials: int, readers: int, seconds: float, folder: P
                 frozen = True
         load = os.getloadavg()[0]
         told.send("stop")
-        took, errors, got = told.recv()
+        took, answered, errors, counted, least, sent = told.recv()
         reading.join()
         lost = unanswered(server, key, last.told, services)
         server.process.kill()  # before its driver, which it would start anew; to end that gently would take a report
         os.killpg(driver, signal.SIGKILL)
     serving.terminate()
     found = told_of(looks, took)
-    followed = round(min(1.0, got / (2 * last.told)), 4) if readers else None
+    followed = round(min(1.0, counted / (2 * last.told)), 3) if readers else None
+    slowest = round(least * -(-readers // FOLLOWING) / max(1, sent), 3) if readers else None
+    found |= {"reads": answered, "unanswered": len(took) - answered, "sent_mb": round(sent / 1e6, 1)}
+    found |= {"slowest_follower": slowest}
     return {**found, "errors": len(errors), "followed": followed, "frozen_lost": lost, "load": round(load, 1)} | (
         {"first_errors": errors[:3]} if errors else {}
     )
@@ -359,7 +441,6 @@ def told_of(looks: list[Look], took: list[float]) -> dict[str, object]:
         "last_per_s": pace(0.8, 1.0),
         "p50_ms": round(1e3 * cuts[49], 1) if cuts else None,
         "max_ms": round(1e3 * max(took), 1) if took else None,
-        "reads": len(took),
         **{f"{name}_bytes_per_trial": round(grown / since) for name, grown in growth.items()},
         **{f"{name}_mb": round(last.bytes[name] / 1e6) for name in growth},
         **{f"{n}_cpu": round((last.cpu[n] - first.cpu[n]) / (last.at - first.at), 2) for n in last.cpu},
@@ -372,12 +453,13 @@ def main() -> None:
     parser.add_argument("--services", type=int, default=64)
     parser.add_argument("--trials", type=int, default=100_000)
     parser.add_argument("--readers", type=int, default=200)
+    parser.add_argument("--seconds", type=float, help="end after so many")
     parser.add_argument("--cores", help="such as 0,1: all processes share these")
     said = parser.parse_args()
     if said.cores:
         os.sched_setaffinity(0, {int(core) for core in said.cores.split(",")})
     with TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
-        seconds = QUICK_SECONDS if said.quick else float("inf")
+        seconds = said.seconds or (QUICK_SECONDS if said.quick else float("inf"))
         print(json.dumps(measured(said.services, said.trials, said.readers, seconds, Path(folder))))
 
 

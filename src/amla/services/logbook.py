@@ -1,9 +1,9 @@
 """The event log of a run as a server tells it: counts, pages of trials, and what happened since.
 
-Nothing here reads a whole history, and what many readers want is read and parsed once.
+Nothing here reads a whole history, and no network is parsed: what is told of it is what was written.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -11,21 +11,23 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from amla.services.documents import Document
-from amla.services.wire import Count, Happened, Page, Past
+from amla.services.wire import Count
 from amla.spec.text import explain
 from amla.storage.errors import StoreError
 from amla.storage.records import Records
-from amla.storage.replay import outcomes, proposals
+from amla.storage.replay import outcomes
 from amla.study import log
 from amla.study.log import EVENTS, PHASES
-from amla.trials.trial import Outcome, Proposal, Trial
+from amla.trials.trial import Outcome
 
 Seen = tuple[int, ...]  # how many events of each phase
 NOTHING: Seen = (0,) * len(PHASES)
-BATCH = 200  # events that are read at once
-KEPT = 2_000  # of the events that were asked for last
+BATCH = 128  # events that are read at once: two megabytes, if networks have a hundred nodes
+NULL = b"null"
 
-HAPPENED: Document[Happened] = Document(Happened)
+Row = tuple[int, str, int, str]  # sequence, kind, trial, and body
+
+OUTCOME: Document[Outcome] = Document(Outcome)
 
 
 def counts(folder: Path) -> Mapping[str, Count]:
@@ -39,28 +41,31 @@ def number_of_events(folder: Path) -> int:
     return sum(count.asked + count.told for count in counts(folder).values())
 
 
-def page(folder: Path, phase: str, first: int, most: int) -> Page:
-    """Return up to so many trials of a phase, from number `first` on. Raises StoreError for damaged ones."""
-    if not log.exists(folder):
-        return Page(phase, (), 0)
-    where, names = log.where(folder)
-    with _reading(where) as records:
-        rows = records.events_of(names[phase], first, most)
-        total, _ = records.counts(names[phase])[names[phase]]
-    events = [(sequence, trial, _said(phase, sequence, kind, body)) for sequence, kind, trial, body in rows]
-    told = {trial: (sequence, said) for sequence, trial, said in events if not isinstance(said, Proposal)}
-    pasts = []
-    for sequence, trial, said in events:
-        if isinstance(said, Proposal):
-            end, outcome = told.get(trial, (None, None))
-            pasts.append(Past(Trial(trial, said, outcome), sequence, end))
-    return Page(phase, tuple(pasts), total)
+def page(folder: Path, phase: str, first: int, most: int) -> bytes:
+    """Return up to so many trials of a phase, from number `first` on: a `Page`, as JSON. Raises StoreError."""
+    rows: Sequence[Row] = ()
+    total = 0
+    if log.exists(folder):
+        where, names = log.where(folder)
+        with _reading(where) as records:
+            rows = records.events_of(names[phase], first, most)
+            total, _ = records.counts(names[phase])[names[phase]]
+    said = [(sequence, kind, trial, _said(phase, sequence, kind, body)) for sequence, kind, trial, body in rows]
+    told = {trial: (b"%d" % sequence, body) for sequence, kind, trial, body in said if kind != "asked"}
+    text = [b'{"phase":"%b","trials":[' % phase.encode()]
+    for sequence, kind, trial, body in said:
+        if kind == "asked":
+            end, outcome = told.get(trial, (NULL, NULL))
+            comma = b"" if len(text) == 1 else b","
+            text += comma, b'{"trial":{"id":%d,"proposal":' % trial, body, b',"outcome":', outcome
+            text.append(b'},"asked":%d,"told":%b}' % (sequence, end))
+    return b"".join((*text, b'],"total":%d}' % total))
 
 
 def since(folder: Path, seen: Seen, until: Seen | None = None) -> list[tuple[Seen, bytes]]:
     """Return what happened after what was `seen`, as JSON, in the order of the phases; after each, what is seen then.
 
-    It is a part if there is much: ask again. What came after `until` is left out.
+    It is a part if there is much: ask again. What came after `until` is left out. Raises StoreError.
     """
     if not log.exists(folder):
         return []
@@ -118,20 +123,25 @@ def _counted(folder: Path) -> Mapping[str, Count]:
     return {phase: Count(*found[name]) for phase, name in names.items() if found[name][0]}
 
 
-@lru_cache(maxsize=KEPT)
 def _told(phase: str, sequence: int, kind: str, trial: int, body: str) -> bytes:
-    """Return an event as JSON."""
-    match _said(phase, sequence, kind, body):
-        case Proposal() as proposal:
-            return HAPPENED.dumped(Happened(phase, sequence, trial, proposal=proposal))
-        case outcome:
-            return HAPPENED.dumped(Happened(phase, sequence, trial, outcome=outcome))
+    """Return an event as JSON: a `Happened`."""
+    said = _said(phase, sequence, kind, body)
+    proposal, outcome = (said, NULL) if kind == "asked" else (NULL, said)
+    head = b'{"phase":"%b","sequence":%d,"trial":%d,' % (phase.encode(), sequence, trial)
+    return head + b'"proposal":%b,"outcome":%b}' % (proposal, outcome)
 
 
-@lru_cache(maxsize=KEPT)
-def _said(phase: str, sequence: int, kind: str, body: str) -> Proposal | Outcome:
-    """Return what an event says. Raises StoreError for a damaged one."""
+def _said(phase: str, sequence: int, kind: str, body: str) -> bytes:
+    """Return the JSON of what an event says. Raises StoreError for a damaged one.
+
+    A proposal is repeated as it was written: to parse a network of a hundred nodes takes a millisecond and more, and
+    whoever reads this parses it. An outcome is short, and JSON has no word for the NaN that a log may hold.
+    """
+    if kind == "asked":
+        if not (body.startswith("{") and body.endswith("}") and "\n" not in body):
+            raise StoreError(f"Event {sequence} of {phase!r} is damaged: it is no JSON object. Ask `amla doctor`.")
+        return body.encode()
     try:
-        return proposals.validate_json(body) if kind == "asked" else outcomes.validate_json(body)
+        return OUTCOME.dumped(outcomes.validate_json(body))
     except ValidationError as error:
         raise StoreError(f"Event {sequence} of {phase!r} is damaged: {explain(error)}. Ask `amla doctor`.") from None

@@ -15,6 +15,7 @@ from amla.services.journal import written_to_stderr
 
 ENDING = 5  # seconds that answers under way have when the server ends
 AT_ONCE = 2000  # connections; more are told to come again
+IDLE = 60  # seconds after which a connection that asks nothing is closed; who asks every few seconds keeps it
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all good
 
 
@@ -38,6 +39,7 @@ def serve(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=ENDING,
+        timeout_keep_alive=IDLE,
         limit_concurrency=AT_ONCE,
         backlog=AT_ONCE,
         ssl_certfile=certificate,

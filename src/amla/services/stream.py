@@ -10,6 +10,7 @@ from anyio import Lock, sleep, to_thread
 
 from amla.services.documents import Document
 from amla.services.logbook import NOTHING, Seen, mark, since
+from amla.services.packing import Part
 from amla.services.problems import Problem
 from amla.services.wire import Count, Standing
 from amla.study.log import PHASES
@@ -17,7 +18,7 @@ from amla.study.log import PHASES
 PAUSE = 0.2  # seconds between two looks at a log in a file
 REMOTE_PAUSE = 1.0  # at one in a database
 SILENCE = 15.0  # seconds after which something is said, so that no one between takes the line for dead
-PARTS = 8  # of a stream that are kept for those who have not told them yet
+KEPT = 16 << 20  # bytes of a stream that are kept for those who have not told them yet
 STANDING: Document[Standing] = Document(Standing)
 
 
@@ -37,14 +38,16 @@ class Watched:
     """One study as all its streams see it. Whichever wakes first looks at it for all of them.
 
     `now` is its standing when its log was last looked at, `seen` how far that went. What is new is read and written as
-    parts, which all streams that have got as far tell alike; one that is behind reads what it lacks by itself.
+    parts, which all streams that have got as far tell alike. One that is far behind, as its reader is slow, reads what
+    it lacks by itself: of what was not sent yet, no more is kept for it than one part.
     """
 
     def __init__(self, folder: Path, standing: Callable[[], Standing]) -> None:
         self._folder, self._standing = folder, standing
         self.now: Standing | None = None
         self.seen: Seen = NOTHING
-        self._parts: dict[Seen, tuple[bytes, Seen]] = {}  # by what was seen before
+        self._parts: dict[Seen, tuple[Part, Seen]] = {}  # by what was seen before
+        self._kept = 0  # bytes of them
         self._state: Hashable = None
         self._looked, self.pause = -REMOTE_PAUSE, PAUSE
         self._lock = Lock()
@@ -52,39 +55,37 @@ class Watched:
     async def look(self) -> None:
         """Look what is new, unless somebody just has. Of what was there before the first look, nothing is read."""
         async with self._lock:
-            if monotonic() - self._looked < self.pause:
-                return
-            now = await to_thread.run_sync(self._standing)  # before the log is read: no event is behind the last one
-            if self.now is None:
-                phases = (now.phases.get(phase, Count(0, 0)) for phase in PHASES)
-                self.seen = tuple(count.asked + count.told for count in phases)
-            state = await to_thread.run_sync(mark, self._folder)
-            if state is None or state != self._state:
-                while await self._read():
-                    pass
-            self.now, self._state, self._looked = now, state, monotonic()
-            self.pause = PAUSE if state is not None else REMOTE_PAUSE
+            if monotonic() - self._looked >= self.pause:
+                await to_thread.run_sync(self._look)
 
-    async def part(self, after: Seen) -> tuple[bytes, Seen]:
-        """Return what comes after what was seen, and what is seen then; nothing if that was all so far."""
-        if after in self._parts:
-            return self._parts[after]
+    async def part(self, after: Seen) -> tuple[Part, Seen] | None:
+        """Return what comes after what was seen, and what is seen then; None if that was all so far."""
+        if found := self._parts.get(after):
+            return found
         if all(mine >= all_there_is for mine, all_there_is in zip(after, self.seen, strict=True)):
-            return b"", after
-        return _written(await to_thread.run_sync(since, self._folder, after, self.seen), after)
+            return None
+        return _written(await to_thread.run_sync(since, self._folder, after, self.seen))
 
-    async def _read(self) -> bool:
-        """Read a part that is new, and return whether there was any."""
-        before = self.seen
-        text, self.seen = _written(await to_thread.run_sync(since, self._folder, before), before)
-        if text:
-            self._parts[before] = text, self.seen
-            while len(self._parts) > PARTS:
-                del self._parts[next(iter(self._parts))]
-        return bool(text)
+    def _look(self) -> None:
+        now = self._standing()  # before the log is read: no event is behind the last one
+        if self.now is None:
+            phases = (now.phases.get(phase, Count(0, 0)) for phase in PHASES)
+            self.seen = tuple(count.asked + count.told for count in phases)
+        state = mark(self._folder)
+        if state is None or state != self._state:
+            while found := _written(since(self._folder, self.seen)):
+                self._keep(*found)
+        self.now, self._state, self._looked = now, state, monotonic()
+        self.pause = PAUSE if state is not None else REMOTE_PAUSE
+
+    def _keep(self, part: Part, seen: Seen) -> None:
+        self._parts[self.seen] = part, seen
+        self._kept, self.seen = self._kept + len(part.text), seen
+        while self._kept > KEPT and len(self._parts) > 1:
+            self._kept -= len(self._parts.pop(next(iter(self._parts)))[0].text)
 
 
-async def stream(watched: Watched, after: Seen) -> AsyncIterator[bytes]:
+async def stream(watched: Watched, after: Seen) -> AsyncIterator[Part]:
     """Yield the events of a study after those that were seen, and its standing whenever that changes.
 
     `event: trial` has a `Happened`, `event: study` a `Standing`. It ends with the study.
@@ -94,24 +95,26 @@ async def stream(watched: Watched, after: Seen) -> AsyncIterator[bytes]:
     while True:
         await watched.look()
         now, is_new = watched.now, False
-        while (part := await watched.part(after))[0]:
+        while part := await watched.part(after):
             is_new, after = True, part[1]
             yield part[0]
         if now is not None and now.state != (told.state if told else None):
             told = now
-            yield _message("study", STANDING.dumped(now), after)
+            yield Part(_message("study", STANDING.dumped(now), after))
         if now is not None and now.is_over:
             return
         quiet = 0.0 if is_new else quiet + watched.pause
         if quiet > SILENCE:
             quiet = 0.0
-            yield b": still here\n\n"
+            yield Part(b": still here\n\n")
         await sleep(watched.pause)
 
 
-def _written(events: list[tuple[Seen, bytes]], after: Seen) -> tuple[bytes, Seen]:
-    """Return events as a part of a stream, and what is seen after it."""
-    return b"".join(_message("trial", body, number) for number, body in events), events[-1][0] if events else after
+def _written(events: list[tuple[Seen, bytes]]) -> tuple[Part, Seen] | None:
+    """Return events as a part of a stream, and what is seen after it; None if there are none."""
+    return (
+        (Part(b"".join(_message("trial", body, number) for number, body in events)), events[-1][0]) if events else None
+    )
 
 
 def _message(kind: str, body: bytes, after: Seen) -> bytes:

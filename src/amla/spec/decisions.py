@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from amla.spec.architecture import Architecture, Node, NodeId
 from amla.spec.ops import Channelwise, Conv, Merge, Pick
@@ -82,8 +83,13 @@ def _widened(node: Node, width: int | None) -> Node:
         return node
     if width is None:
         raise SpecError(f"{node.id!r} has no channels of its own and feeds no Pick with a width; give it channels.")
+    return _as_wide(node, node.op, width)
+
+
+@lru_cache(maxsize=10_000)  # a template has few nodes that are made so wide, and searches close it very often
+def _as_wide(node: Node, op: Conv, width: int) -> Node:
     try:
-        return replace(node, op=replace(node.op, channels=width))
+        return replace(node, op=replace(op, channels=width))
     except SpecError as error:
         raise SpecError(f"{node.id!r} cannot take its share of {width} channels: {error}") from None
 
