@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Hashable
 from http import HTTPStatus
 from pathlib import Path
+from threading import Lock as Mutex
 from time import monotonic
 
 from anyio import Lock, sleep, to_thread
@@ -12,13 +13,14 @@ from amla.services.documents import Document
 from amla.services.logbook import NOTHING, Seen, mark, since
 from amla.services.packing import Part
 from amla.services.problems import Problem
+from amla.services.together import Together
 from amla.services.wire import Count, Standing
 from amla.study.log import PHASES
 
 PAUSE = 0.2  # seconds between two looks at a log in a file
 REMOTE_PAUSE = 1.0  # at one in a database
 SILENCE = 15.0  # seconds after which something is said, so that no one between takes the line for dead
-KEPT = 16 << 20  # bytes of a stream that are kept for those who have not told them yet
+KEPT = 32 << 20  # bytes of a stream that are kept for those who have not told them yet
 STANDING: Document[Standing] = Document(Standing)
 
 
@@ -38,8 +40,8 @@ class Watched:
     """One study as all its streams see it. Whichever wakes first looks at it for all of them.
 
     `now` is its standing when its log was last looked at, `seen` how far that went. What is new is read and written as
-    parts, which all streams that have got as far tell alike. One that is far behind, as its reader is slow, reads what
-    it lacks by itself: of what was not sent yet, no more is kept for it than one part.
+    parts, which all streams that have got as far tell alike. For one that is far behind, as its reader is slow or has
+    just come, they are read again: of what was not sent to it, no more than one part is kept for it alone.
     """
 
     def __init__(self, folder: Path, standing: Callable[[], Standing]) -> None:
@@ -50,7 +52,7 @@ class Watched:
         self._kept = 0  # bytes of them
         self._state: Hashable = None
         self._looked, self.pause = -REMOTE_PAUSE, PAUSE
-        self._lock = Lock()
+        self._lock, self._keeping, self._together = Lock(), Mutex(), Together()
 
     async def look(self) -> None:
         """Look what is new, unless somebody just has. Of what was there before the first look, nothing is read."""
@@ -64,7 +66,7 @@ class Watched:
             return found
         if all(mine >= all_there_is for mine, all_there_is in zip(after, self.seen, strict=True)):
             return None
-        return _written(await to_thread.run_sync(since, self._folder, after, self.seen))
+        return await self._together.found(after, lambda: self._part(after))
 
     def _look(self) -> None:
         now = self._standing()  # before the log is read: no event is behind the last one
@@ -74,15 +76,24 @@ class Watched:
         state = mark(self._folder)
         if state is None or state != self._state:
             while found := _written(since(self._folder, self.seen)):
-                self._keep(*found)
+                self._keep(self.seen, found)
+                self.seen = found[1]
         self.now, self._state, self._looked = now, state, monotonic()
         self.pause = PAUSE if state is not None else REMOTE_PAUSE
 
-    def _keep(self, part: Part, seen: Seen) -> None:
-        self._parts[self.seen] = part, seen
-        self._kept, self.seen = self._kept + len(part.text), seen
-        while self._kept > KEPT and len(self._parts) > 1:
-            self._kept -= len(self._parts.pop(next(iter(self._parts)))[0].text)
+    def _part(self, after: Seen) -> tuple[Part, Seen] | None:
+        """Return, and keep, what comes after what was seen, up to where the log was last looked at."""
+        if found := _written(since(self._folder, after, self.seen)):
+            self._keep(after, found)
+        return found
+
+    def _keep(self, after: Seen, found: tuple[Part, Seen]) -> None:
+        with self._keeping:
+            if after not in self._parts:
+                self._parts[after] = found
+                self._kept += len(found[0].text)
+            while self._kept > KEPT and len(self._parts) > 1:
+                self._kept -= len(self._parts.pop(next(iter(self._parts)))[0].text)
 
 
 async def stream(watched: Watched, after: Seen) -> AsyncIterator[Part]:
