@@ -426,8 +426,11 @@ def told_of(looks: list[Look], took: list[float]) -> dict[str, object]:
     tenth = next(each for each in looks if each.at >= first.at + (last.at - first.at) / 10)
     since = max(1, last.told - tenth.told)
 
+    def at(share: float) -> Look:
+        return looks[int(share * (len(looks) - 1))]
+
     def pace(begin: float, end: float) -> float:
-        a, b = looks[int(begin * (len(looks) - 1))], looks[int(end * (len(looks) - 1))]
+        a, b = at(begin), at(end)
         return round((b.told - a.told) / (b.at - a.at), 1) if b.at > a.at else float("nan")
 
     growth = {name: last.bytes[name] - tenth.bytes[name] for name in ("driver", "server")}
@@ -442,7 +445,8 @@ def told_of(looks: list[Look], took: list[float]) -> dict[str, object]:
         "p50_ms": round(1e3 * cuts[49], 1) if cuts else None,
         "max_ms": round(1e3 * max(took), 1) if took else None,
         **{f"{name}_bytes_per_trial": round(grown / since) for name, grown in growth.items()},
-        **{f"{name}_mb": round(last.bytes[name] / 1e6) for name in growth},
+        **{f"{name}_mb": [round(at(place / 5).bytes[name] / 1e6) for place in range(1, 6)] for name in growth},
+        "driver_cpu_ms_per_trial": round(1e3 * (last.cpu["driver"] - tenth.cpu["driver"]) / since, 2),
         **{f"{n}_cpu": round((last.cpu[n] - first.cpu[n]) / (last.at - first.at), 2) for n in last.cpu},
     }
 

@@ -135,7 +135,7 @@ def _said(phase: str, sequence: int, kind: str, body: str) -> bytes:
     """Return the JSON of what an event says. Raises StoreError for a damaged one.
 
     A proposal is repeated as it was written: to parse a network of a hundred nodes takes a millisecond and more, and
-    whoever reads this parses it. An outcome is short, and JSON has no word for the NaN that a log may hold.
+    whoever reads this parses it. An outcome is short, and a log may have numbers that JSON has no word for.
     """
     if kind == "asked":
         if not (body.startswith("{") and body.endswith("}") and "\n" not in body):
