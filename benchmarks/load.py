@@ -3,24 +3,30 @@
 `amla serve --role scheduler` runs in a process of its own, is sent a study, and starts its driver, `amla run`, as it
 starts any. The driver draws one random network after another, writes each proposal and each outcome into its event log
 as a committed transaction, and sends the trials to 64 worker services. These are made up, in one process, but each has
-a port of its own and speaks as real ones do; a trial takes them no time. Meanwhile 200 readers, in a process of their
-own, ask the scheduler over HTTP: every fifth follows the study's stream of events to its end; each other one asks once
-a second, in turn for the study's standing, for its 20 newest trials, and for the newest of its events, by a stream that
-it leaves again. In the middle of it all one worker service freezes for good: it accepts, and answers nothing.
-Everything shares the machine's cores, which `--cores 0,1` names.
+a port of its own and speaks as real ones do; a trial takes them no time. In the middle of it all one of them freezes
+for good: it accepts, and answers nothing. Everything shares the machine's cores, which `--cores 0,1` names.
+
+Meanwhile there are 200 readers, who do what people's programs do with a study that runs. Every fifth follows its stream
+of events to the end, as `amla studies follow` and a page with an EventSource do; each other one is a dashboard, which
+asks once a second, in turn for the study's standing and for its 20 newest trials, over a connection that it keeps. They
+are one process of raw connections, whose share of the CPU is told: one follower unpacks and counts its events, others
+only count bytes, as a reader on another machine would unpack them there.
 
 Prints one JSON object on its last line:
 
 - `trials_per_s`: trials recorded, by the clock, from the first look that saw the study run to the last;
   `first_per_s`, `last_per_s`: over the first and last fifth.
-- `p50_ms`, `p99_ms`, `max_ms`: of the reads, from the request to the last byte, of a stream to its first event; of
-  `reads` reads. `errors`: answers that were none. `followed`: of the events, which part the slowest follower has got
-  in the end.
+- `p50_ms`, `p99_ms`, `max_ms`: of the reads, from the request to the last byte. One that has no answer when the run
+  ends counts with the time it has waited: `reads` have one, `unanswered` none. `errors`: answers that were none.
+- `followed`: which part of the events has come to the follower that counts; `slowest_follower`: how many bytes the
+  slowest has got, for each that one has on average. `sent_mb`: what all of them got.
 - `rss_growth_mb`: how much memory the driver and the server took from the first tenth of the run to its end, together;
-  `driver_bytes_per_trial`, `server_bytes_per_trial`: of each, by trials.
-- `frozen_lost`: trials that the frozen service had and that have no outcome, though its lease is over by far: 0.
-- `driver_cpu`, `server_cpu`, `readers_cpu`, `services_cpu`: CPU seconds of each second. `load`: of the machine, at the
-  end, by all that runs on it.
+  `driver_bytes_per_trial`, `server_bytes_per_trial`: of each, by trials; `driver_mb`, `server_mb`: after each fifth.
+- `frozen_s`: what the slowest trial took, of those over after the freezing, from its proposal to its outcome: that of
+  the frozen service, whose lease is 5 s, and which then ran elsewhere. `frozen_lost`: trials that have no outcome, though
+  the lease is over by far: 0.
+- `driver_cpu`, `server_cpu`, `readers_cpu`, `services_cpu`: CPU seconds of each second; `driver_cpu_ms_per_trial`.
+  `load`: of the machine, at the end, by all that runs on it.
 
     python benchmarks/load.py [--quick] [--services 64] [--trials 100000] [--readers 200]
 """
@@ -31,18 +37,19 @@ import json
 import multiprocessing
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import TypeVar
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -375,7 +382,7 @@ def measured(services: int, trials: int, readers: int, seconds: float, folder: P
             "readers": reading.pid or 0,
             "services": serving.pid or 0,
         }
-        looks, last, frozen = [], Look(0, 0.0, {}, {}), False
+        looks, last, frozen = [], Look(0, 0.0, {}, {}), 0.0
         began = monotonic()
         while last.told < trials and monotonic() - began < seconds:
             sleep(0.5)
@@ -383,12 +390,13 @@ def measured(services: int, trials: int, readers: int, seconds: float, folder: P
             looks.append(last)
             if not frozen and (last.told > trials / 2 or monotonic() - began > seconds / 2):
                 here.send(ports[0])
-                frozen = True
+                frozen = time()
         load = os.getloadavg()[0]
         told.send("stop")
         took, answered, errors, counted, least, sent = told.recv()
         reading.join()
         lost = unanswered(server, key, last.told, services)
+        late = longest(folder / "runs" / key / "events.sqlite", frozen)
         server.process.kill()  # before its driver, which it would start anew; to end that gently would take a report
         os.killpg(driver, signal.SIGKILL)
     serving.terminate()
@@ -397,9 +405,14 @@ def measured(services: int, trials: int, readers: int, seconds: float, folder: P
     slowest = round(least * -(-readers // FOLLOWING) / max(1, sent), 3) if readers else None
     found |= {"reads": answered, "unanswered": len(took) - answered, "sent_mb": round(sent / 1e6, 1)}
     found |= {"slowest_follower": slowest}
-    return {**found, "errors": len(errors), "followed": followed, "frozen_lost": lost, "load": round(load, 1)} | (
-        {"first_errors": errors[:3]} if errors else {}
-    )
+    return {
+        **found,
+        "errors": len(errors),
+        "followed": followed,
+        "frozen_s": late,
+        "frozen_lost": lost,
+        "load": round(load, 1),
+    } | ({"first_errors": errors[:3]} if errors else {})
 
 
 def look(server: Scheduler, key: str, pids: dict[str, int]) -> Look:
@@ -418,6 +431,15 @@ def unanswered(server: Scheduler, key: str, told: int, services: int) -> int:
         count += sum(1 for past in page if past["told"] is None and first < last)
         first += 500
     return count
+
+
+def longest(log: Path, frozen: float) -> float | None:
+    """Return how long the slowest trial took, from its proposal to its outcome, of those over after the freezing."""
+    times = "SELECT trial, at FROM event WHERE study = 'search' AND kind = "
+    query = f"SELECT max(told.at - asked.at) FROM ({times}'told') told JOIN ({times}'asked') asked USING (trial)"
+    with closing(sqlite3.connect(log)) as connection:
+        found = connection.execute(f"{query} WHERE told.at > ?", (frozen,)).fetchone()[0]  # noqa: S608
+    return None if found is None else round(found, 1)
 
 
 def told_of(looks: list[Look], took: list[float]) -> dict[str, object]:

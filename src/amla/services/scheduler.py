@@ -216,7 +216,7 @@ def _reading(router: APIRouter, opened: _Open) -> None:
         if last and standing.is_over and sum(after) >= sum(each.asked + each.told for each in standing.phases.values()):
             return Response(status_code=HTTPStatus.NO_CONTENT)  # by which a browser knows that it need not ask again
         if (study := watched.get(folder)) is None:
-            study = watched[folder] = Watched(folder, lambda: studies.one(key))
+            study = watched[folder] = Watched(folder, lambda: studies.one(key), together)
         return answered(request.headers, stream(study, after), "text/event-stream")
 
     page_of_html = {"description": "The report.", "content": {"text/html": {"schema": {"type": "string"}}}}

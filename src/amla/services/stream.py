@@ -4,10 +4,10 @@ import re
 from collections.abc import AsyncIterator, Callable, Hashable
 from http import HTTPStatus
 from pathlib import Path
-from threading import Lock as Mutex
+from threading import Lock
 from time import monotonic
 
-from anyio import Lock, sleep, to_thread
+from anyio import sleep
 
 from amla.services.documents import Document
 from amla.services.logbook import NOTHING, Seen, mark, since
@@ -20,7 +20,7 @@ from amla.study.log import PHASES
 PAUSE = 0.2  # seconds between two looks at a log in a file
 REMOTE_PAUSE = 1.0  # at one in a database
 SILENCE = 15.0  # seconds after which something is said, so that no one between takes the line for dead
-KEPT = 32 << 20  # bytes of a stream that are kept for those who have not told them yet
+KEPT = 16 << 20  # bytes of a stream that are kept for those who have not told them yet
 STANDING: Document[Standing] = Document(Standing)
 
 
@@ -44,21 +44,20 @@ class Watched:
     just come, they are read again: of what was not sent to it, no more than one part is kept for it alone.
     """
 
-    def __init__(self, folder: Path, standing: Callable[[], Standing]) -> None:
-        self._folder, self._standing = folder, standing
+    def __init__(self, folder: Path, standing: Callable[[], Standing], together: Together) -> None:
+        self._folder, self._standing, self._together = folder, standing, together
         self.now: Standing | None = None
         self.seen: Seen = NOTHING
         self._parts: dict[Seen, tuple[Part, Seen]] = {}  # by what was seen before
         self._kept = 0  # bytes of them
         self._state: Hashable = None
         self._looked, self.pause = -REMOTE_PAUSE, PAUSE
-        self._lock, self._keeping, self._together = Lock(), Mutex(), Together()
+        self._keeping = Lock()  # parts
 
     async def look(self) -> None:
         """Look what is new, unless somebody just has. Of what was there before the first look, nothing is read."""
-        async with self._lock:
-            if monotonic() - self._looked >= self.pause:
-                await to_thread.run_sync(self._look)
+        if monotonic() - self._looked >= self.pause:
+            await self._together.found((self._folder, "look"), self._look)
 
     async def part(self, after: Seen) -> tuple[Part, Seen] | None:
         """Return what comes after what was seen, and what is seen then; None if that was all so far."""
@@ -66,9 +65,11 @@ class Watched:
             return found
         if all(mine >= all_there_is for mine, all_there_is in zip(after, self.seen, strict=True)):
             return None
-        return await self._together.found(after, lambda: self._part(after))
+        return await self._together.found((self._folder, after), lambda: self._part(after))
 
     def _look(self) -> None:
+        if monotonic() - self._looked < self.pause:
+            return
         now = self._standing()  # before the log is read: no event is behind the last one
         if self.now is None:
             phases = (now.phases.get(phase, Count(0, 0)) for phase in PHASES)

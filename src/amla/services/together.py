@@ -4,9 +4,11 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from anyio import Lock, to_thread
+from anyio import CapacityLimiter, Lock, to_thread
 
 T = TypeVar("T")
+
+AT_ONCE = 4  # answers; more threads would wait for one another, and each keeps memory of its own to allocate from
 
 
 class _Asked:
@@ -19,13 +21,14 @@ class _Asked:
 
 
 class Together:
-    """Finds answers in threads; for each question in one at a time.
+    """Finds answers in threads, a few at a time, and of each question one.
 
     Whoever asks while an answer is being found waits for the next one, with all others who do. So what a reader gets
     was found after it asked; and however many ask, an answer is found no more often than one after another.
     """
 
     def __init__(self) -> None:
+        self._threads = CapacityLimiter(AT_ONCE)
         self._asked: WeakValueDictionary[Hashable, _Asked] = WeakValueDictionary()  # as long as somebody waits
 
     async def found(self, question: Hashable, find: Callable[[], T]) -> T:
@@ -36,7 +39,7 @@ class Together:
         async with asked.lock:
             if asked.last <= before:
                 asked.begun += 1
-                asked.found = await to_thread.run_sync(find)
+                asked.found = await to_thread.run_sync(find, limiter=self._threads)
                 asked.last = asked.begun
             found: T = asked.found
             return found
