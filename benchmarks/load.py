@@ -22,7 +22,7 @@ Prints one JSON object on its last line:
   slowest has got, for each that one has on average. `sent_mb`: what all of them got.
 - `rss_growth_mb`: how much memory the driver and the server took from the first tenth of the run to its end, together;
   `driver_bytes_per_trial`, `server_bytes_per_trial`: of each, by trials; `driver_mb`, `server_mb`: after each fifth.
-- `frozen_s`: what the slowest trial took, of those over after the freezing, from its proposal to its outcome: that of
+- `frozen_s`: what the slowest trial took, of those about the freezing, from its proposal to its outcome: that of
   the frozen service, whose lease is 5 s, and which then ran elsewhere. `frozen_lost`: trials that have no outcome,
   though the lease is over by far: 0.
 - `driver_cpu`, `server_cpu`, `readers_cpu`, `services_cpu`: CPU seconds of each second; `driver_cpu_ms_per_trial`.
@@ -47,7 +47,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
-from time import monotonic, sleep, time
+from time import monotonic, sleep
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -209,7 +209,7 @@ def measured(services: int, trials: int, readers: int, seconds: float, folder: P
             "readers": reading.pid or 0,
             "services": serving.pid or 0,
         }
-        looks, last, frozen = [], Look(0, 0.0, {}, {}), 0.0
+        looks, last, frozen = [], Look(0, 0.0, {}, {}), 0
         began = monotonic()
         while last.told < trials and monotonic() - began < seconds:
             sleep(0.5)
@@ -217,13 +217,13 @@ def measured(services: int, trials: int, readers: int, seconds: float, folder: P
             looks.append(last)
             if not frozen and (last.told > trials / 2 or monotonic() - began > seconds / 2):
                 here.send(ports[0])
-                frozen = time()
+                frozen = last.told
         load = os.getloadavg()[0]
         told.send("stop")
         took, answered, errors, counted, least, sent = told.recv()
         reading.join()
-        lost = unanswered(server, key, last.told, services)
-        late = longest(folder / "runs" / key / "events.sqlite", frozen)
+        log = folder / "runs" / key / "events.sqlite"
+        lost, late = unanswered(log, last.told, services), longest(log, frozen, services)
         server.process.kill()  # before its driver, which it would start anew; to end that gently would take a report
         os.killpg(driver, signal.SIGKILL)
     serving.terminate()
@@ -250,22 +250,25 @@ def look(server: Scheduler, key: str, pids: dict[str, int]) -> Look:
     return Look(told, now, {n: resident(p) for n, p in present.items()}, {n: used(p) for n, p in present.items()})
 
 
-def unanswered(server: Scheduler, key: str, told: int, services: int) -> int:
-    """Return how many trials have no outcome though as many as there are services have begun and ended since, twice."""
-    first, last, count = 0, max(0, told - 4 * services), 0
-    while first < last:
-        page: list[dict[str, object]] = server.ask("GET", f"/{key}/history?first={first}&most=500")["trials"]  # type: ignore[assignment]
-        count += sum(1 for past in page if past["told"] is None and first < last)
-        first += 500
-    return count
-
-
-def longest(log: Path, frozen: float) -> float | None:
-    """Return how long the slowest trial took, from its proposal to its outcome, of those over after the freezing."""
-    times = "SELECT trial, at FROM event WHERE study = 'search' AND kind = "
-    query = f"SELECT max(told.at - asked.at) FROM ({times}'told') told JOIN ({times}'asked') asked USING (trial)"  # noqa: S608
+def unanswered(log: Path, told: int, services: int) -> int:
+    """Return how many trials have no outcome though four times as many as there are services have begun since."""
+    query = "SELECT count(DISTINCT trial), sum(kind = 'told') FROM event WHERE study = 'search' AND trial < ?"
     with closing(sqlite3.connect(log)) as connection:
-        found = connection.execute(f"{query} WHERE told.at > ?", (frozen,)).fetchone()[0]
+        asked, over = connection.execute(query, (max(0, told - 4 * services),)).fetchone()
+    return int(asked - (over or 0))
+
+
+def longest(log: Path, first: int, services: int) -> float | None:
+    """Return how long the slowest trial took, from its proposal to its outcome, of those about number `first`.
+
+    Not of all: a time is behind its event's body, and so to look for it reads the log.
+    """
+    times = (
+        "SELECT max(at) - min(at) AS took FROM event WHERE study = 'search' AND trial BETWEEN ? AND ? GROUP BY trial"
+    )
+    about = max(0, first - 2 * services), first + 10 * services
+    with closing(sqlite3.connect(log)) as connection:
+        found = connection.execute(f"SELECT max(took) FROM ({times})", about).fetchone()[0]  # noqa: S608
     return None if found is None else round(found, 1)
 
 

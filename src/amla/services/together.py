@@ -8,7 +8,7 @@ from anyio import CapacityLimiter, Lock, to_thread
 
 T = TypeVar("T")
 
-AT_ONCE = 4  # answers; more threads would wait for one another, and each keeps memory of its own to allocate from
+AT_ONCE = 16  # answers; more threads would wait for one another, and each keeps memory of its own to allocate from
 
 
 class _Asked:
