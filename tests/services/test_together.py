@@ -83,19 +83,6 @@ def test_different_questions_do_not_wait_for_one_another():
     anyio.run(asks)
 
 
-def test_what_is_brief_waits_for_nobody():
-    find, together = Slow(), Together()
-
-    async def asks() -> None:
-        async with anyio.create_task_group() as group:
-            group.start_soon(together.found, "question", find)
-            await to_thread.run_sync(find.begins.wait, 60)
-            assert await together.found("question", lambda: "now", brief=True) == "now"
-            find.may_end.set()
-
-    anyio.run(asks)
-
-
 def test_what_nobody_asks_any_more_is_forgotten():
     together = Together()
 

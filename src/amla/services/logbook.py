@@ -17,7 +17,7 @@ from amla.storage.errors import StoreError
 from amla.storage.records import Records
 from amla.storage.replay import outcomes
 from amla.study import log
-from amla.study.log import EVENTS, PHASES, STORE
+from amla.study.log import EVENTS, PHASES
 from amla.trials.trial import Outcome
 
 Seen = tuple[int, ...]  # how many events of each phase
@@ -92,11 +92,6 @@ def mark(folder: Path) -> Hashable:
         except FileNotFoundError:
             found.append((0, 0))
     return tuple(found)
-
-
-def is_near(folder: Path) -> bool:
-    """Return whether to read the log of a run takes a millisecond or so: it is in a file, or there is none."""
-    return not (folder / STORE).exists()
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from amla.services.documents import Document
 from amla.services.drivers import Drivers
 from amla.services.entries import locked
 from amla.services.keys import KeyHeader
-from amla.services.logbook import is_near, page
+from amla.services.logbook import page
 from amla.services.packing import answered
 from amla.services.problems import Problem
 from amla.services.stream import STANDING, Watched, seen, stream
@@ -181,9 +181,7 @@ def _reading(router: APIRouter, opened: _Open) -> None:
     @router.get("/studies/{key}", responses=STANDING.answered("How it is now."))
     async def study(key: Key) -> Response:
         """Say how far a study is, and what it has found."""
-        studies = opened.now
-        brief = is_near(studies.path(key))
-        return STANDING.written(await together.found(key, lambda: STANDING.dumped(studies.one(key)), brief=brief))
+        return STANDING.written(await together.found(key, lambda: STANDING.dumped(opened.now.one(key))))
 
     @router.get("/studies/{key}/study", responses=STUDY.answered("As a study file has it."))
     def settings(key: Key) -> Response:
@@ -200,7 +198,7 @@ def _reading(router: APIRouter, opened: _Open) -> None:
         """Return what was asked for and told, trial by trial."""
         folder = opened.now.path(key)
         asked = folder, phase, first, most
-        return PAGE.written(await together.found(asked, lambda: page(*asked), brief=is_near(folder)))
+        return PAGE.written(await together.found(asked, lambda: page(*asked)))
 
     text = {"description": "The events since; ends with the study.", "content": {"text/event-stream": {}}}
     nothing = {"description": "The study is over, and all of it was seen."}

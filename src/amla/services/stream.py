@@ -10,7 +10,7 @@ from time import monotonic
 from anyio import sleep
 
 from amla.services.documents import Document
-from amla.services.logbook import NOTHING, Seen, is_near, mark, since
+from amla.services.logbook import NOTHING, Seen, mark, since
 from amla.services.packing import Part
 from amla.services.problems import Problem
 from amla.services.together import Together
@@ -57,7 +57,7 @@ class Watched:
     async def look(self) -> None:
         """Look what is new, unless somebody just has. Of what was there before the first look, nothing is read."""
         if monotonic() - self._looked >= self.pause:
-            await self._together.found((self._folder, "look"), self._look, brief=is_near(self._folder))
+            await self._together.found((self._folder, "look"), self._look)
 
     async def part(self, after: Seen) -> tuple[Part, Seen] | None:
         """Return what comes after what was seen, and what is seen then; None if that was all so far."""
@@ -65,8 +65,7 @@ class Watched:
             return found
         if all(mine >= all_there_is for mine, all_there_is in zip(after, self.seen, strict=True)):
             return None
-        question = self._folder, after
-        return await self._together.found(question, lambda: self._part(after), brief=is_near(self._folder))
+        return await self._together.found((self._folder, after), lambda: self._part(after))
 
     def _look(self) -> None:
         if monotonic() - self._looked < self.pause:

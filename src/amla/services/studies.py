@@ -153,9 +153,10 @@ class Studies:
         return load(path / folders.STUDY if (path / folders.STUDY).exists() else path / UPLOAD)
 
     def _entry(self, key: str) -> Entry:
-        if (entry := self._entries.get(key)) is None:  # without the lock: who only reads waits for no change
-            raise Problem(HTTPStatus.NOT_FOUND, DELETED.format(key=key[:80]))
-        return entry
+        with self._lock:
+            if (entry := self._entries.get(key)) is None:
+                raise Problem(HTTPStatus.NOT_FOUND, DELETED.format(key=key[:80]))
+            return entry
 
     def _write(self, entry: Entry) -> None:
         self.folder.write(entry)

@@ -31,13 +31,8 @@ class Together:
         self._threads = CapacityLimiter(AT_ONCE)
         self._asked: WeakValueDictionary[Hashable, _Asked] = WeakValueDictionary()  # as long as somebody waits
 
-    async def found(self, question: Hashable, find: Callable[[], T], *, brief: bool = False) -> T:
-        """Return what `find` returns or raises, called since this was asked, by this or by another one who asked.
-
-        What is `brief`, a millisecond or so, is found at once: on a busy machine a thread is waited for much longer.
-        """
-        if brief:
-            return find()
+    async def found(self, question: Hashable, find: Callable[[], T]) -> T:
+        """Return what `find` returns or raises, called since this was asked, by this or by another one who asked."""
         if (asked := self._asked.get(question)) is None:
             asked = self._asked[question] = _Asked()
         before = asked.begun
