@@ -266,7 +266,7 @@ def longest(log: Path, first: int, services: int) -> float | None:
     times = (
         "SELECT max(at) - min(at) AS took FROM event WHERE study = 'search' AND trial BETWEEN ? AND ? GROUP BY trial"
     )
-    about = max(0, first - 2 * services), first + 10 * services
+    about = max(0, first - 2 * services), first + 100 * services
     with closing(sqlite3.connect(log)) as connection:
         found = connection.execute(f"SELECT max(took) FROM ({times})", about).fetchone()[0]  # noqa: S608
     return None if found is None else round(found, 1)
