@@ -1,16 +1,32 @@
-"""What one driver does with 64 worker services: trials recorded a second, and how its memory grows.
+"""What one scheduler does under load: its study's trials recorded a second, its answers, its memory.
 
-The services are made up, in one process of their own, but each has a port of its own and speaks as real ones do; a
-trial takes them no time. The driver is the real one: it asks for one network after another, writes each proposal and
-each outcome into its event log as a committed transaction, and sends the trials over HTTP. Everything shares the
-machine's cores. Meanwhile readers, in another process, read the history of the study from its event log as it grows.
+`amla serve --role scheduler` runs in a process of its own, is sent a study, and starts its driver, `amla run`, as it
+starts any. The driver draws one random network after another, writes each proposal and each outcome into its event log
+as a committed transaction, and sends the trials to 64 worker services. These are made up, in one process, but each has
+a port of its own and speaks as real ones do; a trial takes them no time. In the middle of it all one of them freezes
+for good: it accepts, and answers nothing. Everything shares the machine's cores, which `--cores 0,1` names.
+
+Meanwhile there are 200 readers, who do what people's programs do with a study that runs. Every fifth follows its stream
+of events to the end, as `amla studies follow` and a page with an EventSource do; each other one is a dashboard, which
+asks once a second, in turn for the study's standing and for its 20 newest trials, over a connection that it keeps. They
+are one process of raw connections, whose share of the CPU is told: one follower unpacks and counts its events, others
+only count bytes, as a reader on another machine would unpack them there.
 
 Prints one JSON object on its last line:
 
-- `trials_per_s`: trials recorded, by the clock, over the whole run; `first_per_s`, `last_per_s`: over its first and
-  last fifth.
-- `p99_ms`: of the reads, each of which is a count of the trials that are over; `reads`: how many there were.
-- `rss_growth_mb`: how much memory the driver took from its first tenth to its end; `bytes_per_trial`: that by trials.
+- `trials_per_s`: trials recorded, by the clock, from the first look that saw the study run to the last;
+  `first_per_s`, `last_per_s`: over the first and last fifth.
+- `p50_ms`, `p99_ms`, `max_ms`: of the reads, from the request to the last byte. One that has no answer when the run
+  ends counts with the time it has waited: `reads` have one, `unanswered` none. `errors`: answers that were none.
+- `followed`: which part of the events has come to the follower that counts; `slowest_follower`: how many bytes the
+  slowest has got, for each that one has on average. `sent_mb`: what all of them got.
+- `rss_growth_mb`: how much memory the driver and the server took from the first tenth of the run to its end, together;
+  `driver_bytes_per_trial`, `server_bytes_per_trial`: of each, by trials; `driver_mb`, `server_mb`: after each fifth.
+- `frozen_s`: what the slowest trial took, of those about the freezing, from its proposal to its outcome: that of
+  the frozen service, whose lease is 5 s, and which then ran elsewhere. `frozen_lost`: trials that have no outcome,
+  though the lease is over by far: 0.
+- `driver_cpu`, `server_cpu`, `readers_cpu`, `services_cpu`: CPU seconds of each second; `driver_cpu_ms_per_trial`.
+  `load`: of the machine, at the end, by all that runs on it.
 
     python benchmarks/load.py [--quick] [--services 64] [--trials 100000] [--readers 200]
 """
@@ -20,29 +36,26 @@ import asyncio
 import json
 import multiprocessing
 import os
+import signal
 import sqlite3
-from contextlib import closing
-from dataclasses import dataclass, field
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
-import numpy as np
+from load_readers import END, FOLLOWING, read
 
-from amla.execution.errand import Terms
-from amla.execution.http import HttpExecutor
-from amla.spaces.envelope import envelope
-from amla.spec.architecture import Architecture
-from amla.storage.records import Records
-from amla.study.run import Limit, run
-from amla.trials.history import History
-from amla.trials.trial import Proposal, TrialId
-
-QUICK_SECONDS = 25.0  # of a quick run, after which nothing more is asked for
-PAUSE = 0.2  # seconds between the reads of one reader
-END = b"\r\n\r\n"
+QUICK_SECONDS = 25.0  # of a quick run, after which it ends
+LEASE = 5.0  # seconds after which a silent service is gone
+TICK = os.sysconf("SC_CLK_TCK")
 OUTCOME = {
     "kind": "measurement",
     "metrics": {"accuracy": 0.5, "loss": 0.7, "parameters": 1e5, "macs": 1e7},
@@ -50,16 +63,24 @@ OUTCOME = {
     "seconds": 0.01,
     "cost": {"device": "none", "flops": 1e9},
 }
+STUDY = {
+    "name": "load",
+    "data": {"source": "digits"},
+    "algorithm": {"kind": "random", "steps": 10},
+    "final": {"steps": 10},
+}
 
 
 class MadeUp(asyncio.Protocol):
     """A connection to a made-up worker service, which has every trial done when it is asked after."""
 
+    frozen: set[int] = set()  # noqa: RUF012 - ports of services that answer nothing any more
+
     def __init__(self) -> None:
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport, self._port = transport, transport.get_extra_info("sockname")[1]
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -70,7 +91,8 @@ class MadeUp(asyncio.Protocol):
             if len(self._received) < whole:
                 return
             self._received = self._received[whole:]
-            self._transport.write(self._answer(head))  # type: ignore[attr-defined]
+            if self._port not in self.frozen:
+                self._transport.write(self._answer(head))  # type: ignore[attr-defined]
 
     def _answer(self, head: str) -> bytes:
         method, path, _ = head.partition("\r")[0].split(" ")
@@ -87,118 +109,197 @@ class MadeUp(asyncio.Protocol):
         return f"HTTP/1.1 {status} OK\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text
 
 
-def serve(count: int, ports: Connection) -> None:
+def serve(count: int, told: Connection) -> None:
+    """Be so many worker services, and tell their ports; freeze those that are named."""
+
     async def serving() -> None:
         loop = asyncio.get_running_loop()
         servers = [await loop.create_server(MadeUp, "127.0.0.1", 0) for _ in range(count)]
-        ports.send([server.sockets[0].getsockname()[1] for server in servers])
-        await asyncio.Event().wait()
+        told.send([server.sockets[0].getsockname()[1] for server in servers])
+        over = asyncio.Event()
+
+        def hear() -> None:
+            try:
+                MadeUp.frozen.add(told.recv())
+            except EOFError:  # whoever started this is gone
+                over.set()
+
+        loop.add_reader(told.fileno(), hear)
+        await over.wait()
 
     asyncio.run(serving())
 
 
-def read(path: Path, readers: int, told: Connection) -> None:
-    """Read as so many readers do, each every PAUSE seconds, until told to stop; then tell how long each read took."""
-    took: list[float] = []
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        while not told.poll(0):
-            began = monotonic()
-            database.execute("SELECT max(sequence) FROM event WHERE study = 'search'").fetchone()
-            took.append(monotonic() - began)
-            sleep(max(0.0, PAUSE / readers - (monotonic() - began)))
-    told.send(took)
+@dataclass(frozen=True)
+class Scheduler:
+    """A scheduler in a process of its own."""
+
+    process: "subprocess.Popen[str]"
+    url: str
+
+    def ask(self, method: str, path: str, body: object = None) -> dict[str, object]:
+        headers = {"content-type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(f"{self.url}/v1/studies{path}", data, headers, method=method)  # noqa: S310
+        try:
+            with urlopen(request) as answer:  # noqa: S310
+                return dict(json.loads(answer.read()))
+        except HTTPError as error:
+            raise SystemExit(error.read().decode()) from None
 
 
-Seen = tuple[int, float, int]  # trials, seconds, bytes
+@contextmanager
+def scheduler(folder: Path, urls: list[str]) -> Iterator[Scheduler]:
+    allowed = [word for url in urls for word in ("--allow-url", url)]
+    command = [sys.executable, "-m", "amla", "serve", "--role", "scheduler", "--port", "0", *allowed]
+    with (
+        (folder / "journal").open("w") as journal,
+        subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=journal, text=True) as process,  # noqa: S603
+    ):
+        try:
+            assert process.stdout
+            yield Scheduler(process, process.stdout.readline().split()[-1])
+        finally:
+            process.kill()
 
 
-@dataclass
-class InTurn:
-    """Asks for one network after another, until the time is up, and notes when how much memory was taken."""
-
-    networks: list[Architecture]
-    seconds: float
-    began: float = field(default_factory=monotonic)
-    seen: list[Seen] = field(default_factory=list)  # trials, seconds, bytes
-
-    def ask(self, history: History) -> Proposal | None:
-        place = len(history)
-        if place % 500 == 0:
-            self.seen.append((place, monotonic() - self.began, resident()))
-        if monotonic() - self.began > self.seconds:
-            return None
-        return Proposal(self.networks[place % len(self.networks)], 100, seed=place, keep=False)
-
-    def recommend(self, history: History) -> Architecture | None:
-        return None
+def resident(pid: int) -> int:
+    """Return the bytes of memory that a process holds."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-class Nowhere:
-    """No weights are kept."""
-
-    def read(self, trial_id: TrialId) -> bytes:
-        raise FileNotFoundError
-
-    def write(self, trial_id: TrialId, content: bytes) -> None:
-        raise AssertionError
+def used(pid: int) -> float:
+    """Return the CPU seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+@dataclass(frozen=True)
+class Look:
+    """What a look has seen: trials told, seconds by the clock, and bytes and CPU seconds of each process."""
+
+    told: int
+    at: float
+    bytes: dict[str, int]
+    cpu: dict[str, float]
 
 
-def drawn(count: int) -> list[Architecture]:
-    space = envelope((3, 32, 32), 10, width=16, cells=(1, 1), max_cells=(2, 2)).space
-    rng = np.random.default_rng(0)
-    return [space.sample(rng) for _ in range(count)]
-
-
-def measured(services: int, trials: int, readers: int, seconds: float, folder: Path) -> dict[str, float | None]:
+def measured(services: int, trials: int, readers: int, seconds: float, folder: Path) -> dict[str, object]:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     serving = context.Process(target=serve, args=(services, there), daemon=True)
     serving.start()
-    urls = [f"http://127.0.0.1:{port}" for port in here.recv()]
-    algorithm, path = InTurn(drawn(500), seconds), folder / "events.sqlite"
-    told, telling = context.Pipe()
-    with Records(path, durable=False) as records, records.lease("search"):
-        reading = context.Process(target=read, args=(path, readers, telling), daemon=True)
-        if readers:
-            reading.start()
-        with HttpExecutor(urls, Terms("0" * 32, "search", {}), Nowhere(), workers=services) as executor:
-            algorithm.began = began = monotonic()
-            history = run("search", algorithm, executor, records, Limit(trials=trials))
-            spent = monotonic() - began
-    took: list[float] = []
-    if readers:
+    ports = here.recv()
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    executor = {"kind": "http", "urls": urls, "workers": services, "lease": LEASE}
+    algorithm = {**STUDY["algorithm"], "trials": 10 * trials}  # type: ignore[dict-item]
+    with scheduler(folder, urls) as server:
+        key = str(server.ask("POST", "", {**STUDY, "algorithm": algorithm, "executor": executor})["key"])
+        while not (folder / "runs" / key / "events.sqlite").exists():
+            if server.ask("GET", f"/{key}")["state"] not in ("queued", "running"):
+                raise SystemExit((folder / "runs" / key / "logs" / "driver.log").read_text())
+            sleep(0.05)
+        told, telling = context.Pipe()
+        reading = context.Process(target=read, args=(int(server.url.rpartition(":")[2]), key, readers, telling))
+        reading.start()
+        driver = json.loads((folder / "runs" / key / "scheduler.json").read_text())["pid"]
+        pids = {
+            "driver": driver,
+            "server": server.process.pid,
+            "readers": reading.pid or 0,
+            "services": serving.pid or 0,
+        }
+        looks, last, frozen = [], Look(0, 0.0, {}, {}), 0
+        began = monotonic()
+        while last.told < trials and monotonic() - began < seconds:
+            sleep(0.5)
+            last = look(server, key, pids)
+            looks.append(last)
+            if not frozen and (last.told > trials / 2 or monotonic() - began > seconds / 2):
+                here.send(ports[0])
+                frozen = last.told
+        load = os.getloadavg()[0]
         told.send("stop")
-        took = told.recv()
+        took, answered, errors, counted, least, sent = told.recv()
         reading.join()
+        log = folder / "runs" / key / "events.sqlite"
+        lost, late = unanswered(log, last.told, services), longest(log, frozen, services)
+        server.process.kill()  # before its driver, which it would start anew; to end that gently would take a report
+        os.killpg(driver, signal.SIGKILL)
     serving.terminate()
-    assert all(trial.outcome for trial in history.trials)
-    return told_of(algorithm.seen, len(history), spent, took)
-
-
-def told_of(
-    seen: list[tuple[int, float, int]], trials: int, spent: float, took: list[float]
-) -> dict[str, float | None]:
-    seen = [*seen, (trials, spent, resident())]
-    tenth = next(entry for entry in seen if entry[0] >= trials / 10)
-
-    def pace(first: float, last: float) -> float:
-        begin, end = (min(seen, key=lambda entry: abs(entry[0] - share * trials)) for share in (first, last))
-        return (end[0] - begin[0]) / (end[1] - begin[1]) if end[1] > begin[1] else float("nan")
-
-    growth = seen[-1][2] - tenth[2]
+    found = told_of(looks, took)
+    followed = round(min(1.0, counted / (2 * last.told)), 3) if readers else None
+    slowest = round(least * -(-readers // FOLLOWING) / max(1, sent), 3) if readers else None
+    found |= {"reads": answered, "unanswered": len(took) - answered, "sent_mb": round(sent / 1e6, 1)}
+    found |= {"slowest_follower": slowest}
     return {
-        "trials_per_s": round(trials / spent, 1),
-        "p99_ms": round(1000 * quantiles(took, n=100)[98], 3) if len(took) > 1 else None,
-        "rss_growth_mb": round(growth / 1e6, 1),
-        "trials": trials,
-        "first_per_s": round(pace(0.0, 0.2), 1),
-        "last_per_s": round(pace(0.8, 1.0), 1),
-        "bytes_per_trial": round(growth / max(1, trials - tenth[0])),
-        "reads": len(took),
+        **found,
+        "errors": len(errors),
+        "followed": followed,
+        "frozen_s": late,
+        "frozen_lost": lost,
+        "load": round(load, 1),
+    } | ({"first_errors": errors[:3]} if errors else {})
+
+
+def look(server: Scheduler, key: str, pids: dict[str, int]) -> Look:
+    phases: dict[str, dict[str, int]] = server.ask("GET", f"/{key}")["phases"]  # type: ignore[assignment]
+    told = phases.get("search", {"told": 0})["told"]
+    present = {name: pid for name, pid in pids.items() if Path(f"/proc/{pid}").exists()}
+    now = monotonic()
+    return Look(told, now, {n: resident(p) for n, p in present.items()}, {n: used(p) for n, p in present.items()})
+
+
+def unanswered(log: Path, told: int, services: int) -> int:
+    """Return how many trials have no outcome though four times as many as there are services have begun since."""
+    query = "SELECT count(DISTINCT trial), sum(kind = 'told') FROM event WHERE study = 'search' AND trial < ?"
+    with closing(sqlite3.connect(log)) as connection:
+        asked, over = connection.execute(query, (max(0, told - 4 * services),)).fetchone()
+    return int(asked - (over or 0))
+
+
+def longest(log: Path, first: int, services: int) -> float | None:
+    """Return how long the slowest trial took, from its proposal to its outcome, of those about number `first`.
+
+    Not of all: a time is behind its event's body, and so to look for it reads the log.
+    """
+    times = (
+        "SELECT max(at) - min(at) AS took FROM event WHERE study = 'search' AND trial BETWEEN ? AND ? GROUP BY trial"
+    )
+    about = max(0, first - 2 * services), first + 100 * services
+    with closing(sqlite3.connect(log)) as connection:
+        found = connection.execute(f"SELECT max(took) FROM ({times})", about).fetchone()[0]  # noqa: S608
+    return None if found is None else round(found, 1)
+
+
+def told_of(looks: list[Look], took: list[float]) -> dict[str, object]:
+    looks = [each for each in looks if each.told]
+    first, last = looks[0], looks[-1]
+    tenth = next(each for each in looks if each.at >= first.at + (last.at - first.at) / 10)
+    since = max(1, last.told - tenth.told)
+
+    def at(share: float) -> Look:
+        return looks[int(share * (len(looks) - 1))]
+
+    def pace(begin: float, end: float) -> float:
+        a, b = at(begin), at(end)
+        return round((b.told - a.told) / (b.at - a.at), 1) if b.at > a.at else float("nan")
+
+    growth = {name: last.bytes[name] - tenth.bytes[name] for name in ("driver", "server")}
+    cuts = quantiles(took, n=100) if len(took) > 1 else None
+    return {
+        "trials_per_s": pace(0.0, 1.0),
+        "p99_ms": round(1e3 * cuts[98], 1) if cuts else None,
+        "rss_growth_mb": round(sum(growth.values()) / 1e6, 1),
+        "trials": last.told,
+        "first_per_s": pace(0.0, 0.2),
+        "last_per_s": pace(0.8, 1.0),
+        "p50_ms": round(1e3 * cuts[49], 1) if cuts else None,
+        "max_ms": round(1e3 * max(took), 1) if took else None,
+        **{f"{name}_bytes_per_trial": round(grown / since) for name, grown in growth.items()},
+        **{f"{name}_mb": [round(at(place / 5).bytes[name] / 1e6) for place in range(1, 6)] for name in growth},
+        "driver_cpu_ms_per_trial": round(1e3 * (last.cpu["driver"] - tenth.cpu["driver"]) / since, 2),
+        **{f"{n}_cpu": round((last.cpu[n] - first.cpu[n]) / (last.at - first.at), 2) for n in last.cpu},
     }
 
 
@@ -208,9 +309,13 @@ def main() -> None:
     parser.add_argument("--services", type=int, default=64)
     parser.add_argument("--trials", type=int, default=100_000)
     parser.add_argument("--readers", type=int, default=200)
+    parser.add_argument("--seconds", type=float, help="end after so many")
+    parser.add_argument("--cores", help="such as 0,1: all processes share these")
     said = parser.parse_args()
-    with TemporaryDirectory() as folder:
-        seconds = QUICK_SECONDS if said.quick else float("inf")
+    if said.cores:
+        os.sched_setaffinity(0, {int(core) for core in said.cores.split(",")})
+    with TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
+        seconds = said.seconds or (QUICK_SECONDS if said.quick else float("inf"))
         print(json.dumps(measured(said.services, said.trials, said.readers, seconds, Path(folder))))
 
 

@@ -85,6 +85,8 @@ def spoiled(draw: st.DrawFn, whole: Any) -> Any:
 class Sending:
     """Sends requests and checks what is answered: never by a bug, and as the document says."""
 
+    busy: frozenset[int] = frozenset()  # statuses that say to come again
+
     def __init__(self, transport: httpx.BaseTransport, key: str) -> None:
         self.client, self.key = httpx.Client(transport=transport, base_url=URL), key
         self.statuses: Counter[int] = Counter()
@@ -97,7 +99,7 @@ class Sending:
         answer = self.client.send(built)
         self.statuses[answer.status_code] += 1
         said = f"{request}: {answer.status_code} {answer.text[:500]}"
-        assert answer.status_code < 500, said
+        assert answer.status_code < 500 or answer.status_code in self.busy, said
         if answer.status_code >= 400:
             assert answer.headers["content-type"] == "application/problem+json", said
             assert answer.json()["status"] == answer.status_code, said

@@ -34,6 +34,7 @@ BOMBS: dict[str, dict[str, Any]] = {
     "a name of a mile": {"space": {"branches": ["9" * 4_000]}},
     "huge images": {"data": {"source": "digits", "size": [10**6, 10**6]}},
     "many processes": {"executor": {"kind": "local", "workers": 1_000}},
+    "many connections": {"executor": {"kind": "http", "urls": [GENERATOR], "workers": 10_000}},
     "many threads": {"executor": {"kind": "inline", "threads": 1_000}},
     "many iterations": {"algorithm": {"kind": "nac", "iterations": 10**12}},
     "many candidates": {"algorithm": {"kind": "nac", "candidates": 10**12}},
@@ -53,6 +54,11 @@ def test_a_bomb_is_refused_at_once(name: str):
         checked(study(**BOMBS[name]), ALLOWED)
     assert time.process_time() - begin < 0.5  # some milliseconds, on a machine that is slow and busy
     assert len(str(refused.value)) < 1_000
+
+
+def test_workers_elsewhere_may_be_more_than_there_are_cores_here():
+    many = study(executor={"kind": "http", "urls": [GENERATOR], "workers": 64, "threads": 64})
+    assert checked(many, Allowed(urls=(GENERATOR,), workers=4)) == many
 
 
 def test_what_amla_chooses_for_data_is_allowed(tmp_path: Path):

@@ -115,6 +115,7 @@ class TestTables:
             make(database(tmp_path / name, read_only=False))
             plain = sqlite3.connect(tmp_path / name)
             shapes.append({table: plain.execute(f"PRAGMA table_info({table})").fetchall() for table in metadata.tables})
+            shapes[-1]["indices"] = plain.execute("PRAGMA index_info(event_of_trial)").fetchall()
             plain.close()
         assert shapes[0] == shapes[1]
         assert all(shapes[0].values())

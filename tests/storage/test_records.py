@@ -314,7 +314,7 @@ class TestDamage:
         newer.execute(f"PRAGMA user_version = {VERSION + 1}")
         newer.close()
         for read_only in (False, True):
-            with pytest.raises(StoreError, match=r"newer amla \(version 3 .* Update amla"):
+            with pytest.raises(StoreError, match=rf"newer amla \(version {VERSION + 1} .* Update amla"):
                 Records(path, read_only=read_only)
 
     def test_the_header_tells_whose_it_is(self, path):

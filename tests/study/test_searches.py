@@ -54,6 +54,12 @@ def test_every_algorithm_of_the_command_line_searches_as_long_as_it_says(name: s
     made = replace(study({"kind": "random"}), algorithm=settings)
     assert from_yaml(to_yaml(made)) == made
     assert len(searched(algorithm_of(made, SPACE, 9), 20)) == 12
+    if name == "zero_cost":
+        assert [called(made, SEARCH, trial, 0) for trial in (4, 10)] == [
+            "untrained network 5 of 9",
+            "network 2 of 3 at most",
+        ]
+        return
     assert called(made, SEARCH, 4, 0).endswith("5 of 12")
     assert called(replace(made, terms=Terms(seeds=2)), SEARCH, 4, 0).endswith("5 of 24")
 

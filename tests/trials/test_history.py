@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
+from amla.storage.replay import proposals
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Trial, TrialId
 
@@ -84,14 +85,33 @@ def test_appending_takes_as_long_however_long_the_history(monkeypatch: pytest.Mo
     assert (len(history), len(history.done), len(history.failed), history.pending) == (20_000, 6_667, 13_333, 0)
 
 
-def test_appending_again_copies_once(monkeypatch: pytest.MonkeyPatch):
+def test_appending_something_else_copies_once_and_the_same_never(monkeypatch: pytest.MonkeyPatch):
     copied, copies = History._copied, []
     monkeypatch.setattr(History, "_copied", lambda history: copies.append(history) or copied(history))
-    other = (history := asked(10)).asked(proposal())
-    history = history.asked(proposal())
-    for _ in range(10):
-        history, other = history.asked(proposal()), other.asked(proposal())
+    start = asked(10)
+    first, same, other = start.asked(proposal()), start.asked(proposal()), start.asked(proposal(2))
+    for number in range(10):
+        first, same, other = (each.asked(proposal()).told(number, measured()) for each in (first, same, other))
+    assert first == same
+    assert first != other
     assert len(copies) == 1
+
+
+def test_what_is_equal_in_networks_is_kept_once():
+    """A history of 100,000 trials would not fit otherwise: each that is read has a network of its own."""
+
+    def read(*more: Node) -> Proposal:
+        text = proposals.dump_json(Proposal(Architecture((NETWORK.nodes[0], *more)), 1))
+        return proposals.validate_json(text)
+
+    pooled = Node("y", ops.GlobalPool(), ("x",))
+    history = History().asked(read()).asked(read(pooled)).asked(read(pooled))
+    one, two, three = (trial.proposal.architecture for trial in history.trials)
+    assert two is three
+    assert one.nodes[0] is two.nodes[0]
+    assert list(history.trials) == [Trial(0, read()), Trial(1, read(pooled)), Trial(2, read(pooled))]
+    assert two["y"] == pooled
+    assert not two.is_open
 
 
 def test_trials_finish_in_their_own_order():

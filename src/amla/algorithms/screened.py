@@ -51,8 +51,8 @@ class Filtered:
     """Whatever `search` asks for, as long as its counted cost is within bounds; else the answer is "infeasible".
 
     `most` bounds what can be counted before training: "parameters", "macs", "peak_memory" (bytes). After a thousand
-    proposals in a row that are beyond, the search is over. A network that cannot be costed passes: training says why. A
-    search that draws by the length of its history may draw a network twice, as refusals are forgotten: `Distinct` helps.
+    proposals in a row that are beyond, the search is over. A network that cannot be costed passes: training says why.
+    Refusals are forgotten, so a search that draws by the length of its history may draw a network twice: use `Distinct`.
     Raises ValueError for another cost.
     """
 

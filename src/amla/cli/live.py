@@ -91,6 +91,7 @@ class PlainListener:
     def told(self, phase: str, trial: Trial) -> None:
         """Print how the trial went."""
         self._pace.tell(trial)
+        self._printed.pop(trial.id, None)
         say(self._console, outcome(self._study, phase, trial, self._failed))
         self._failed += isinstance(trial.outcome, Failure)
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+from amla.spec.architecture import Architecture
 from amla.spec.costs import costs, training_flops
 from amla.spec.supernet import supernet
 from amla.study.arrangement import Arranged
@@ -15,12 +17,23 @@ from amla.trials.trial import Measurement, Trial, TrialId
 
 @dataclass
 class _Leg:
-    """A trial that runs: the operations of one of its steps, and the last line that was heard of it."""
+    """A trial that runs: its network, how many examples a step of it has, and the last line that was heard of it."""
 
-    flops: float
+    network: Architecture
+    batch: int
     lines: int = 0
     step: int = 0
     seconds: float = 0.0
+
+    @cached_property
+    def flops(self) -> float:
+        """The operations of one of its steps. To count them takes longer than some trials do, so not unless asked."""
+        return training_flops(costs(supernet(self.network)).macs, self.batch)
+
+    @property
+    def done(self) -> float:
+        """The operations it has done, as far as was heard."""
+        return self.step * self.flops if self.step else 0.0
 
 
 class Pace:
@@ -53,7 +66,7 @@ class Pace:
 
     def ask(self, trial: Trial) -> None:
         """Take in that a trial begins."""
-        self._legs[trial.id] = _Leg(training_flops(costs(supernet(trial.proposal.architecture)).macs, self._batch()))
+        self._legs[trial.id] = _Leg(trial.proposal.architecture, self._batch())
 
     def hear(self, progress: Progress) -> None:
         """Take in how far a trial is. What came before its first line does not show how fast it trains."""
@@ -77,7 +90,7 @@ class Pace:
         """The share of the study that is done, 0 to 1."""
         if limit := self._seconds():
             return min(1.0, self._elapsed() / limit)
-        done = sum(self._done.values()) + sum(leg.step * leg.flops for leg in self._legs.values())
+        done = sum(self._done.values()) + sum(leg.done for leg in self._legs.values())
         return done / max(done + sum(self._left().values()), 1.0)
 
     @property
@@ -100,7 +113,7 @@ class Pace:
     def _left(self) -> dict[str, float]:
         """Return the operations that are left, by phase."""
         left = {phase: flops - self._done.get(phase, 0.0) for phase, flops in self._expected.items()}
-        left[self._phase] = left.get(self._phase, 0.0) - sum(leg.step * leg.flops for leg in self._legs.values())
+        left[self._phase] = left.get(self._phase, 0.0) - sum(leg.done for leg in self._legs.values())
         return {phase: max(0.0, flops) for phase, flops in left.items()}
 
     def _workers(self, phase: str) -> int:

@@ -47,6 +47,10 @@ class Document(Generic[T]):
         """Return an answer with a value."""
         return Response(self.dumped(value), status, dict(headers or {}), media_type=JSON)
 
+    def written(self, text: bytes) -> Response:
+        """Return an answer with a value that is written already."""
+        return Response(text, media_type=JSON)
+
     def asked(self, description: str) -> dict[str, Any]:
         """Return the `openapi_extra` of a route that reads this."""
         schema, parts = self._schema("validation")

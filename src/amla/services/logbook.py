@@ -1,26 +1,33 @@
-"""The event log of a run as a server tells it: counts, pages of trials, and what happened since."""
+"""The event log of a run as a server tells it: counts, pages of trials, and what happened since.
 
-from collections.abc import Hashable, Mapping
+Nothing here reads a whole history, and no network is parsed: what is told of it is what was written.
+"""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from amla.services.documents import Document
-from amla.services.wire import Count, Happened, Page, Past
+from amla.services.wire import Count
 from amla.spec.text import explain
 from amla.storage.errors import StoreError
 from amla.storage.records import Records
-from amla.storage.replay import outcomes, proposals
+from amla.storage.replay import outcomes
 from amla.study import log
 from amla.study.log import EVENTS, PHASES
-from amla.trials.trial import Trial
+from amla.trials.trial import Outcome
 
 Seen = tuple[int, ...]  # how many events of each phase
 NOTHING: Seen = (0,) * len(PHASES)
-BATCH = 200  # events that are read at once
+BATCH = 128  # events that are read at once: two megabytes, if networks have a hundred nodes
+NULL = b"null"
 
-HAPPENED: Document[Happened] = Document(Happened)
+Row = tuple[int, str, int, str]  # sequence, kind, trial, and body
+
+OUTCOME: Document[Outcome] = Document(Outcome)
 
 
 def counts(folder: Path) -> Mapping[str, Count]:
@@ -34,38 +41,40 @@ def number_of_events(folder: Path) -> int:
     return sum(count.asked + count.told for count in counts(folder).values())
 
 
-def page(folder: Path, phase: str, first: int, most: int) -> Page:
-    """Return up to so many trials of a phase, from number `first` on. Raises StoreError for damaged ones."""
-    if not log.exists(folder):
-        return Page(phase, (), 0)
-    where, names = log.where(folder)
-    with Records(where, read_only=True) as records:
-        total = records.counts(names[phase]).get((names[phase], "asked"), 0)
-        rows = records.events_of(names[phase], first, most)
-    events = [_happened(phase, *row) for row in rows]
-    told = {event.trial: event for event in events if event.outcome is not None}
-    asked = [event for event in events if event.proposal is not None]
-    pasts = []
-    for event in asked:
-        assert event.proposal is not None  # noqa: S101 - so they were chosen
-        end = told.get(event.trial)
-        trial = Trial(event.trial, event.proposal, end.outcome if end else None)
-        pasts.append(Past(trial, event.sequence, end.sequence if end else None))
-    return Page(phase, tuple(pasts), total)
+def page(folder: Path, phase: str, first: int, most: int) -> bytes:
+    """Return up to so many trials of a phase, from number `first` on: a `Page`, as JSON. Raises StoreError."""
+    rows: Sequence[Row] = ()
+    total = 0
+    if log.exists(folder):
+        where, names = log.where(folder)
+        with _reading(where) as records:
+            rows = records.events_of(names[phase], first, most)
+            total, _ = records.counts(names[phase])[names[phase]]
+    said = [(sequence, kind, trial, _said(phase, sequence, kind, body)) for sequence, kind, trial, body in rows]
+    told = {trial: (b"%d" % sequence, body) for sequence, kind, trial, body in said if kind != "asked"}
+    text = [b'{"phase":"%b","trials":[' % phase.encode()]
+    for sequence, kind, trial, body in said:
+        if kind == "asked":
+            end, outcome = told.get(trial, (NULL, NULL))
+            comma = b"" if len(text) == 1 else b","
+            text += comma, b'{"trial":{"id":%d,"proposal":' % trial, body, b',"outcome":', outcome
+            text.append(b'},"asked":%d,"told":%b}' % (sequence, end))
+    return b"".join((*text, b'],"total":%d}' % total))
 
 
-def since(folder: Path, seen: Seen) -> list[tuple[Seen, bytes]]:
+def since(folder: Path, seen: Seen, until: Seen | None = None) -> list[tuple[Seen, bytes]]:
     """Return what happened after what was `seen`, as JSON, in the order of the phases; after each, what is seen then.
 
-    It is a part if there is much: ask again.
+    It is a part if there is much: ask again. What came after `until` is left out. Raises StoreError.
     """
     if not log.exists(folder):
         return []
     where, names = log.where(folder)
     found: list[tuple[Seen, bytes]] = []
-    with Records(where, read_only=True) as records:
+    with _reading(where) as records:
         for place, phase in enumerate(PHASES):
-            for row in records.events(names[phase], seen[place], BATCH):
+            most = BATCH - len(found) if until is None else min(BATCH - len(found), until[place] - seen[place])
+            for row in records.events(names[phase], seen[place], most) if most > 0 else ():
                 seen = (*seen[:place], row[0] + 1, *seen[place + 1 :])
                 found.append((seen, _told(phase, *row)))
     return found
@@ -85,6 +94,21 @@ def mark(folder: Path) -> Hashable:
     return tuple(found)
 
 
+@contextmanager
+def _reading(where: Path | str) -> Iterator[Records]:
+    """Lend a log to read from. One in a file is made ready once: its file is open only while it is read."""
+    if isinstance(where, Path):
+        yield _of_file(where)
+    else:
+        with Records(where, read_only=True) as records:
+            yield records
+
+
+@lru_cache(maxsize=1_000)
+def _of_file(path: Path) -> Records:
+    return Records(path, read_only=True)
+
+
 @lru_cache(maxsize=1_000)
 def _counted_at(folder: Path, state: Hashable) -> Mapping[str, Count]:
     return _counted(folder)
@@ -94,22 +118,30 @@ def _counted(folder: Path) -> Mapping[str, Count]:
     if not log.exists(folder):
         return {}
     where, names = log.where(folder)
-    with Records(where, read_only=True) as records:
+    with _reading(where) as records:
         found = records.counts(*names.values())
-    asked = {phase: found.get((name, "asked"), 0) for phase, name in names.items()}
-    return {phase: Count(asked[phase], found.get((name, "told"), 0)) for phase, name in names.items() if asked[phase]}
+    return {phase: Count(*found[name]) for phase, name in names.items() if found[name][0]}
 
 
-@lru_cache(maxsize=1_000)
 def _told(phase: str, sequence: int, kind: str, trial: int, body: str) -> bytes:
-    """Return an event as JSON. Many readers of one study want the same."""
-    return HAPPENED.dumped(_happened(phase, sequence, kind, trial, body))
+    """Return an event as JSON: a `Happened`."""
+    said = _said(phase, sequence, kind, body)
+    proposal, outcome = (said, NULL) if kind == "asked" else (NULL, said)
+    head = b'{"phase":"%b","sequence":%d,"trial":%d,' % (phase.encode(), sequence, trial)
+    return head + b'"proposal":%b,"outcome":%b}' % (proposal, outcome)
 
 
-def _happened(phase: str, sequence: int, kind: str, trial: int, body: str) -> Happened:
+def _said(phase: str, sequence: int, kind: str, body: str) -> bytes:
+    """Return the JSON of what an event says. Raises StoreError for a damaged one.
+
+    A proposal is repeated as it was written: to parse a network of a hundred nodes takes a millisecond and more, and
+    whoever reads this parses it. An outcome is short, and a log may have numbers that JSON has no word for.
+    """
+    if kind == "asked":
+        if not (body.startswith("{") and body.endswith("}") and "\n" not in body):
+            raise StoreError(f"Event {sequence} of {phase!r} is damaged: it is no JSON object. Ask `amla doctor`.")
+        return body.encode()
     try:
-        if kind == "asked":
-            return Happened(phase, sequence, trial, proposal=proposals.validate_json(body))
-        return Happened(phase, sequence, trial, outcome=outcomes.validate_json(body))
+        return OUTCOME.dumped(outcomes.validate_json(body))
     except ValidationError as error:
         raise StoreError(f"Event {sequence} of {phase!r} is damaged: {explain(error)}. Ask `amla doctor`.") from None

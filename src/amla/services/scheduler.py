@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from threading import Event, Thread
 from typing import Annotated, Any
+from weakref import WeakValueDictionary
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
@@ -24,9 +25,11 @@ from amla.services.drivers import Drivers
 from amla.services.entries import locked
 from amla.services.keys import KeyHeader
 from amla.services.logbook import page
+from amla.services.packing import answered
 from amla.services.problems import Problem
-from amla.services.stream import STANDING, seen, stream
+from amla.services.stream import STANDING, Watched, seen, stream
 from amla.services.studies import Studies
+from amla.services.together import Together
 from amla.services.uploads import Allowed, checked
 from amla.services.wire import LARGEST_STUDY, Artifacts, Page, Standings
 from amla.study.folder import REPORT
@@ -168,6 +171,7 @@ def _changing(router: APIRouter, opened: _Open, allowed: Allowed) -> None:
 
 def _reading(router: APIRouter, opened: _Open) -> None:
     """Add the routes by which studies are looked at."""
+    together = Together()
 
     @router.get("/studies", responses=STANDINGS.answered("The studies, newest first."))
     def studies(first: First = 0, most: Most = 100) -> Response:
@@ -175,9 +179,9 @@ def _reading(router: APIRouter, opened: _Open) -> None:
         return STANDINGS.answer(opened.now.newest(first, most))
 
     @router.get("/studies/{key}", responses=STANDING.answered("How it is now."))
-    def study(key: Key) -> Response:
+    async def study(key: Key) -> Response:
         """Say how far a study is, and what it has found."""
-        return STANDING.answer(opened.now.one(key))
+        return STANDING.written(await together.found(key, lambda: STANDING.dumped(opened.now.one(key))))
 
     @router.get("/studies/{key}/study", responses=STUDY.answered("As a study file has it."))
     def settings(key: Key) -> Response:
@@ -185,28 +189,35 @@ def _reading(router: APIRouter, opened: _Open) -> None:
         return STUDY.answer(opened.now.study(key))
 
     @router.get("/studies/{key}/history", responses=PAGE.answered("Trials of one phase."))
-    def history(
+    async def history(
         key: Key,
         phase: Annotated[str, Query(pattern="^(rehearsal|search|final)$", description="Of which phase.")] = SEARCH,
         first: First = 0,
         most: Most = 100,
     ) -> Response:
         """Return what was asked for and told, trial by trial."""
-        return PAGE.answer(page(opened.now.path(key), phase, first, most))
+        folder = opened.now.path(key)
+        asked = folder, phase, first, most
+        return PAGE.written(await together.found(asked, lambda: page(*asked)))
 
     text = {"description": "The events since; ends with the study.", "content": {"text/event-stream": {}}}
     nothing = {"description": "The study is over, and all of it was seen."}
+    watched: WeakValueDictionary[Path, Watched] = WeakValueDictionary()  # for as long as a stream tells of them
 
     @router.get("/studies/{key}/events", responses={200: text, 204: nothing}, response_class=StreamingResponse)
     async def events(
-        key: Key, last: Annotated[str | None, Header(alias="Last-Event-ID", description="After which one.")] = None
+        request: Request,
+        key: Key,
+        last: Annotated[str | None, Header(alias="Last-Event-ID", description="After which one.")] = None,
     ) -> Response:
         """Tell what happens in a study as it happens, as server-sent events."""
         studies, after = opened.now, seen(last)
         folder, standing = studies.path(key), await to_thread.run_sync(studies.one, key)
         if last and standing.is_over and sum(after) >= sum(each.asked + each.told for each in standing.phases.values()):
             return Response(status_code=HTTPStatus.NO_CONTENT)  # by which a browser knows that it need not ask again
-        return StreamingResponse(stream(folder, lambda: studies.one(key), after), media_type="text/event-stream")
+        if (study := watched.get(folder)) is None:
+            study = watched[folder] = Watched(folder, lambda: studies.one(key), together)
+        return answered(request.headers, stream(study, after), "text/event-stream")
 
     page_of_html = {"description": "The report.", "content": {"text/html": {"schema": {"type": "string"}}}}
 

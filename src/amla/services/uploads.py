@@ -15,7 +15,7 @@ from amla.spaces.envelope import Envelope
 from amla.spec.costs import costs
 from amla.study import spaces
 from amla.study.resolve import algorithm_of
-from amla.study.settings.places import TensorBoardSettings
+from amla.study.settings.places import Http, TensorBoardSettings
 from amla.study.settings.searches import FixedSettings, RemoteSettings
 from amla.study.settings.spaces import (
     DartsSettings,
@@ -38,11 +38,12 @@ TEXT = 4_096  # characters
 MOST = 1e15  # of any number, as in a study file
 PIXELS = 512  # along an axis of an image
 COUNTS = {"algorithm.iterations": 1_000, "algorithm.candidates": 100, "algorithm.windows": 1_000, "executor.cpus": 256}
+ELSEWHERE = {"executor.workers": 1_024, "executor.threads": 256}  # of worker services; here each is a thread that waits
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """What uploaded studies may name: files below the folder `data`, addresses in `urls`, so many `workers`.
+    """What uploaded studies may name: files below the folder `data`, addresses in `urls`, so many `workers` here.
 
     An address is allowed with all that is at the same scheme, host and port.
     """
@@ -77,7 +78,8 @@ def _check_values(plain: Any) -> None:
 
 
 def _check_sizes(study: Study, plain: dict[str, Any], allowed: Allowed) -> None:
-    limits = {**COUNTS, "executor.workers": allowed.workers, "executor.threads": processor.cores()}
+    here = {"executor.workers": allowed.workers, "executor.threads": processor.cores()}
+    limits = {**COUNTS, **(ELSEWHERE if isinstance(study.executor, Http) else here)}
     for address, most in limits.items():
         group, name = address.split(".")
         number = plain[group].get(name)

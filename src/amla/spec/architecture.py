@@ -76,6 +76,16 @@ class Architecture:
         found.__dict__.update(nodes=nodes, version=1, picks={})
         return found
 
+    def sharing(self, nodes: dict[Node, Node]) -> "Architecture":
+        """Return an equal architecture of the nodes that are in `nodes`, into which those go that were not.
+
+        It has none of the caches of this one: many can be kept.
+        """
+        found = object.__new__(Architecture)
+        object.__setattr__(found, "nodes", tuple(nodes.setdefault(node, node) for node in self.nodes))
+        object.__setattr__(found, "version", self.version)
+        return found
+
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
 

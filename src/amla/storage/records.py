@@ -8,13 +8,14 @@ from time import time
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.engine import Connection
 
 from amla.storage.appending import Appending
 from amla.storage.database import database, tried
 from amla.storage.errors import StoreError
 from amla.storage.lease import SECONDS, Lease, held, leases
+from amla.storage.queries import AFTER, EVENTS, OF_TRIALS, PART, ends
 from amla.storage.replay import outcomes, proposals, replayed
 from amla.storage.schema import checked, prepare
 from amla.storage.tables import event
@@ -73,7 +74,7 @@ class Records:
 
     def history(self, study: str) -> History:
         """Return what has been written of `study`; an empty history if nothing has."""
-        history = self._read(_events(study), lambda rows: self._history(study, rows))
+        history = self._read(EVENTS, lambda rows: self._history(study, rows), study=study)
         running = {trial.id: trial.proposal.keep for trial in history.running}
         self._states[study] = _State(len(history) + len(history.finished), len(history), running)
         return history
@@ -133,24 +134,33 @@ class Records:
 
     def events(self, study: str, first: int = 0, most: int | None = None) -> list[tuple[int, str, int, str]]:
         """Return what there is of a study from event `first` on, as it is written: sequence, kind, trial and body."""
-        query = _events(study).where(event.c.sequence >= first).limit(most)
-        return self._read(query, lambda rows: [tuple(row) for row in rows])
+        query = AFTER if most is None else PART
+        return self._read(query, _tuples, study=study, first=first, most=most)
 
     def events_of(self, study: str, first: int, most: int) -> list[tuple[int, str, int, str]]:
-        """Return the events of up to so many trials, from number `first` on, in order: as `events`."""
-        query = _events(study).where(event.c.trial >= first, event.c.trial < first + most)
-        return self._read(query, lambda rows: [tuple(row) for row in rows])
+        """Return the events of up to so many trials, from number `first` on, in order: as `events`.
 
-    def counts(self, *studies: str) -> dict[tuple[str, str], int]:
-        """Return how many events of each kind there are, by study and kind."""
-        query = select(event.c.study, event.c.kind, func.count()).where(event.c.study.in_(studies))
-        query = query.group_by(event.c.study, event.c.kind)
-        return self._read(query, lambda rows: {(study, kind): count for study, kind, count in rows})
+        They are found in the same time however many others there are.
+        """
+        return self._read(OF_TRIALS, _tuples, study=study, first=first, end=first + most)
+
+    def counts(self, *studies: str) -> dict[str, tuple[int, int]]:
+        """Return how many trials of each study have been asked for and told, in the same time however many they are.
+
+        Of a study with damaged events they are what there should be.
+        """
+
+        def answer(rows: Iterable[Any]) -> dict[str, tuple[int, int]]:
+            row = [0 if found is None else found + 1 for found in next(iter(rows), [None] * 2 * len(studies))]
+            pairs = zip(studies, row[::2], row[1::2], strict=True)
+            return {study: (asked, events - asked) for study, events, asked in pairs}
+
+        named = {f"study_{place}": study for place, study in enumerate(studies)}
+        return self._read(ends(len(studies)), answer, **named)
 
     def since(self, study: str, first: int) -> list[tuple[int, str, int, str, float]]:
         """Return the events of a study from number `first` on: sequence, kind, trial, body, and seconds since 1970."""
-        new = _events(study).add_columns(event.c.at).where(event.c.sequence >= first)
-        return self._read(new, lambda rows: [tuple(row) for row in rows])
+        return self._read(AFTER.add_columns(event.c.at), _tuples, study=study, first=first)
 
     def cut(self, study: str, first: int, keep: Callable[[list[dict[str, Any]]], None]) -> None:
         """Take the events of a study from number `first` on out of the log, once `keep` has them somewhere else."""
@@ -183,7 +193,7 @@ class Records:
         """Make or check what is to be written or read, so that what is wrong with it is said at once."""
         self._database.ready()
         if self._read_only:
-            self.studies()
+            self._read(select(event.c.study).limit(1), list)
         else:
             with self._database.explaining("open the records"):
                 prepare(self._database)
@@ -205,14 +215,17 @@ class Records:
         with self._database.explaining(f"write that trial {trial_id} of study {study!r} was {kind}"):
             tried(self._database, act)
 
-    def _read(self, query: Select[Any], answer: Callable[[Iterable[Any]], T]) -> T:
-        """Return the answer to a query; ask again if a file that was read at rest did not stay at rest meanwhile."""
+    def _read(self, query: Select[Any], answer: Callable[[Iterable[Any]], T], **given: Any) -> T:
+        """Return the answer to a query of what is `given`.
+
+        It asks again if a file that was read at rest did not stay at rest meanwhile.
+        """
 
         def act(_: bool) -> T:
             with self._database.engine.connect() as connection:
                 if not checked(self._database, connection):
                     return answer(())
-                with connection.execute(query) as rows:
+                with connection.execute(query, given) as rows:
                     return answer(rows)
 
         while True:
@@ -257,6 +270,5 @@ class Records:
             self._writer = None
 
 
-def _events(study: str) -> Select[Any]:
-    columns = event.c.sequence, event.c.kind, event.c.trial, event.c.body
-    return select(*columns).where(event.c.study == study).order_by(event.c.sequence)
+def _tuples(rows: Iterable[Any]) -> list[Any]:
+    return [tuple(row) for row in rows]

@@ -11,7 +11,8 @@ from amla.storage.tables import VERSION, metadata, version
 def prepare(database: Database) -> None:
     """Have the tables of today in a database. Raises StoreError if it is another program's, or of a newer amla.
 
-    Until today every migration has added tables alone, so an older amla that is still writing is not disturbed.
+    Until today every migration has added a table or an index alone, so an older amla that is still writing is not
+    disturbed.
     """
     with database.engine.connect() as connection:
         if checked(database, connection) == VERSION:

@@ -17,6 +17,10 @@ from amla.storage.tables import VERSION
 
 APPLICATION = 0x616D6C61  # "amla", in the header of the file, tells it from other programs' databases
 BUSY_SECONDS = 30.0  # to wait for another study that is being written to the same file
+IDENTITY = (  # in one statement: another process makes tables and identity in one transaction
+    "SELECT (SELECT count(*) FROM sqlite_master), application_id, user_version "
+    "FROM pragma_application_id, pragma_user_version"
+)
 LOG_PAGES = 4_000  # of 4 kB, before SQLite moves them from the write-ahead log into the table, and flushes twice
 
 
@@ -51,10 +55,7 @@ class SqliteFile:
 
     def version(self, connection: Connection) -> int:
         """Return the version of the tables, 0 for an empty file. Raises StoreError for any other database."""
-        # In this order: another process makes tables and identity in one transaction, maybe between two of these.
-        tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
-        application = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
-        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        tables, application, version = connection.exec_driver_sql(IDENTITY).one()
         if application != APPLICATION and (application or tables):
             raise StoreError(f"'{self.path}' is a database of another program. Name another file for the records.")
         return int(version) if application == APPLICATION else 0

@@ -1,8 +1,8 @@
 """The tables of an event log, the same in every database."""
 
-from sqlalchemy import CheckConstraint, Column, Float, Integer, MetaData, String, Table, Text
+from sqlalchemy import CheckConstraint, Column, Float, Index, Integer, MetaData, String, Table, Text
 
-VERSION = 2  # of these tables; the last revision in `amla.storage.migrations`
+VERSION = 3  # of these tables; the last revision in `amla.storage.migrations`
 VERSION_TABLE = "amla_version"  # not Alembic's own name: other programs may use Alembic in the same database
 
 metadata = MetaData()
@@ -17,6 +17,8 @@ event = Table(
     Column("body", Text, nullable=False),  # JSON of the Proposal or the Outcome
     Column("at", Float, nullable=False),  # seconds since 1970, UTC, by the writer's clock
 )
+
+of_trial = Index("event_of_trial", event.c.study, event.c.trial)  # readers look for a few trials among very many
 
 lease = Table(
     "lease",

@@ -1,17 +1,19 @@
 """The history of a study: every trial asked for, in order, and the order in which they finished.
 
 A History is a value; `asked` and `told` return a longer one. All histories of one growth share one record, and each
-knows how much of it is its own, so that appending costs O(1) however long the history is. Appending twice to the same
-history copies the record once: both results are right.
+knows how much of it is its own, so that appending costs O(1) however long the history is. Appending the same twice to
+one history gives the same; appending something else copies the record once: both results are right. Networks that are
+equal are kept once, and so are the nodes that networks have in common.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar, cast, overload
 
 import numpy as np
 from numpy.random import Generator
 
+from amla.spec.architecture import Architecture, Node
 from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Trial, TrialId
 
 
@@ -49,6 +51,16 @@ class _Record:
     place: dict[TrialId, int] = field(default_factory=dict)  # of a trial in `told`
     running: dict[TrialId, None] = field(default_factory=dict)  # of the longest history, in order
     replays: dict[Hashable, tuple[int, Any]] = field(default_factory=dict)  # a cache: see History.replayed
+    networks: dict[Architecture, Architecture] = field(default_factory=dict)  # those there are, each by itself
+    nodes: dict[Node, Node] = field(default_factory=dict)  # of which they are made
+
+    def sharing(self, proposal: Proposal) -> Proposal:
+        """Return the same proposal, whose network is made of what there is already."""
+        network = self.networks.get(proposal.architecture)
+        if network is None:
+            network = proposal.architecture.sharing(self.nodes)
+            self.networks[network] = network
+        return proposal if network is proposal.architecture else replace(proposal, architecture=network)
 
 
 class History:
@@ -62,8 +74,10 @@ class History:
         """Return this history with one more trial, which runs. Raises ValueError for a start that is no trial of it."""
         if proposal.start is not None and not 0 <= proposal.start < self._asked:
             raise ValueError(f"A proposal starts from trial {proposal.start}, but there are {self._asked} trials.")
+        if self._asked < len(self._record.proposals) and self._record.proposals[self._asked] == proposal:
+            return self._longer(asked=1)
         longer = self._grown()
-        longer._record.proposals.append(proposal)
+        longer._record.proposals.append(longer._record.sharing(proposal))
         longer._record.running[self._asked] = None
         longer._asked += 1
         return longer
@@ -74,6 +88,10 @@ class History:
             raise ValueError(f"Trial {trial_id} was never asked for; there are {self._asked}.")
         if not self[trial_id].is_running:
             raise ValueError(f"Trial {trial_id} has already been told.")
+        if self._told < len(self._record.told):
+            next_one = self._record.told[self._told]
+            if next_one.id == trial_id and next_one.outcome == outcome:
+                return self._longer(told=1, done=isinstance(outcome, Measurement))
         longer = self._grown()
         record = longer._record
         trial = Trial(trial_id, record.proposals[trial_id], outcome)
@@ -198,6 +216,13 @@ class History:
     def _is_longest(self) -> bool:
         return self._asked == len(self._record.proposals) and self._told == len(self._record.told)
 
+    def _longer(self, asked: int = 0, told: int = 0, done: int = 0) -> "History":
+        """Return the history that has so much more of the same record."""
+        longer = History.__new__(History)
+        longer._record = self._record
+        longer._asked, longer._told, longer._done = self._asked + asked, self._told + told, self._done + done
+        return longer
+
     def _grown(self) -> "History":
         """Return a history equal to this one whose record ends where it does, ready to be appended to."""
         grown = History.__new__(History)
@@ -215,6 +240,8 @@ class History:
             spent=self._record.spent[: self._told],
             place={trial.id: place for place, trial in enumerate(told)},
             running=dict.fromkeys(trial.id for trial in self.trials if trial.is_running),
+            networks=self._record.networks,
+            nodes=self._record.nodes,
         )
 
 
