@@ -111,16 +111,18 @@ class Studies:
             entry = self._entry(key)
             if self._state(entry) in ("running", "stopping"):
                 raise Problem(HTTPStatus.CONFLICT, f"The study {key!r} runs; stop it first.")
-            self._forget(key)
-            self.folder.delete(key)
-            del self._entries[key]
-            self._keys.forget(key)
-
-    def _forget(self, key: str) -> None:
+            del self._entries[key]  # so that nobody starts it meanwhile
         try:
             forget(self.folder.path(key))
-        except OSError as error:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Its files cannot be deleted now: {error}") from None
+            self.folder.delete(key)
+        except BaseException as error:
+            with self._lock:
+                self._entries[key] = entry
+            if isinstance(error, OSError):
+                what = f"The study {key!r} cannot be deleted now, and stays: {error}"
+                raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, what) from None
+            raise
+        self._keys.forget(key)
 
     def look(self) -> None:
         """See which drivers have ended, end those that should, and start those that may. One thread calls this."""
