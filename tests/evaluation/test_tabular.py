@@ -36,6 +36,12 @@ def test_the_best_cell_is_the_one_published():
     assert max(entry.tested for entry in MACRO.entries.values()) == pytest.approx(0.9313, abs=5e-5)
 
 
+def test_a_table_says_whether_what_searches_see_is_of_the_test_part():
+    for table in (CELLS, MACRO):
+        seen = [(np.mean(entry.searched[table.epochs[-1]]), entry.tested) for entry in table.entries.values()]
+        assert table.held_out is not np.allclose(*np.transpose(seen), atol=1e-4)
+
+
 def test_a_search_sees_validation_accuracies():
     table = Tabular(CELLS)
     for epochs in (12, 200):
