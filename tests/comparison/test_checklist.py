@@ -66,7 +66,7 @@ def test_of_tables_it_is_said_where_accuracies_seconds_and_records_are_from(of_t
     assert of_tables[11].met
     assert "the same on any machine" in of_tables[11].evidence
     assert "simulated time" in of_tables[13].evidence
-    assert "records/ holds what each came to" in of_tables[14].evidence
+    assert "what each came to is in records/" in of_tables[14].evidence
 
 
 def test_tables_that_are_looked_up_on_several_machines_are_no_confounder():

@@ -118,8 +118,11 @@ def _cost(comparison: Comparison, judgement: Judgement) -> Found:
 
 def _details(comparison: Comparison, judgement: Judgement) -> Found:
     is_whole = judgement.done == judgement.planned
-    each = f"{RECORDS}/ holds what each came to" if is_tabled(comparison) else "every one has its own report"
-    return is_whole, f"{judgement.done} of {judgement.planned} runs done; {each} beside this one"
+    if is_tabled(comparison):
+        each = f"what each came to is in {RECORDS}/ beside this report"
+    else:
+        each = "every one has its own report beside this one"
+    return is_whole, f"{judgement.done} of {judgement.planned} runs done; {each}"
 
 
 def _controls(judgement: Judgement) -> set[str]:
