@@ -54,6 +54,24 @@ def test_a_control_that_is_a_contender_runs_once():
 
 
 CELLS = "space: {kind: nasbench201, width: 16, cells: 1}"
+RUN_OFF = "run_off: {networks: 2, times: 2}"
+
+
+def test_chance_has_the_run_off_of_the_first_contender_after_as_many_networks():
+    nac = FILE.replace("nac, steps: 10}}", f"nac, steps: 10, iterations: 3, candidates: 2}}, {RUN_OFF}}}")
+    chance = searching(comparison(nac))["random-search"]
+    assert chance.algorithm == RandomSettings(7, 10)
+    assert chance.run_off == comparison(nac).contenders["ours"].run_off is not None
+
+
+def test_where_it_is_not_known_how_many_networks_that_is_a_contender_takes_its_place():
+    evolution = FILE.replace("{kind: nac, steps: 10}}", f"{{kind: evolution, steps: 10}}, {RUN_OFF}}}")
+    with pytest.raises(StudyError, match="Put random-search among the contenders"):
+        searching(comparison(evolution))
+    named = evolution.replace(
+        "seeds:", f"  random-search: {{algorithm: {{kind: random, steps: 10}}, {RUN_OFF}}}\nseeds:"
+    )
+    assert list(searching(comparison(named))) == ["random-sampling"]
 
 
 def test_without_controls_there_are_none():

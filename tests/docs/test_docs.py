@@ -123,6 +123,15 @@ def test_the_reference_has_every_option(name: str):
     assert documented == options - {"--help"}
 
 
+def test_the_reference_lists_every_command():
+    listed = {
+        name
+        for row in tables(ROOT / "docs/reference/cli.md")["The command line"]
+        for name in re.findall(r"`amla (.+?)`", row)
+    }
+    assert listed == {name for name in COMMANDS if name.split()[0] not in ("studies", "token")} | {"studies", "token"}
+
+
 def test_the_reference_has_every_setting_with_its_default():
     check_tables("docs/reference/study-file.md", settings(Study, "The study"))
 
@@ -219,6 +228,11 @@ def test_the_index_lists_every_page(page: Path):
     index = ROOT / "docs/README.md"
     listed = {(index.parent / link.partition("#")[0]).resolve() for link in links(index)}
     assert page == index or index.parent not in page.parents or page in listed
+
+
+def test_the_index_lists_decisions_in_their_order():
+    listed = [link for link in links(ROOT / "docs/README.md") if re.match(r"decisions/\d", link)]
+    assert listed == sorted(listed)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,12 @@ def test_what_is_counted_needs_no_training_and_what_was_not_measured_is_not_know
     assert isinstance(other, Failure)
 
 
+def test_a_table_says_whether_what_searches_see_is_of_the_test_part():
+    for table in (CELLS, MACRO):
+        seen = [(np.mean(entry.searched[table.epochs[-1]]), entry.tested) for entry in table.entries.values()]
+        assert table.held_out is not np.allclose(*np.transpose(seen), atol=1e-4)
+
+
 def test_a_search_sees_validation_accuracies():
     table = Tabular(CELLS)
     for epochs in (12, 200):

@@ -1,7 +1,7 @@
 """The checklist of good practice in research on architecture search, filled in from what a comparison did.
 
 The fourteen practices are those of Lindauer & Hutter, "Best Practices for Scientific Research on Neural Architecture
-Search", JMLR 21(243), 2020, in words of ours.
+Search", JMLR 21(243), 2020, in words of ours. Where tables answer, nothing is trained, and other things are to be said.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from amla.comparison.comparison import Comparison
 from amla.comparison.controls import HAND_MADE, RANDOM, SAMPLING
 from amla.comparison.judgement import Judgement
+from amla.comparison.tabled import RECORDS, is_tabled
 from amla.reports.numbers import count, duration, plural
 from amla.spec.values import value
 from amla.study.settings.places import Inline, Local
@@ -32,6 +33,8 @@ Found = tuple[bool | None, str]
 
 
 def _pipeline(comparison: Comparison, judgement: Judgement) -> Found:
+    if is_tabled(comparison):
+        return None, "nothing was trained here; the trainings are those of the table, so cite their authors' code"
     return True, f"amla, {judgement.about.get('code', 'version unknown')}; recipe and task are in the comparison's file"
 
 
@@ -57,10 +60,17 @@ def _ablations(comparison: Comparison, judgement: Judgement) -> Found:
 
 
 def _protocol(comparison: Comparison, judgement: Judgement) -> Found:
+    if is_tabled(comparison):
+        same = "what each contender chooses is looked up in the same table, by its test accuracy after all epochs"
+        if all(task.known.held_out for task in judgement.tasks if task.known):
+            return True, f"{same}; searches see the validation part alone"
+        return True, f"{same}; the table has no validation part, so what searches see is of the test part too"
     return True, "all contenders end in the same final training and one look at the test part, after the search chose"
 
 
 def _over_time(comparison: Comparison, judgement: Judgement) -> Found:
+    if is_tabled(comparison):
+        return True, "curves of the best so far, and of what is chosen, against networks and simulated seconds"
     return True, "curves of the best so far against networks, steps, operations and seconds"
 
 
@@ -78,17 +88,18 @@ def _repeated(comparison: Comparison, judgement: Judgement) -> Found:
 
 
 def _tabular(comparison: Comparison, judgement: Judgement) -> Found:
-    if any(task.known for task in judgement.tasks):
+    if is_tabled(comparison):
         return True, "tables answered, so that seeds are cheap; nothing was trained anew"
     return None, "networks were really trained; on tabular benchmarks many more seeds are cheap"
 
 
 def _confounders(comparison: Comparison, judgement: Judgement) -> Found:
+    if is_tabled(comparison):
+        return True, "nothing is trained: the table's accuracies and costs are the same on any machine"
     machines = sorted({machine for task in judgement.tasks for machine in task.machines})
     pinned = isinstance(comparison.executor, Inline | Local)
-    return len(
-        machines
-    ) == 1, f"{'; '.join(machines)}; {'threads pinned' if pinned else 'see the cluster'}; versions are noted"
+    threads = "threads pinned" if pinned else "see the cluster"
+    return len(machines) == 1, f"{'; '.join(machines)}; {threads}; versions are noted"
 
 
 def _tuning(comparison: Comparison, judgement: Judgement) -> Found:
@@ -99,12 +110,19 @@ def _cost(comparison: Comparison, judgement: Judgement) -> Found:
     runs = [(s, len(s.accuracies)) for task in judgement.tasks for s in task.standings]
     seconds = sum((s.search_seconds + s.final_seconds) * n for s, n in runs)
     flops = sum(s.flops * n for s, n in runs)
+    if is_tabled(comparison):
+        whole = f"{count(flops)} operations and {duration(seconds)} of simulated time in all"
+        return True, f"{whole}: what the trainings would have taken; looking up takes next to nothing"
     return True, f"{count(flops)} operations of training and {duration(seconds)} in all, failed trials included"
 
 
 def _details(comparison: Comparison, judgement: Judgement) -> Found:
     is_whole = judgement.done == judgement.planned
-    return is_whole, f"{judgement.done} of {judgement.planned} runs done; every one has its own report beside this one"
+    if is_tabled(comparison):
+        each = f"what each came to is in {RECORDS}/ beside this report"
+    else:
+        each = "every one has its own report beside this one"
+    return is_whole, f"{judgement.done} of {judgement.planned} runs done; {each}"
 
 
 def _controls(judgement: Judgement) -> set[str]:

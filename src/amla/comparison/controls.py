@@ -36,10 +36,9 @@ def searching(comparison: Comparison) -> dict[str, Contender]:
         return {}
     first = next(iter(comparison.contenders.values()))
     steps = first.algorithm.steps
-    found = {
-        SAMPLING: Contender(RandomSettings(1, steps)),
-        RANDOM: Contender(RandomSettings(_tries(comparison, first), steps), first.run_off),
-    }
+    found = {SAMPLING: Contender(RandomSettings(1, steps))}
+    if RANDOM not in comparison.contenders:
+        found[RANDOM] = Contender(RandomSettings(_tries(comparison, first), steps), first.run_off)
     if comparison.limit == type(comparison.limit)():  # nothing else ends it
         raise StudyError("limit is empty; say what each contender may use up, such as limit: {steps: 2000}.")
     for name, contender in comparison.contenders.items():

@@ -119,7 +119,8 @@ class Bench:
         entries = sorted(self.table.entries.values(), key=lambda entry: -entry.tested)
         longest = self.table.epochs[-1]
         top = [entry.searched[longest] for entry in entries[: max(1, round(TOP * len(entries)))]]
-        return Known(entries[0].tested, pooled(top), f"what a search sees after {longest} epochs")
+        measured = f"what a search sees after {longest} epochs"
+        return Known(entries[0].tested, pooled(top), measured, self.table.held_out)
 
     def _algorithm(self, study: Study) -> Algorithm:
         return algorithm_of(study, Whole(self.table.space), study.algorithm.steps or 0)

@@ -53,12 +53,13 @@ class Known:
     """What a table knows besides: the `best` test accuracy of all its networks, and how seeds differ.
 
     `noise` is the standard deviation of one network's accuracy over the seeds of trainings, None where there is one
-    training of each; `measured` says of which accuracy.
+    training of each; `measured` says of which accuracy. Where nothing is `held_out`, searches see the test part.
     """
 
     best: float
     noise: float | None
     measured: str = ""
+    held_out: bool = True
 
 
 @value

@@ -61,7 +61,8 @@ class Table:
     """A benchmark: the space it is about, and an entry for each of its networks, as far as they are known.
 
     `shape` and `classes` are those of the data; so many examples of them are in each part. A search trains for one of
-    some `epochs`, the most of which are those of a final training, which fits `final_examples`.
+    some `epochs`, the most of which are those of a final training, which fits `final_examples`. Where nothing is
+    `held_out`, there is no validation part: what a search sees is of the test part, too.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Table:
     final_examples: int
     epochs: tuple[int, ...]
     entries: Mapping[Key, Entry]
+    held_out: bool = True
 
 
 DATASETS = {  # of NAS-Bench-201: the columns' prefix, shape, classes, examples in training, validation, test, and final
@@ -135,7 +137,7 @@ def nasbench_macro_table(folder: Path) -> Table:
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise TableError(f"{MACRO} cannot be read: row {row.get('arch')!r} lacks or garbles {error}.") from None
     parts = {"train": train, "validation": 10_000, "test": 10_000}
-    return Table("NAS-Bench-Macro", fingerprint, space, (3, 32, 32), 10, parts, train, (epochs,), entries)
+    return Table("NAS-Bench-Macro", fingerprint, space, (3, 32, 32), 10, parts, train, (epochs,), entries, False)
 
 
 def _seeds(row: Row, prefix: str) -> tuple[float, ...]:

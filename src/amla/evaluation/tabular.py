@@ -1,4 +1,4 @@
-"""Answer a trial from a table: as if its network had been trained, in microseconds."""
+"""Answer a trial from a table, as if its network had been trained."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
