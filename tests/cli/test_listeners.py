@@ -87,8 +87,14 @@ class TestPlain:
     def test_nothing_is_printed_of_a_search_that_begins_and_what_was_done_of_one_that_goes_on(self, listener, pipe):
         assert pipe.file.getvalue() == ""
         history = History().asked(Proposal(NETWORK, 300)).told(0, measured())
-        listener.begins(SEARCH, history)
+        PlainListener(pipe, NAC, 1295).begins(SEARCH, history)
         assert pipe.file.getvalue() == "going on with the search: 1 trial of it done before\n"
+
+    def test_the_second_part_of_a_phase_does_not_go_on_with_what_was_done_before(self, listener, pipe):
+        listener.begins(REHEARSAL, History())
+        listener.begins(SEARCH, History())
+        listener.begins(REHEARSAL, History().asked(Proposal(NETWORK, 300)).told(0, measured()))
+        assert pipe.file.getvalue() == ""
 
     @pytest.mark.parametrize(
         ("search", "final", "said"),

@@ -15,6 +15,7 @@ import typer
 import yaml
 from pages import PAGES, ROOT, Block, anchors, blocks, code, links, tables, text_of
 
+from amla.api.search import search
 from amla.cli.app import app
 from amla.comparison import comparison
 from amla.probes import PROBES
@@ -54,7 +55,7 @@ def test_links_lead_somewhere(page: Path):
         assert not anchor or anchor in anchors(target), f"{link!r}: there is no such heading"
 
 
-@of("python", "python no-run")
+@of("python", "python runs/digits", "python no-run")
 def test_python_parses(block: Block):
     for node in ast.walk(ast.parse(block.text)):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "amla":
@@ -67,6 +68,23 @@ def test_examples_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AMLA_CACHE", str(tmp_path / "cache"))
+    exec(compile(block.text, str(block), "exec"), {"__name__": "example"})  # noqa: S102 - that is the point
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a folder with a finished run in it, `runs/digits`."""
+    folder = tmp_path_factory.mktemp("searched")
+    brief = {"algorithm": {"steps": 5, "iterations": 1}, "final": {"steps": 5}, "space": {"width": 8}}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("AMLA_CACHE", str(folder / "cache"))
+        search("digits", run=folder / "runs/digits", **brief)
+        yield folder
+
+
+@of("python runs/digits")
+def test_examples_about_a_run_run(block: Block, searched: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(searched)
     exec(compile(block.text, str(block), "exec"), {"__name__": "example"})  # noqa: S102 - that is the point
 
 

@@ -43,7 +43,7 @@ class PlainListener:
     def __init__(self, console: Console, study: Study, examples: int, clock: Callable[[], float] = monotonic) -> None:
         self._console, self._study, self._pace, self._clock = console, study, Pace(study, examples), clock
         self._printed: dict[TrialId, float] = {}
-        self._failed = 0
+        self._failed, self._begun = 0, set[str]()
 
     def __enter__(self) -> Self:
         return self
@@ -66,11 +66,12 @@ class PlainListener:
         self._pace.expect(flops)
 
     def begins(self, phase: str, history: History) -> None:
-        """Print that a phase goes on, if it had begun."""
+        """Print that a phase goes on, if it had begun before this."""
         self._pace.begin(phase, history)
         self._failed = len(history.failed)
-        if len(history):
+        if len(history) and phase not in self._begun:  # a rehearsal has two parts
             say(self._console, going_on(phase, history))
+        self._begun.add(phase)
 
     def asked(self, phase: str, trial: Trial) -> None:
         """Hear that a trial begins."""
@@ -102,7 +103,7 @@ class LiveListener:
     def __init__(self, console: Console, study: Study, examples: int) -> None:
         self._console, self._study, self._pace = console, study, Pace(study, examples)
         self._running: dict[TrialId, str] = {}
-        self._failed = 0
+        self._failed, self._begun = 0, set[str]()
         self._live = Live(self._shown(), console=console, transient=True, refresh_per_second=4)
 
     def __enter__(self) -> Self:
@@ -127,11 +128,12 @@ class LiveListener:
         self._pace.expect(flops)
 
     def begins(self, phase: str, history: History) -> None:
-        """Print that a phase goes on, if it had begun."""
+        """Print that a phase goes on, if it had begun before this."""
         self._pace.begin(phase, history)
         self._running, self._failed = {}, len(history.failed)
-        if len(history):
+        if len(history) and phase not in self._begun:  # a rehearsal has two parts
             say(self._console, going_on(phase, history))
+        self._begun.add(phase)
 
     def asked(self, phase: str, trial: Trial) -> None:
         """Show that a trial begins."""

@@ -5,12 +5,16 @@ the CPU time of a step whose images are large or many. Only the GNU C library is
 """
 
 import ctypes
+import os
+import signal
 import sys
 from functools import cache
+from threading import Timer
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
 _LARGE = (1 << 30, 32 << 20)  # bytes of what is still returned at once; older libraries refuse the first
 _ALL = 2**31 - 1
+_SOON = 0.01  # seconds
 
 
 @cache
@@ -22,9 +26,17 @@ def keep_freed() -> None:
 
 
 def give_back() -> None:
-    """Return what has been kept to the system."""
-    if library := _library():
-        library.malloc_trim(0)
+    """Return what has been kept to the system. A Ctrl-C meanwhile is heard a moment later.
+
+    This is called as a finaliser, and what a finaliser raises is printed and lost.
+    """
+    try:
+        if library := _library():
+            library.malloc_trim(0)
+    except KeyboardInterrupt:
+        again = Timer(_SOON, os.kill, (os.getpid(), signal.SIGINT))
+        again.daemon = True
+        again.start()
 
 
 def _library() -> ctypes.CDLL | None:
