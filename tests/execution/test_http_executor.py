@@ -174,7 +174,7 @@ class TestWhatIsLost:
             return running(method, path)
 
         away.meets = meets
-        with over(away, other, workers=1, lease=SHORT) as executor:
+        with over(away, other, workers=1, lease=2.0) as executor:
             assert as_here(answers(executor, trial(0)))
             is_away.clear()
             away.meets = lambda method, path: cancelled.set() if method == "DELETE" else None

@@ -99,13 +99,12 @@ class TestWorkers:
         told, faults = [], 0
         with RayExecutor(work(do0="progress"), workers=1, report=report) as executor:
             executor.submit(trial(0))
-            while not told:
+            while not (told and faults):
                 try:
                     told += executor.wait()
                 except OSError:
                     faults += 1
         assert [trial_id for trial_id, _ in told] == [0]
-        assert faults
 
     def test_more_than_are_asked_for_are_refused(self):
         with RayExecutor(work(), workers=1) as executor:

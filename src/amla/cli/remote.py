@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from amla.cli.console import escape, opened, say
+from amla.reports.names import called
 from amla.reports.numbers import count, duration, interval, percent, plural
 from amla.services.client import Client
 from amla.services.errors import ServiceError
@@ -124,13 +125,13 @@ def _print(console: Console, standing: Standing) -> None:
 
 
 def _print_found(console: Console, found: Found) -> None:
-    right = round(found.accuracy * found.examples)
+    right, (one, several) = round(found.accuracy * found.examples), called(found.shape)
     say(
         console,
         f"[bold]test accuracy {percent(found.accuracy, 2)}[/bold] (95 % interval {interval(found.low, found.high)}; "
-        f"{right:,} of {found.examples:,} test examples right)",
+        f"{right:,} of {found.examples:,} test {several} right)",
     )
-    say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs an example")
+    say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs {one}")
     say(
         console,
         f"search {duration(found.search_seconds)}, final training {duration(found.final_seconds)} "

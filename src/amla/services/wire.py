@@ -14,7 +14,10 @@ LARGEST_STUDY = 1 << 20  # bytes
 
 @value
 class Found:
-    """What a study that is done has found; `accuracy` on the test part, with its 95 % interval."""
+    """What a study that is done has found; `accuracy` on the test part, with its 95 % interval.
+
+    `shape` is that of an example, (channels, *spatial); empty in records of before it was kept.
+    """
 
     accuracy: float
     low: float
@@ -25,6 +28,7 @@ class Found:
     steps: int
     search_seconds: float
     final_seconds: float
+    shape: tuple[int, ...] = ()
 
 
 @value

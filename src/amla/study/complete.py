@@ -63,7 +63,7 @@ def complete(
         check(study, task)  # a study that cannot be run leaves no folder behind
         for tracker in study.trackers:
             require(tracker)
-    if shared(folder) is None:
+    if elsewhere.files and shared(folder) is None:
         reach(elsewhere.files)
     study = folders.prepare(folder, study, task, elsewhere.store)
     share(folder, elsewhere.files, study.name)

@@ -55,10 +55,8 @@ def files_of(folder: Path) -> Files:
     return Files(folder, None if found is None else found.url)
 
 
-def reach(url: str | None) -> None:
+def reach(url: str) -> None:
     """Raise StudyError if nothing can be written to an address, before a folder names it."""
-    if url is None:
-        return
     try:
         files = Folder(Shared(url).url)
         files.write(TRIED, b"")
