@@ -62,6 +62,22 @@ def test_another_comparison_does_not_mix_with_what_is_there(here: Here, file: Pa
     assert "final.steps: 4 there, 5 here" in ended.err
 
 
+def test_a_comparison_and_a_run_do_not_share_a_folder(here: Here, file: Path):
+    brief = ("--set=algorithm.steps=2", "--set=algorithm.iterations=0", "--set=final.steps=2", "--set=space.width=6")
+    search = ("search", "digits", "--run", "runs/tiny", *brief)
+    assert here(*search).code == 0
+    report = Path("runs/tiny/report.html").read_bytes()
+    refused = here("compare", str(file))
+    assert refused.code == 2
+    assert "'runs/tiny' is a run folder. Name another folder for the comparison with --folder." in refused.err
+    assert Path("runs/tiny/report.html").read_bytes() == report
+    assert here("compare", str(file), "--folder", "compared", "--report").code == 0
+    refused = here("search", "digits", "--run", "compared", *brief)
+    assert refused.code == 2
+    assert "'compared' is the folder of a comparison. Name another folder with --run." in refused.err
+    assert not Path("compared/study.yaml").exists()
+
+
 def test_what_cannot_run_is_said_before_anything_runs(here: Here, file: Path):
     file.write_text(FILE.replace("statistic: ", "").replace("steps: 2}", "steps: 2, statistic: magic}"))
     ended = here("compare", str(file))

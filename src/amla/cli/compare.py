@@ -22,6 +22,7 @@ from amla.comparison.tabled import Part, Tabled, is_tabled
 from amla.comparison.words import too_few, verdict
 from amla.reports.numbers import DASH, count, duration, percent, plural
 from amla.storage.files import Files
+from amla.study import folder as folders
 from amla.study.study import StudyError
 
 RUNS = Path("runs")
@@ -41,6 +42,8 @@ def compare_file(
     if seeds is not None:
         comparison = replace(comparison, seeds=seeds)
     place = folder or RUNS / comparison.name
+    if (place / folders.STUDY).exists():
+        raise StudyError(f"'{place}' is a run folder. Name another folder for the comparison with --folder.")
     again = shlex.join(["amla", "compare", str(path)] + ([] if seeds is None else ["--seeds", str(seeds)]))
     running = _tabled(comparison, place, data_dir) if is_tabled(comparison) else begin(comparison, place, data_dir)
     if jobs > 1 and isinstance(running, Running):
@@ -125,7 +128,7 @@ def _reported(running: Running | Tabled, planned: int, again: str) -> Judgement:
     files = Files(running.folder)
     files.write_text(f"{REPORT}.html", render(judgement, items, file, again))
     files.write_text(f"{REPORT}.md", markdown(judgement, items, file, again))
-    files.write_text(f"{REPORT}.json", as_json(judgement) + "\n")
+    files.write_text(folders.COMPARED, as_json(judgement) + "\n")
     return judgement
 
 

@@ -18,6 +18,7 @@ from amla.trials.history import History
 from amla.trials.progress import Progress
 
 STUDY, REPORT, BEST, WEIGHTS = "study.yaml", "report.html", "best.arch.json", "weights/best.safetensors"
+COMPARED = "report.json"  # what a comparison writes into its folder, and no run does
 LIBRARIES = ("numpy", "torch", "pydantic", "sqlalchemy", "safetensors")
 
 
@@ -77,6 +78,8 @@ def prepare(folder: Path, study: Study, task: Task, store: str | None = None) ->
             f"now has {task.dataset.fingerprint}. Find the data it was written for, or delete its provenance."
         )
     path = folder / STUDY
+    if not path.exists() and (folder / COMPARED).exists():
+        raise StudyError(f"'{folder}' is the folder of a comparison. Name another folder with --run.")
     if path.exists() and not _is_unused(folder):
         held = load(path)
         _check_same(folder, held, whole)
