@@ -20,6 +20,7 @@ from amla.study.constraints import reaches_of
 from amla.study.resolve import task_of
 from amla.study.study import Data, Study
 from amla.tasks.dataset import Dataset
+from amla.tasks.findings import findings
 from amla.tasks.load import load as load_dataset
 
 
@@ -102,9 +103,9 @@ def _searched(
         return load_dataset(data.source, data_dir=data_dir, size=data.size)
 
     study, dataset = asked(given, change, read, name)
-    for notice in dataset.notices:
-        say(notice)
     place, task = folder or RUNS / study.name, task_of(study, dataset)
+    for notice in (*dataset.notices, *findings(task.parts, dataset.classes)):
+        say(notice)
     if study.constraints and not is_complete(place):
         for reach in reaches_of(study, task):
             say(str(reach))

@@ -34,6 +34,7 @@ from amla.study.settings.searches import (
 from amla.study.study import Data, Study, load
 from amla.study.tables import dataset_of, table_of
 from amla.tasks.dataset import Dataset
+from amla.tasks.findings import findings
 from amla.tasks.load import load as load_dataset
 from amla.tasks.recipe import Augment
 from amla.tasks.task import Task
@@ -127,7 +128,7 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
         f"{len(parts.validation.labels):,} validation and {len(parts.test.labels):,} test {examples} of "
         f"{channels} × {sizes}, {task.classes} classes",
     )
-    for notice in task.dataset.notices:
+    for notice in (*task.dataset.notices, *findings(parts, task.dataset.classes)):
         say(console, f"[yellow]note[/yellow] {escape(notice)}")
     say(console, _augmentation(study.recipe.augment, examples))
     say(console, f"{_method(study, task)}; run folder [bold]{escape(str(folder))}[/bold]")

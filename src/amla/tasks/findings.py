@@ -1,0 +1,35 @@
+"""What a user should know of the data before anything is spent on them: classes out of balance, examples seen twice."""
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import numpy as np
+
+from amla.tasks.dataset import Examples, Parts
+
+UNBALANCED = 10  # times as many examples in one class as in another, from which it is said
+MOST = 2**31  # bytes of inputs: of more, not every one is read only to look for duplicates
+
+
+def findings(parts: Parts, classes: tuple[str, ...]) -> Iterator[str]:
+    """Yield what was found, in words: of training classes, and of test and validation examples that are trained on."""
+    counts = np.bincount(parts.train.labels, minlength=len(classes))
+    fewest, most = int(counts.argmin()), int(counts.argmax())
+    if counts[most] >= UNBALANCED * counts[fewest]:
+        yield (
+            f"classes are out of balance: {classes[most]!r} has {counts[most]:,} training examples, "
+            f"{classes[fewest]!r} {counts[fewest]:,}; accuracy counts every example the same"
+        )
+    if parts.train.inputs.nbytes + parts.validation.inputs.nbytes + parts.test.inputs.nbytes > MOST:
+        return
+    seen = set(_digests(parts.train))
+    for name, part in (("validation", parts.validation), ("test", parts.test)):
+        found = sum(digest in seen for digest in _digests(part))
+        if found:
+            share = 100 * found / len(part.labels)
+            yield f"{found:,} of {len(part.labels):,} {name} examples ({share:.1f} %) are training examples, too"
+
+
+def _digests(examples: Examples) -> Iterator[bytes]:
+    for each in examples.inputs:
+        yield blake2b(each.tobytes(), digest_size=16).digest()
