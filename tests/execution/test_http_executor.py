@@ -161,7 +161,7 @@ class TestWhatIsLost:
 
     def test_a_service_that_comes_back_is_told_to_end_what_runs_elsewhere_now(self, services):
         away, other, is_away = services(), services(), threading.Event()
-        running, cancelled = is_running(away), threading.Event()
+        running, cancelled, was_away = is_running(away), threading.Event(), threading.Event()
 
         def meets(method: str, path: str) -> Reply | None:
             if method == "DELETE":
@@ -170,10 +170,12 @@ class TestWhatIsLost:
                 raise Cut
             if method == "GET" and "trials" in path:
                 is_away.set()
+                was_away.set()
                 raise Cut
             return running(method, path)
 
         away.meets = meets
+        other.meets = lambda method, path: None if was_away.is_set() else (503, b"")  # so that the trial begins away
         with over(away, other, workers=1, lease=2.0) as executor:
             assert as_here(answers(executor, trial(0)))
             is_away.clear()

@@ -88,6 +88,16 @@ class SearchResult:
         return Accuracy.of(self._result.tested)
 
     @property
+    def balanced_accuracy(self) -> float | None:
+        """The mean over classes of their accuracies on the test part; None where it was not measured."""
+        return self._result.balanced_accuracy
+
+    @property
+    def macro_f1(self) -> float | None:
+        """The mean over classes of F1 on the test part; None where it was not measured."""
+        return self._result.macro_f1
+
+    @property
     def report(self) -> Report:
         """The report; notebooks show it."""
         return Report(self.run / REPORT)

@@ -23,6 +23,7 @@ from amla.trials.history import History
 from amla.trials.trial import Trial
 
 QUIET_SECONDS = 120  # without a line in its curve: then a trial may have been cut off
+DIFFERENT = 0.005  # of accuracy, from which the mean over classes is told, too
 
 
 def show_run(folder: Path) -> None:
@@ -86,6 +87,9 @@ def _print_result(console: Console, run: Run, found: Result) -> None:
         f"(95 % interval {interval(tested.low, tested.high)}; "
         f"{tested.right:,} of {tested.examples:,} test {several} right)",
     )
+    balanced, f1 = found.balanced_accuracy, found.macro_f1
+    if balanced is not None and f1 is not None and abs(balanced - tested.accuracy) >= DIFFERENT:
+        say(console, f"on average over classes {percent(balanced, 2)} (balanced accuracy), F1 {f1:.3f}")
     say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs {one}{_made_wider(run, found)}")
     say(
         console,

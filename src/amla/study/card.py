@@ -3,7 +3,7 @@
 from amla.reports.numbers import count, duration, interval, percent, size
 from amla.spec.costs import costs
 from amla.spec.digest import digest
-from amla.study.result import by_class, result
+from amla.study.result import Result, by_class, result
 from amla.study.study import to_yaml
 from amla.study.trained import Trained
 from amla.tasks.recipe import Recipe
@@ -22,6 +22,7 @@ def card(found: Trained) -> str:
     lines += [f"A network that tells {len(facts.classes)} classes apart, found by architecture search with amla.", ""]
     lines += _table(
         ("Test accuracy", f"{percent(tested.accuracy, 2)}, 95 % interval {interval(tested.low, tested.high)}"),
+        *_averages(known),
         ("Measured on", f"{tested.examples:,} test examples, read once, after everything was decided"),
         ("Parameters", f"{counted.parameters:,} ({size(4 * counted.parameters)} in single precision)"),
         ("Multiply-accumulates", f"{count(counted.macs)} an example"),
@@ -37,6 +38,13 @@ def card(found: Trained) -> str:
     lines += ["## Limits", "", *_limits(found)]
     lines += ["## To make it again", "", "```yaml", to_yaml(study).rstrip(), "```", ""]
     return "\n".join(lines).replace("\u202f", "\u00a0")
+
+
+def _averages(known: Result) -> list[tuple[str, str]]:
+    """Return what all classes have on average, where it was measured."""
+    if known.balanced_accuracy is None or known.macro_f1 is None:
+        return []
+    return [("Balanced accuracy", percent(known.balanced_accuracy, 2)), ("Macro F1", f"{known.macro_f1:.3f}")]
 
 
 def _data(found: Trained) -> list[str]:

@@ -30,7 +30,7 @@ class Tested:
 
 @value
 class Result:
-    """What a finished study says."""
+    """What a finished study says; what all classes have on average is None where it was not measured."""
 
     architecture: Architecture
     tested: Tested
@@ -40,6 +40,8 @@ class Result:
     steps: int
     search_seconds: float
     final_seconds: float
+    balanced_accuracy: float | None = None
+    macro_f1: float | None = None
 
 
 def winner(run: Run) -> Trial | None:
@@ -92,6 +94,8 @@ def result(run: Run) -> Result | None:
         steps=int(metrics["steps"]),
         search_seconds=run.search.seconds,
         final_seconds=run.final.seconds,
+        balanced_accuracy=metrics.get("balanced_accuracy"),
+        macro_f1=metrics.get("macro_f1"),
     )
 
 

@@ -18,7 +18,7 @@ def findings(parts: Parts, classes: tuple[str, ...]) -> Iterator[str]:
     if counts[most] >= UNBALANCED * counts[fewest]:
         yield (
             f"classes are out of balance: {classes[most]!r} has {counts[most]:,} training examples, "
-            f"{classes[fewest]!r} {counts[fewest]:,}; accuracy counts every example the same"
+            f"{classes[fewest]!r} {counts[fewest]:,}; balanced accuracy and macro F1 count each class the same"
         )
     if parts.train.inputs.nbytes + parts.validation.inputs.nbytes + parts.test.inputs.nbytes > MOST:
         return
