@@ -30,6 +30,8 @@ def test_a_table_is_searched_and_its_choice_tested(here: Here):
     ended = here("run", "macro.yaml", "--data-dir", str(TABLES), "--plain")
     assert ended.code == 0, ended.err
     assert "NAS-Bench-Macro says what training came to" in ended.out
+    assert "training examples, too" not in ended.out  # there are no examples
+    assert "training images are" not in ended.out
     run = read(Path("runs/macro"))
     found = result(run)
     assert found is not None

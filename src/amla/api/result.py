@@ -15,7 +15,7 @@ from amla.reports.numbers import count, duration, interval, percent
 from amla.spec.architecture import Architecture
 from amla.study.exporting import export, forms
 from amla.study.folder import REPORT, read
-from amla.study.prediction import Predict, labels_of, predictor, shape_of
+from amla.study.prediction import Predict, labels_of, predictor
 from amla.study.result import Result, Tested, result
 from amla.study.study import Study, StudyError
 from amla.study.trained import Trained, trained
@@ -149,7 +149,7 @@ class SearchResult:
         paths. They become what the network was trained on: its size, grey or coloured. Raises DataError for images that
         cannot be read.
         """
-        found, shape = self._trained, shape_of(self.network)
+        found, shape = self._trained, self.network.shape
         paths = _paths(images)
         if paths is None:
             given = arrays(np.asarray(images), shape)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from amla.cli.app import users_mistakes
+from amla.cli.options import Device
 
 bench = typer.Typer(
     name="bench",
@@ -14,7 +15,6 @@ bench = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best]", show_default=False)]
 Quick = Annotated[bool, typer.Option("--quick", help="Take a few seconds, and be less exact.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Out = Annotated[

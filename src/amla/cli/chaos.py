@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from amla.cli.app import app, users_mistakes
-from amla.cli.options import DataDir, StoreUrl
+from amla.cli.options import DataDir, Settings, StoreUrl
 
 
 @app.command()
@@ -30,9 +30,7 @@ def chaos(
         typer.Option("--run", help="Where the runs lie, a new folder. [default: runs/NAME-chaos]", show_default=False),
     ] = None,
     data_dir: DataDir = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="ADDRESS=VALUE", help="Change any setting of the study.")
-    ] = None,
+    settings: Settings = None,
     store: StoreUrl = None,
 ) -> None:
     """Shake a study: kill, cut, fill and damage while it runs, and see whether it finds the same all the same.

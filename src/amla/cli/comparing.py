@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from amla.cli.app import app, users_mistakes
-from amla.cli.options import DataDir, RunFolder
+from amla.cli.options import DataDir, Device, RunFolder, Seed, Settings
 
 
 @app.command()
@@ -65,14 +65,10 @@ def audit(
         str | None,
         typer.Option(metavar="N|auto", help="Worker processes. [default: auto]", show_default=False),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda or mps. [default: the best]", show_default=False)
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of everything random.")] = 0,
+    device: Device = None,
+    seed: Seed = 0,
     data_dir: DataDir = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="ADDRESS=VALUE", help="Change any setting of the study.")
-    ] = None,
+    settings: Settings = None,
 ) -> None:
     """Find out how well cheap scores rank networks on DATA, and which is the cheapest that is good enough."""
     with users_mistakes():

@@ -14,6 +14,13 @@ DataDir = Annotated[
 ]
 Plain = Annotated[bool, typer.Option("--plain", help="Print lines instead of a live display (as when piped).")]
 
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best]", show_default=False)]
+Seed = Annotated[int, typer.Option(min=0, help="The seed of everything random.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="ADDRESS=VALUE", help="Change any setting of the study: --set recipe.batch=128."),
+]
+
 StoreUrl = Annotated[
     str | None,
     typer.Option(

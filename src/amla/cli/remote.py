@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from amla.cli.console import escape, opened, say
-from amla.reports.names import called
+from amla.reports.names import example_words
 from amla.reports.numbers import count, duration, interval, percent, plural
 from amla.services.client import Client
 from amla.services.errors import ServiceError
@@ -125,7 +125,7 @@ def _print(console: Console, standing: Standing) -> None:
 
 
 def _print_found(console: Console, found: Found) -> None:
-    right, (one, several) = round(found.accuracy * found.examples), called(found.shape)
+    right, (one, several) = round(found.accuracy * found.examples), example_words(found.shape)
     say(
         console,
         f"[bold]test accuracy {percent(found.accuracy, 2)}[/bold] (95 % interval {interval(found.low, found.high)}; "

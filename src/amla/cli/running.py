@@ -6,7 +6,20 @@ from typing import Annotated, Literal
 import typer
 
 from amla.cli.app import app, client_commands, users_mistakes
-from amla.cli.options import DataDir, FilesUrl, MaxMacs, MaxMemory, MaxParams, Plain, RunFolder, Server, StoreUrl
+from amla.cli.options import (
+    DataDir,
+    Device,
+    FilesUrl,
+    MaxMacs,
+    MaxMemory,
+    MaxParams,
+    Plain,
+    RunFolder,
+    Seed,
+    Server,
+    Settings,
+    StoreUrl,
+)
 
 
 @app.command()
@@ -54,18 +67,13 @@ def search(
             show_default=False,
         ),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda or mps. [default: the best]", show_default=False)
-    ] = None,
+    device: Device = None,
     max_params: MaxParams = None,
     max_macs: MaxMacs = None,
     max_memory: MaxMemory = None,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of everything random.")] = 0,
+    seed: Seed = 0,
     data_dir: DataDir = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="ADDRESS=VALUE", help="Change any setting of the study: --set recipe.batch=128."),
-    ] = None,
+    settings: Settings = None,
     plain: Plain = False,
     store: StoreUrl = None,
     files: FilesUrl = None,
@@ -91,9 +99,7 @@ def run_study(
     study: Annotated[Path, typer.Argument(help="A study file, such as the study.yaml of an earlier run.")],
     run: RunFolder = None,
     data_dir: DataDir = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="ADDRESS=VALUE", help="Change any setting of the study.")
-    ] = None,
+    settings: Settings = None,
     plain: Plain = False,
     store: StoreUrl = None,
     files: FilesUrl = None,

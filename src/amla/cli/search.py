@@ -9,7 +9,7 @@ from amla.cli.console import escape, opened, say
 from amla.cli.constraints import print_reaches
 from amla.cli.live import LiveListener, PlainListener
 from amla.cli.show import print_run
-from amla.reports.names import called
+from amla.reports.names import example_words
 from amla.reports.numbers import count, plural
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
@@ -121,16 +121,18 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
     """Tell what was found in the data, and what is going to be searched."""
     parts = task.parts
     channels, *spatial = task.shape
-    sizes, (_, examples) = "×".join(map(str, spatial)), called(task.shape)
+    sizes, (_, examples) = "×".join(map(str, spatial)), example_words(task.shape)
     say(
         console,
         f"[bold]{escape(study.name)}[/bold]: {len(parts.train.labels):,} training, "
         f"{len(parts.validation.labels):,} validation and {len(parts.test.labels):,} test {examples} of "
         f"{channels} × {sizes}, {task.classes} classes",
     )
-    for notice in (*task.dataset.notices, *findings(parts, task.dataset.classes)):
+    trains = not isinstance(study.backend, TabularSettings)
+    for notice in (*task.dataset.notices, *(findings(parts, task.dataset.classes) if trains else ())):
         say(console, f"[yellow]note[/yellow] {escape(notice)}")
-    say(console, _augmentation(study.recipe.augment, examples))
+    if trains:
+        say(console, _augmentation(study.recipe.augment, examples))
     say(console, f"{_method(study, task)}; run folder [bold]{escape(str(folder))}[/bold]")
 
 
@@ -142,7 +144,7 @@ def _method(study: Study, task: Task) -> str:
     """Return how the network is searched, and where that begins."""
     match study.algorithm:
         case NacSettings(mode=mode):
-            found, one = costs(network) if (network := _first(study, task)) else None, called(task.shape)[0]
+            found, one = costs(network) if (network := _first(study, task)) else None, example_words(task.shape)[0]
             size = f" from {count(found.parameters)} parameters, {count(found.macs)} MACs {one}" if found else ""
             return f"searching by nac{' as in 2018' if mode == 'paper' else ''}{size}"
         case RandomSettings(trials=trials):

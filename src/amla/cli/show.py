@@ -11,7 +11,7 @@ from amla.cli.console import escape, opened, say
 from amla.cli.live import called, status
 from amla.reports.condensed import condensed
 from amla.reports.growth import Construction, constructions
-from amla.reports.names import read_by
+from amla.reports.names import example_words
 from amla.reports.numbers import count, duration, interval, percent
 from amla.spec.costs import costs
 from amla.storage.files import Files
@@ -80,7 +80,7 @@ def _scores(row: Construction) -> list[str]:
 
 
 def _print_result(console: Console, run: Run, found: Result) -> None:
-    tested, (one, several) = found.tested, read_by(found.architecture)
+    tested, (one, several) = found.tested, example_words(found.architecture.shape)
     say(
         console,
         f"\n[bold]test accuracy {percent(tested.accuracy, 2)}[/bold] "

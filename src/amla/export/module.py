@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from amla.export.source import Facts, renamed, source
-from amla.spec import ops
 from amla.spec.architecture import Architecture
 from amla.trials.snapshot import Arrays
 
@@ -28,7 +27,7 @@ def module(architecture: Architecture, weights: Arrays, facts: Facts) -> nn.Modu
 
 def example(architecture: Architecture, batch: int = 2) -> torch.Tensor:
     """Return made-up inputs of the shape that a network reads, (batch, channels, ...)."""
-    shape = next(node.op.shape for node in architecture if isinstance(node.op, ops.Input))
+    shape = architecture.shape
     return torch.randn((batch, *shape), generator=torch.Generator().manual_seed(0))
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from amla.export.layers import Line, line
 from amla.export.parts import PARTS
-from amla.spec import ops
 from amla.spec.architecture import Architecture, Node, NodeId
 from amla.spec.costs import costs, shapes
 from amla.spec.values import SpecError, value
@@ -54,7 +53,7 @@ def source(architecture: Architecture, facts: Facts) -> str:
     trunk, lines, names = _written(architecture)
     needed = dict.fromkeys(part for written in lines.values() for part in written.needs)
     found = costs(architecture)
-    shape = next(node.op.shape for node in trunk if isinstance(node.op, ops.Input))
+    shape = trunk.shape
     about = (
         f"{facts.name}: a network of {found.parameters:,} parameters and {found.macs:,} multiply-accumulates, for "
         f"inputs of {'x'.join(map(str, shape))}. {facts.note}".strip()

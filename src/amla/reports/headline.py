@@ -4,7 +4,7 @@ from collections import Counter
 
 from amla.algorithms.protocol import best
 from amla.reports.markup import Html, element
-from amla.reports.names import read_by
+from amla.reports.names import example_words
 from amla.reports.numbers import SPACE, count, duration, interval, metric_reading, percent, plural, size, whole
 from amla.reports.report import Report
 from amla.spec.architecture import Architecture
@@ -52,7 +52,7 @@ def network(report: Report) -> Architecture | None:
 def _told(report: Report) -> tuple[str, list[str]]:
     verdict, subject, trial = report.verdict, network(report), chosen(report)
     if verdict and subject:
-        noun, bounds = read_by(subject)[1], interval(verdict.low, verdict.high)
+        noun, bounds = example_words(subject.shape)[1], interval(verdict.low, verdict.high)
         return f"{_sized(subject)} gets {percent(verdict.accuracy)} of the test {noun} right", [
             f"The 95{SPACE}% interval is {bounds}, from {whole(verdict.images)} {noun} kept apart from the search.",
             _search(report),

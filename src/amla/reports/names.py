@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 from amla.spec import ops
-from amla.spec.architecture import Architecture
 from amla.spec.ops import Op, Size
 
 _CALLED = {2: ("a series", "series"), 3: ("an image", "images"), 4: ("a volume", "volumes")}
@@ -12,14 +11,9 @@ _CALLED = {2: ("a series", "series"), 3: ("an image", "images"), 4: ("a volume",
 Family = Literal["convolution", "depthwise", "pooling", "normalisation", "linear", "other"]
 
 
-def called(shape: Sequence[int]) -> tuple[str, str]:
+def example_words(shape: Sequence[int]) -> tuple[str, str]:
     """Return what an example of shape (channels, *spatial) is called ("an image"), and several of them ("images")."""
     return _CALLED.get(len(shape), ("an example", "examples"))
-
-
-def read_by(architecture: Architecture) -> tuple[str, str]:
-    """Return what an example that a network reads is called, and several of them."""
-    return called(next((node.op.shape for node in architecture if isinstance(node.op, ops.Input)), ()))
 
 
 def short(op: Op, sources: Sequence[Size], target: Size) -> str:

@@ -7,7 +7,6 @@ from amla.services.drivers import holder, last_words
 from amla.services.entries import Entry
 from amla.services.logbook import number_of_events
 from amla.services.wire import Found
-from amla.spec.ops import Input
 from amla.storage.errors import StoreError
 from amla.study import folder as folders
 from amla.study.result import is_finished, result
@@ -59,7 +58,7 @@ def found_by(path: Path) -> Found | None:
         steps=found.steps,
         search_seconds=found.search_seconds,
         final_seconds=found.final_seconds,
-        shape=next((node.op.shape for node in found.architecture if isinstance(node.op, Input)), ()),
+        shape=found.architecture.shape,
     )
 
 

@@ -113,16 +113,21 @@ class Studies:
                 raise Problem(HTTPStatus.CONFLICT, f"The study {key!r} runs; stop it first.")
             del self._entries[key]  # so that nobody starts it meanwhile
         try:
-            forget(self.folder.path(key))
+            self._forget(key)
             self.folder.delete(key)
-        except BaseException as error:
+        except BaseException:
             with self._lock:
                 self._entries[key] = entry
-            if isinstance(error, OSError):
-                what = f"The study {key!r} cannot be deleted now, and stays: {error}"
-                raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, what) from None
             raise
         self._keys.forget(key)
+
+    def _forget(self, key: str) -> None:
+        """Delete what a study has elsewhere. Raises Problem where that cannot be now."""
+        try:
+            forget(self.folder.path(key))
+        except OSError as error:
+            what = f"The study {key!r} cannot be deleted now, and stays: {error}"
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, what) from None
 
     def look(self) -> None:
         """See which drivers have ended, end those that should, and start those that may. One thread calls this."""

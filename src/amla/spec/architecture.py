@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import FailFast
 
-from amla.spec.ops import Classify, Input, Merge, Op, Pick
+from amla.spec.ops import Classify, Input, Merge, Op, Pick, Size
 from amla.spec.values import SpecError, listed, value
 
 NodeId = str  # an address such as "stage1/cell2/3x3sep", stable under every edit
@@ -108,6 +108,11 @@ class Architecture:
     def output(self) -> Node:
         """The node whose value is the network's."""
         return self.nodes[-1]
+
+    @property
+    def shape(self) -> Size:
+        """The shape of what the network reads, (channels, *spatial); of its first input, if it has several."""
+        return next(node.op.shape for node in self.nodes if isinstance(node.op, Input))
 
     @cached_property
     def picks(self) -> dict[NodeId, Pick]:

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amla.export.source import Facts
-from amla.spec import ops
 from amla.spec.architecture import Architecture
 from amla.study.exporting import needed
 from amla.study.study import StudyError
@@ -26,11 +25,6 @@ def predictor(architecture: Architecture, weights: Arrays, facts: Facts, device:
     except ValueError as error:
         raise StudyError(f"device: {error}") from None
     return predict
-
-
-def shape_of(architecture: Architecture) -> tuple[int, ...]:
-    """Return the shape of an input of a network, (channels, *spatial)."""
-    return next(node.op.shape for node in architecture if isinstance(node.op, ops.Input))
 
 
 def labels_of(classes: tuple[str, ...]) -> NDArray[np.generic]:

@@ -57,15 +57,14 @@ def files_of(folder: Path) -> Files:
 
 def reach(url: str) -> None:
     """Raise StudyError if nothing can be written to an address, before a folder names it."""
+    address = Shared(url).url
     try:
-        files = Folder(Shared(url).url)
+        files = Folder(address)
         files.write(TRIED, b"")
         files.drop(TRIED)
     except ImportError as error:
         raise StudyError(f"The files' address {url}: {error}") from None
     except (OSError, ValueError) as error:
-        if isinstance(error, StudyError):
-            raise
         raise StudyError(f"Nothing can be written to the files' address {url}: {error}") from None
 
 

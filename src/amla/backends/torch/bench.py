@@ -149,7 +149,7 @@ def _module(op: Op, sources: tuple[Size, ...]) -> nn.Module:
 def _task(architecture: Architecture, batch: int) -> Task:
     """Return a task of random images that the network can be trained on."""
     found = shapes(architecture)
-    shape = next(node.op.shape for node in architecture if isinstance(node.op, ops.Input))
+    shape = architecture.shape
     classes, rng = found[architecture.output.id][0], np.random.default_rng(0)
     inputs = rng.integers(0, 256, (4 * batch, *shape[1:], shape[0]), dtype=np.uint8)
     examples = Examples(inputs, rng.integers(0, classes, 4 * batch))
