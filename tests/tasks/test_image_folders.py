@@ -201,7 +201,7 @@ def test_a_part_of_unreadable_images_is_an_error(load: Load, put: Put, png: Png)
         ),
         (
             ["x.csv", "y.csv", "README"],
-            r"a folder with 2 files \(.csv\), 1 file \(no suffix\). Expected one of these: a",
+            r"a folder with 2 files \(.csv\), 1 file \(no suffix\). Expected one of these:\n  a",
         ),
     ],
 )

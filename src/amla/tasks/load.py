@@ -78,7 +78,7 @@ def _found(source: str, *, data_dir: Path | None, cache_dir: Path, download: boo
     suggestion = f" Did you mean {similar[0]!r}?" if similar else ""
     raise DataError(
         f"{source!r} is neither a built-in dataset nor a path that exists.{suggestion} Give one of the built-in names "
-        f"({', '.join(builtin.NAMES)}), or the path of one of these: {'; '.join(recognise.KINDS)}."
+        f"({', '.join(builtin.NAMES)}), or the path of one of these:{recognise.LINES}"
     )
 
 

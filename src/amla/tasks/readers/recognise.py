@@ -17,6 +17,7 @@ KINDS = (
     "series as the UCR archive has them (NAME_TRAIN.tsv and NAME_TEST.tsv, or .ts)",
     f"the binary version of CIFAR-10 (data_batch_1.bin and so on, or {cifar.ARCHIVE})",
 )
+LINES = "".join(f"\n  {kind}" for kind in KINDS)
 
 
 def find(root: Path) -> Source:
@@ -28,8 +29,7 @@ def find(root: Path) -> Source:
     source = _of_files(root) or (_of_files(folder) if folder else None) or folders.find(root)
     if source is None:
         raise DataError(
-            f"{str(root)!r} is no dataset that can be read: it is {_description(root)}. "
-            f"Expected one of these: {'; '.join(KINDS)}."
+            f"{str(root)!r} is no dataset that can be read: it is {_description(root)}. Expected one of these:{LINES}"
         )
     return source
 
