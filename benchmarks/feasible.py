@@ -8,8 +8,8 @@ limits allow.
 Prints one JSON object on its last line: `per_second`, the networks drawn a second of CPU time in the slowest space,
 once what is learned of it is there, of those where 1 in 100 or fewer are within; `violations`, how many of all
 `networks` were beyond a limit; `spaces`, for each space and limit how many are within at random, how many are drawn
-a second, and the seconds of learning. --quick has 50 networks for 1,000, and smaller spaces; --drawn leaves the
-algorithms out, which take most of the time.
+a second, and the seconds of learning. --quick has 50 networks for 1,000, and smaller spaces; --drawn leaves all
+algorithms but NAC out, which take most of the time.
 
     python benchmarks/feasible.py [--quick] [--drawn] [--seed 0]
 """

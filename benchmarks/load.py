@@ -28,11 +28,11 @@ Prints one JSON object on its last line:
 - `driver_cpu`, `server_cpu`, `readers_cpu`, `services_cpu`: CPU seconds of each second; `driver_cpu_ms_per_trial`.
   `load`: of the machine, at the end, by all that runs on it.
 
-    python benchmarks/load.py [--quick] [--services 64] [--trials 100000] [--readers 200]
+    python benchmarks/load.py [--quick] [--services 64] [--trials 100000] [--readers 200] [--seconds S]
+                              [--cores 0,1]
 """
 
 import argparse
-import asyncio
 import json
 import multiprocessing
 import os
@@ -41,9 +41,8 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
@@ -51,83 +50,18 @@ from time import monotonic, sleep
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from load_readers import END, FOLLOWING, read
+from load_readers import FOLLOWING, read
+from load_services import serve
 
 QUICK_SECONDS = 25.0  # of a quick run, after which it ends
 LEASE = 5.0  # seconds after which a silent service is gone
 TICK = os.sysconf("SC_CLK_TCK")
-OUTCOME = {
-    "kind": "measurement",
-    "metrics": {"accuracy": 0.5, "loss": 0.7, "parameters": 1e5, "macs": 1e7},
-    "statistics": {"taylor": {f"stage0/cell0/{place}": 0.5 for place in range(6)}},
-    "seconds": 0.01,
-    "cost": {"device": "none", "flops": 1e9},
-}
 STUDY = {
     "name": "load",
     "data": {"source": "digits"},
     "algorithm": {"kind": "random", "steps": 10},
     "final": {"steps": 10},
 }
-
-
-class MadeUp(asyncio.Protocol):
-    """A connection to a made-up worker service, which has every trial done when it is asked after."""
-
-    frozen: set[int] = set()  # noqa: RUF012 - ports of services that answer nothing any more
-
-    def __init__(self) -> None:
-        self._received = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport, self._port = transport, transport.get_extra_info("sockname")[1]
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        while (end := self._received.find(END)) >= 0:
-            head = self._received[:end].decode("ascii").lower()
-            _, found, rest = head.partition("content-length:")
-            whole = end + len(END) + (int(rest.partition("\r")[0]) if found else 0)
-            if len(self._received) < whole:
-                return
-            self._received = self._received[whole:]
-            if self._port not in self.frozen:
-                self._transport.write(self._answer(head))  # type: ignore[attr-defined]
-
-    def _answer(self, head: str) -> bytes:
-        method, path, _ = head.partition("\r")[0].split(" ")
-        body: dict[str, object]
-        if path == "/v1/worker":
-            status, body = 200, {"slots": 1, "free": 1}
-        elif method == "post":
-            key = head.partition("idempotency-key:")[2].partition("\r")[0].strip()
-            status, body = 202, {"id": key[:32], "state": "running"}
-        else:
-            trial = path.partition("?")[0].rpartition("/")[2]
-            status, body = 200, {"id": trial, "state": "done", "outcome": OUTCOME}
-        text = json.dumps(body).encode()
-        return f"HTTP/1.1 {status} OK\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text
-
-
-def serve(count: int, told: Connection) -> None:
-    """Be so many worker services, and tell their ports; freeze those that are named."""
-
-    async def serving() -> None:
-        loop = asyncio.get_running_loop()
-        servers = [await loop.create_server(MadeUp, "127.0.0.1", 0) for _ in range(count)]
-        told.send([server.sockets[0].getsockname()[1] for server in servers])
-        over = asyncio.Event()
-
-        def hear() -> None:
-            try:
-                MadeUp.frozen.add(told.recv())
-            except EOFError:  # whoever started this is gone
-                over.set()
-
-        loop.add_reader(told.fileno(), hear)
-        await over.wait()
-
-    asyncio.run(serving())
 
 
 @dataclass(frozen=True)
@@ -274,6 +208,8 @@ def longest(log: Path, first: int, services: int) -> float | None:
 
 def told_of(looks: list[Look], took: list[float]) -> dict[str, object]:
     looks = [each for each in looks if each.told]
+    if len(looks) < 2:
+        raise SystemExit("The study was over, or had not begun, before it could be looked at twice; let it run longer.")
     first, last = looks[0], looks[-1]
     tenth = next(each for each in looks if each.at >= first.at + (last.at - first.at) / 10)
     since = max(1, last.told - tenth.told)
@@ -314,7 +250,7 @@ def main() -> None:
     said = parser.parse_args()
     if said.cores:
         os.sched_setaffinity(0, {int(core) for core in said.cores.split(",")})
-    with TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
+    with TemporaryDirectory() as folder:
         seconds = said.seconds or (QUICK_SECONDS if said.quick else float("inf"))
         print(json.dumps(measured(said.services, said.trials, said.readers, seconds, Path(folder))))
 

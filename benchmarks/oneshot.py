@@ -127,7 +127,8 @@ def searched(
     """Return what the cell that an arm recommends has on each edge, and the seconds of all legs."""
     space = nasbench201(task.shape, task.classes, width=options.width, cells=options.cells)
     search = algorithm(arm, space, options, seed)
-    place = folder / f"{arm}-{seed}"
+    sizes = (options.steps, options.rate, options.width, options.cells, options.extent, options.scored)
+    place = folder / "-".join(map(str, (arm, seed, *sizes)))  # so that no run goes on from one of other sizes
     place.mkdir(parents=True, exist_ok=True)
     with Records(place / "events.sqlite") as records:
         training = Training("search", TorchBackend("cpu", 1), task, Files(place))

@@ -27,8 +27,8 @@ from statistics import mean
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
+from scipy.stats import spearmanr
 
 from amla.backends.torch.backend import TorchBackend
 from amla.evaluation.tables import Entry, Table, nasbench201_table, nasbench_macro_table
@@ -99,7 +99,7 @@ def summary(options: argparse.Namespace, task: Task, table: Table, folder: Path)
         ranks = ranking(rows, (name,))
         found |= {f"search_{name}": searched(ranks, entries)}
         agreed = agreement(ranks, tested, TOP)
-        found |= {f"spearman_{name}": spearman(ranks, tested)}
+        found |= {f"spearman_{name}": float(spearmanr(ranks, tested).statistic)}
         found |= {f"tau_{name}": agreed.tau, f"low_{name}": agreed.low, f"high_{name}": agreed.high}
         found |= {f"failed_{name}": float(ranks.count(-np.inf))}
         line = f"{name:14s} Spearman {found[f'spearman_{name}']:.3f}  tau {agreed.tau:.3f} "
@@ -148,18 +148,6 @@ def searched(worth: Sequence[float], entries: Sequence[Entry]) -> float:
         trained = drawn[np.argsort(-scores[drawn], kind="stable")[:TRAINED]]
         found.append(tested[trained[np.argmax(seen[trained])]])
     return float(np.mean(found))
-
-
-def spearman(one: Sequence[float], other: Sequence[float]) -> float:
-    """Return Spearman's correlation, equals sharing the mean of their ranks."""
-    return float(np.corrcoef(ranks(np.array(one)), ranks(np.array(other)))[0, 1])
-
-
-def ranks(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return twice the rank of each number, equals sharing the mean of theirs."""
-    ordered = np.sort(numbers)
-    both = np.searchsorted(ordered, numbers) + np.searchsorted(ordered, numbers, "right")
-    return both.astype(np.float64)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from hypothesis import settings
 settings.register_profile("amla", deadline=None)  # the machine may have other things to do
 settings.load_profile("amla")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; what is started inherits it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

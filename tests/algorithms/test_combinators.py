@@ -1,5 +1,6 @@
 """Combinators: what they keep from a search, and what they tell it."""
 
+import numpy as np
 import pytest
 from small import FAILED, asked, climbed, lived, network, of, places, word
 
@@ -11,6 +12,7 @@ from amla.algorithms.local import LocalSearch
 from amla.algorithms.random import RandomSearch
 from amla.algorithms.screened import Distinct, Filtered
 from amla.algorithms.shadow import Repeated, Warm, joined, means
+from amla.spaces.nasbench_macro import nasbench_macro
 from amla.spaces.space import Space
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
@@ -96,6 +98,13 @@ def test_a_search_of_what_is_all_known_is_over():
     history = climbed(algorithm, 100, judge=lambda network: 0.5)
     assert len(history) == len({digest(TWINS.close({"pick": kept})) for kept in ("a", "c", "ab", "ac", "cd")}) == 5
     assert algorithm.ask(history) is None
+
+
+def test_what_is_refused_does_not_make_a_random_search_draw_a_network_twice():
+    space = nasbench_macro((3, 8, 8), 3, width=4, last=8)
+    most = sorted(costs(space.sample(np.random.default_rng(seed))).macs for seed in range(40))[20]
+    history = climbed(Filtered(RandomSearch(space, 5), {"macs": most}), 20, judge=lambda network: 0.5)
+    assert len({trial.proposal.architecture for trial in history.trials}) == len(history) == 20
 
 
 def test_a_search_never_sees_what_is_beyond_its_bounds():

@@ -64,7 +64,7 @@ def check_asked(algorithm: Algorithm, limits: Constraints, trials: int = TRIALS)
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
 @pytest.mark.parametrize("make", ALGORITHMS.values(), ids=ALGORITHMS.keys())
 def test_nothing_beyond_is_asked_for(make: Callable[[Space], Algorithm], space: Space):
-    assert check_asked(make(space), space.within)
+    assert check_asked(make(space), space.within) > 20
 
 
 @pytest.mark.parametrize("make", ALGORITHMS.values(), ids=ALGORITHMS.keys())

@@ -48,7 +48,8 @@ def test_it_passes_the_check_that_it_learns():
     estimator = OfRows(steps=1, final_steps=150, **QUICK)
     checks = [check for _, check in estimator_checks_generator(estimator) if FAIR in str(check)]
     assert checks
-    checks[0](estimator)
+    for check in checks:
+        check(estimator)
 
 
 @pytest.fixture(scope="module")

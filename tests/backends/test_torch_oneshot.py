@@ -73,7 +73,7 @@ def test_series(task: Task):
 def test_a_path_computes_what_the_closed_network_does_and_nothing_else(template: Architecture, task: Task):
     path = draw_path(template, np.random.default_rng(3), {}, {})
     network = Supernet(template)
-    computed = {node.id for node in network.living(along(template, path))}
+    computed = {node.id for node in network.living(along(template, path), heads=True)}
     assert computed == {node.id for node in close(template, path)}
 
 
@@ -104,8 +104,8 @@ def test_picks_of_two_have_weights_that_add_up_to_two(task: Task):
     assert all(0 < weights[source] < 1 for source in ("c1", "c2", "e0", "e1", "e2"))
 
 
-def test_weights_and_pick_weights_learn_of_different_halves():
-    """With labels at random in the half of the pick weights, the other half is still learned; nothing else is seen."""
+def test_weights_and_pick_weights_have_different_halves():
+    """No example is in both, and none is in neither."""
     task = make_task(examples=100)
     learner = BACKEND.build(CELLS, Relax(0.1), task, 0)
     fitting, picking = learner._batches()

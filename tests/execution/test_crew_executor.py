@@ -96,6 +96,7 @@ def test_one_that_is_killed_from_outside_ends_all_and_a_new_crew_takes_the_trial
     executor = crew(work(do0="hang"), work(do0="hang"), report=kill)
     found = outcome(executor, trial(0))
     assert isinstance(found, Failure)
+    assert found.reason == "crashed"
     assert found.message == "3 crews lost a process with this trial, each of them killed."
     assert len(set(killed)) == 3
 

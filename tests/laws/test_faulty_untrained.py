@@ -1,21 +1,17 @@
 """The law of scores finds backends that break it, and says how."""
 
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from made_up import make_task
 
 from amla.backends.torch.backend import TorchBackend
 from amla.spaces.nasbench201 import nasbench201
 from amla.spec.architecture import Architecture
 from amla.testing import check_untrained
 from amla.trials.trial import Method, Table, Untrained
-
-sys.path.append(str(Path(__file__).parents[1] / "backends"))
-from made_up import make_task
 
 NETWORK = nasbench201((3, 8, 8), 4, width=4, cells=1).sample(np.random.default_rng(0))
 

@@ -67,10 +67,11 @@ class Enas:
             for gene in genes(template, self.space.tied)
         }
         baseline: float | None = None
-        for path, accuracy in scores(*found.done):
-            above = accuracy - (accuracy if baseline is None else baseline)
-            now: Logits = {gene: tuple(values.tolist()) for gene, values in logits.items()}
-            for gene in logits:
-                logits[gene] += self.rate * above * np.array(score_function(template, gene, path[gene], now))
-            baseline = accuracy if baseline is None else self.memory * baseline + (1 - self.memory) * accuracy
+        for leg in found.done:
+            drawn_by: Logits = {gene: tuple(values.tolist()) for gene, values in logits.items()}
+            for path, accuracy in scores(leg):
+                above = accuracy - (accuracy if baseline is None else baseline)
+                for gene in logits:
+                    logits[gene] += self.rate * above * np.array(score_function(template, gene, path[gene], drawn_by))
+                baseline = accuracy if baseline is None else self.memory * baseline + (1 - self.memory) * accuracy
         return {gene: tuple(values.tolist()) for gene, values in logits.items()}

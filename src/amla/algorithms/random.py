@@ -25,8 +25,9 @@ class RandomSearch:
         """Return a random architecture, or None once all were asked for."""
         if self.trials is not None and len(history) >= self.trials:
             return None
-        # The same networks whatever runs or failed meanwhile, and so with any number of workers.
-        rng = np.random.default_rng((self.seed, len(history), len(history), 0))
+        # The same networks whatever runs or failed meanwhile, and so with any number of workers; another one where a
+        # wrapper refused the last.
+        rng = np.random.default_rng((self.seed, len(history), history.real, 0))
         return Proposal(self.space.sample(rng), self.steps, seed=self.seed, keep=False)
 
     def recommend(self, history: History) -> Architecture | None:

@@ -52,7 +52,6 @@ class Filtered:
 
     `most` bounds what can be counted before training: "parameters", "macs", "peak_memory" (bytes). After a thousand
     proposals in a row that are beyond, the search is over. A network that cannot be costed passes: training says why.
-    Refusals are forgotten, so a search that draws by the length of its history may draw one twice: use `Distinct`.
     Raises ValueError for another cost.
     """
 

@@ -62,8 +62,8 @@ class ZeroCost:
         """Return a network to score; once all are scored, one to train; None while the last ones are being scored."""
         scored = [trial for trial in history.trials if isinstance(trial.proposal.method, Untrained)]
         if len(scored) < self.candidates:
-            # Those that failed count, as a filter may refuse the same network again and again.
-            rng = np.random.default_rng((self.seed, len(history), len(history.failed)))
+            # Whatever runs or failed meanwhile, but another one where a wrapper refused the last.
+            rng = np.random.default_rng((self.seed, len(history), history.real))
             return score(self.space.sample(rng), self.scores, self.examples, self.seed)
         if any(trial.is_running for trial in scored):
             return None

@@ -163,7 +163,9 @@ def judged(
         if words := _words(trials):
             unscored[name] = words
         if done:
-            ranks = ranking([trial.measurement.metrics if trial in done else {} for trial in trials], (name,))
+            ranks = ranking(
+                [trial.outcome.metrics if isinstance(trial.outcome, Measurement) else {} for trial in trials], (name,)
+            )
             cost = _flops(done) * len(whole) / len(done) / dear
             scores.append(Audited(name, agreement(ranks, worths, top), cost))
     for name in COUNTED:

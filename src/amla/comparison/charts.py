@@ -90,7 +90,7 @@ def anytime(found: OnTask, measure: str, theme: Theme = "auto") -> Chart | None:
         "mark": {"type": "point", "size": 90, "opacity": 0},
         "encoding": {"y": {"field": "median", "type": "quantitative"}, "tooltip": tip},
     }
-    said = f"The best validation accuracy so far on {found.task} against {unit}: median and quartiles of runs."
+    said = f"The best accuracy that was seen so far on {found.task} against {unit}: median and quartiles of runs."
     return chart(
         rows, theme, said, encoding={"x": x, "color": _colours(found, theme, curves)}, layer=[band, line, near]
     )
@@ -112,7 +112,7 @@ def regret(found: OnTask, measure: str, theme: Theme = "auto") -> Chart | None:
         if s > 0
     ]
     x = quantity("spent", UNITS_OF_TABLES[measure], "~s")
-    y = quantity("median", "points below the best", "~r")
+    y = quantity("median", f"points below the best ({LEAST_REGRET:g}: that or less)", "~r")
     x["scale"], y["scale"] = {"type": "log", "nice": False}, {"type": "log", "nice": False}
     x["axis"]["values"] = POWERS
     y["axis"]["values"] = [LEAST_REGRET * power for power in POWERS]

@@ -50,9 +50,11 @@ def _task(found: OnTask, named: bool) -> list[Section | None]:
     notes = [element("p", text) for text in (best_known(found), noise(found), *_refused(found)) if text]
     verdicts = _verdicts(found.pairs)
     units = UNITS_OF_TABLES if found.known else UNITS
+    is_held_out = found.known is None or found.known.held_out
+    best = "The best validation accuracy so far" if is_held_out else "The best accuracy seen so far, on the test part"
     curves = [
         *((f"What is chosen so far, tested, and {unit}", regret(found, name)) for name, unit in units.items()),
-        *((f"The best validation accuracy so far, and {unit}", anytime(found, name)) for name, unit in units.items()),
+        *((f"{best}, and {unit}", anytime(found, name)) for name, unit in units.items()),
     ]
     return [
         section(f"{anchor}verdicts", f"What can be said{of}", element("ul", *verdicts) if verdicts else None, *notes),
@@ -122,7 +124,10 @@ def _verdicts(pairs: Sequence[Pair]) -> list[Html]:
 
 
 def _volumes(found: OnTask) -> Html:
-    said = "How much of size and accuracy each front dominates, from a corner a tenth beyond the dearest and the worst"
+    said = (
+        "How much of size and accuracy each front dominates, from a corner a tenth beyond the dearest and the worst; "
+        "a search for accuracy alone looks for no small networks"
+    )
     order = sorted(found.volumes.items(), key=lambda pair: -pair[1])
     most = max(found.volumes.values()) or 1.0
     rows = [row(name, percent(volume / most), str(len(found.fronts[name])), numbers=(0, 1)) for name, volume in order]

@@ -46,12 +46,12 @@ class Costs:
 def costs(architecture: Architecture) -> Costs:
     """Count `architecture`, which must be closed. Raises SpecError where shapes do not fit."""
     steps, trunk = _steps(architecture), architecture.trunk
-    parameters, macs = used(trunk)
-    training = (parameters, macs) if trunk is architecture else _work(steps)
+    training = _work(steps)
+    parameters, macs = training if trunk is architecture else _work({node.id: steps[node.id] for node in trunk})
     return Costs(
         parameters=parameters,
         macs=macs,
-        peak_memory=peak_memory(trunk),
+        peak_memory=BYTES * _peak(trunk, steps),
         training_parameters=training[0],
         training_macs=training[1],
         training_memory=BYTES * sum(step.elements for step in steps.values()),

@@ -69,6 +69,7 @@ class History:
     def __init__(self) -> None:
         self._record = _Record()
         self._asked = self._told = self._done = 0
+        self._branched: int | None = None  # after so many trials
 
     def asked(self, proposal: Proposal) -> "History":
         """Return this history with one more trial, which runs. Raises ValueError for a start that is no trial of it."""
@@ -192,7 +193,13 @@ class History:
         other = History()
         other._record = self._copied()
         other._asked, other._told, other._done = self._asked, self._told, self._done
+        other._branched = self._asked
         return other
+
+    @property
+    def real(self) -> int:
+        """How many trials there are, but for those that were appended to a branch, which only a search has heard of."""
+        return self._asked if self._branched is None else self._branched
 
     def replayed(self, key: Hashable, begin: Callable[[], S], step: Callable[[S, Trial], None]) -> S:
         """Return the state that `step` makes of the finished trials, one after another, from what `begin` returns.
@@ -221,6 +228,7 @@ class History:
         longer = History.__new__(History)
         longer._record = self._record
         longer._asked, longer._told, longer._done = self._asked + asked, self._told + told, self._done + done
+        longer._branched = self._branched
         return longer
 
     def _grown(self) -> "History":
@@ -228,6 +236,7 @@ class History:
         grown = History.__new__(History)
         grown._record = self._record if self._is_longest else self._copied()
         grown._asked, grown._told, grown._done = self._asked, self._told, self._done
+        grown._branched = self._branched
         return grown
 
     def _copied(self) -> _Record:

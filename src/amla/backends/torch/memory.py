@@ -14,7 +14,7 @@ from threading import Timer
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
 _LARGE = (1 << 30, 32 << 20)  # bytes of what is still returned at once; older libraries refuse the first
 _ALL = 2**31 - 1
-_SOON = 0.01  # seconds
+_SOON = 0.2  # seconds: long enough for a busy machine to be out of the finaliser by then
 
 
 @cache

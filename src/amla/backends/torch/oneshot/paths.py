@@ -75,7 +75,7 @@ class PathLearner:
         with memory_faults(), torch.no_grad():
             found = [self._scored_along(path, examples) for path in self._paths]
         self._shared.restore(kept, {})
-        self._scored = 2.0 * len(examples.labels) * sum(self._macs(path, 1) for path in self._paths)
+        self._scored = 2.0 * len(examples.labels) * sum(self._macs(path, 1, heads=False) for path in self._paths)
         accuracies, losses = (
             {f"path/{place}": table[of] for place, table in enumerate(found)} for of in ("accuracy", "loss")
         )
@@ -86,7 +86,8 @@ class PathLearner:
         """Return what the last `steps` of training took, each counted along its path, and scoring the paths."""
         flops = self._scored
         for step in range(self.steps - steps, self.steps):
-            flops += 6.0 * self._batches().batch * self._macs(self._path(step), self._shared.scale(step, self._horizon))
+            scale = self._shared.scale(step, self._horizon)
+            flops += 6.0 * self._batches().batch * self._macs(self._path(step), scale, heads=True)
         return Cost(self._shared.device.type, flops)
 
     def snapshot(self) -> Snapshot:
@@ -117,10 +118,10 @@ class PathLearner:
         self._shared.set_norms(shares, self._batches())
         return self._shared.scored(shares, examples)
 
-    def _macs(self, path: Decisions, scale: float) -> int:
+    def _macs(self, path: Decisions, scale: float, heads: bool) -> int:
         if scale not in self._by_node:
             self._by_node[scale] = macs_by_node(at_scale(supernet(self.architecture), scale))
-        living = self._shared.network.living(along(self.architecture, path))
+        living = self._shared.network.living(along(self.architecture, path), heads)
         return sum(self._by_node[scale][node.id] for node in living)
 
     def _batches(self) -> Batches:

@@ -117,7 +117,7 @@ class SharedWeights:
         write_arrays(self.tensors, weights)
         for kind, arrays in state.items():
             for name, array in arrays.items():
-                if name in self.weights and array.shape in ((), tuple(self.weights[name].shape)):
+                if name in self.weights and name in weights and weights[name].shape == tuple(self.weights[name].shape):
                     self._mover.remember(self.weights[name], kind, array)
 
 

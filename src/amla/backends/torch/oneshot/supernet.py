@@ -37,7 +37,7 @@ class Supernet(nn.Module):
 
     def forward(self, x: Tensor, shares: Shares) -> Tensor:
         """Return the output of the last node for a batch."""
-        living = self.living(shares)
+        living = self.living(shares, heads=self.training)
         left = Counter(source for node in living for source in _read(node, shares))
         values: dict[NodeId, Tensor] = {}
         self.heads = {}
@@ -57,13 +57,13 @@ class Supernet(nn.Module):
                 self.heads[node.id] = values[node.id]
         return values[self.template.output.id]
 
-    def living(self, shares: Shares) -> list[Node]:
-        """Return the nodes that are computed, in order: those that reach the output; in training, heads on them too."""
+    def living(self, shares: Shares, heads: bool) -> list[Node]:
+        """Return the nodes that are computed, in order: those that reach the output, and maybe `heads` on them."""
         wanted = {self.template.output.id}
         for node in reversed(self.template.nodes):
             if node.id in wanted:
                 wanted.update(_read(node, shares))
-        if self.training:
+        if heads:
             for node in self.template:
                 if node.id in self._serving and wanted.issuperset(_read(node, shares)):
                     wanted.add(node.id)

@@ -12,6 +12,7 @@ from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 from amla.backends.torch.untrained.views import View, by_the_batch
 from amla.scores import blocks, entropy, links
 from amla.spec.architecture import NodeId
+from amla.spec.values import SpecError
 
 Numbers = NDArray[np.float64]
 
@@ -26,9 +27,11 @@ class Blocks:
 
 
 def blockwise(view: View) -> Blocks:
-    """Return what a batch of noise shows. Raises SpecError for a network without two blocks."""
+    """Return what a batch of noise shows. Raises SpecError for a network without two blocks, one after the other."""
     found = blocks(view.architecture)
     pairs = links(view.architecture, found)
+    if not pairs:
+        raise SpecError("No block of this network follows another; the scores of AZ-NAS compare those that do.")
     network, inputs = view.network(), view.noise(0).requires_grad_(True)
     network.watch(found, whole=True)
     with by_the_batch(network):
