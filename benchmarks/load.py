@@ -37,11 +37,10 @@ import json
 import multiprocessing
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
@@ -50,6 +49,7 @@ from time import monotonic, sleep
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from load_log import longest, unanswered
 from load_readers import FOLLOWING, read
 from load_services import serve
 
@@ -182,28 +182,6 @@ def look(server: Scheduler, key: str, pids: dict[str, int]) -> Look:
     present = {name: pid for name, pid in pids.items() if Path(f"/proc/{pid}").exists()}
     now = monotonic()
     return Look(told, now, {n: resident(p) for n, p in present.items()}, {n: used(p) for n, p in present.items()})
-
-
-def unanswered(log: Path, told: int, services: int) -> int:
-    """Return how many trials have no outcome though four times as many as there are services have begun since."""
-    query = "SELECT count(DISTINCT trial), sum(kind = 'told') FROM event WHERE study = 'search' AND trial < ?"
-    with closing(sqlite3.connect(log)) as connection:
-        asked, over = connection.execute(query, (max(0, told - 4 * services),)).fetchone()
-    return int(asked - (over or 0))
-
-
-def longest(log: Path, first: int, services: int) -> float | None:
-    """Return how long the slowest trial took, from its proposal to its outcome, of those about number `first`.
-
-    Not of all: a time is behind its event's body, and so to look for it reads the log.
-    """
-    times = (
-        "SELECT max(at) - min(at) AS took FROM event WHERE study = 'search' AND trial BETWEEN ? AND ? GROUP BY trial"
-    )
-    about = max(0, first - 2 * services), first + 100 * services
-    with closing(sqlite3.connect(log)) as connection:
-        found = connection.execute(f"SELECT max(took) FROM ({times})", about).fetchone()[0]  # noqa: S608
-    return None if found is None else round(found, 1)
 
 
 def told_of(looks: list[Look], took: list[float]) -> dict[str, object]:

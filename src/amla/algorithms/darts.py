@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from amla.algorithms.legs import Legs, legs
+from amla.algorithms.protocol import check_least
 from amla.algorithms.strongest import accepted, strongest
 from amla.spaces.paths import for_all
 from amla.spaces.space import Space
@@ -47,9 +48,7 @@ class Darts:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "legs", "tuning"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
+        check_least(self, 1, "steps", "legs", "tuning")
         if not self.rate and self.select == "weight":
             raise ValueError("rate is 0, so weights stay as they are; select by perturbation.")
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amla.algorithms.legs import Legs, legs
+from amla.algorithms.protocol import check_least
 from amla.algorithms.sharing import draw, scores
 from amla.spaces.paths import genes, score_function
 from amla.spaces.space import Space
@@ -37,9 +38,7 @@ class Enas:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "legs", "paths"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
+        check_least(self, 1, "steps", "legs", "paths")
 
     def ask(self, history: History) -> Proposal | None:
         """Return the next leg, its paths drawn by the policy so far, or None while one trains and after the last."""

@@ -21,6 +21,13 @@ class Algorithm(Protocol):
         """Return the closed architecture this algorithm stands behind so far, or None before there is one."""
 
 
+def check_least(algorithm: Algorithm, least: int, *names: str) -> None:
+    """Raise ValueError unless each of these settings of an algorithm is at least so much."""
+    for name in names:
+        if (found := getattr(algorithm, name)) < least:
+            raise ValueError(f"{name} is {found}; it must be {least} or more.")
+
+
 def best(history: History, metric: str = "accuracy") -> Trial | None:
     """Return the closed trial with the highest `metric` among those whose lineage trained longest; the first of equals.
 

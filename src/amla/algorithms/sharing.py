@@ -10,6 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 from amla.algorithms.legs import legs
+from amla.algorithms.protocol import check_least
 from amla.spaces.paths import draw_path
 from amla.spaces.space import MAX_TRIES, Space
 from amla.spec.architecture import Architecture
@@ -32,9 +33,7 @@ class RandomSharing:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "legs", "paths"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
+        check_least(self, 1, "steps", "legs", "paths")
 
     def ask(self, history: History) -> Proposal | None:
         """Return the next leg of training, then of scoring, or None while one runs and when all are done."""

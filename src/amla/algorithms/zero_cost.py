@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amla.algorithms.protocol import best
+from amla.algorithms.protocol import best, check_least
 from amla.scores import parts, ranking
 from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
@@ -54,9 +54,8 @@ class ZeroCost:
     def __post_init__(self) -> None:
         if not parts(self.scores):
             raise ValueError("scores is empty; name one or more to rank networks by.")
-        for name, least in (("candidates", 1), ("trained", 1), ("examples", 2)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be {least} or more.")
+        check_least(self, 1, "candidates", "trained")
+        check_least(self, 2, "examples")
 
     def ask(self, history: History) -> Proposal | None:
         """Return a network to score; once all are scored, one to train; None while the last ones are being scored."""

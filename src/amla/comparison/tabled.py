@@ -164,7 +164,7 @@ def _answered(tabled: Tabled, parts: Sequence[Part], jobs: int) -> Iterator[tupl
     if jobs == 1 or len(parts) < 2:
         yield from ((part, tabled.answer(part)) for part in parts)
         return
-    file, data_dir = to_yaml(tabled.comparison), str(tabled.data_dir)
+    file, data_dir = to_yaml(tabled.comparison), tabled.data_dir
     # Spawned: a fork would copy locks that other threads hold.
     with ProcessPoolExecutor(min(jobs, len(parts)), mp_context=get_context("spawn")) as processes:
         orders = (_part.dump_json(part).decode() for part in parts)
@@ -176,14 +176,14 @@ def _answered(tabled: Tabled, parts: Sequence[Part], jobs: int) -> Iterator[tupl
             processes.shutdown(wait=True, cancel_futures=True)
 
 
-def _answer(file: str, data_dir: str, order: str) -> str:
+def _answer(file: str, data_dir: Path | None, order: str) -> str:
     """Answer a part in a process of its own, as JSON."""
     return _records.dump_json(_loaded(file, data_dir).answer(_part.validate_json(order))).decode()
 
 
 @lru_cache(maxsize=1)
-def _loaded(file: str, data_dir: str) -> Tabled:
-    return Tabled(from_yaml(file), Path(), Path(data_dir))
+def _loaded(file: str, data_dir: Path | None) -> Tabled:
+    return Tabled(from_yaml(file), Path(), data_dir)
 
 
 def _name(task: str, contender: str) -> str:

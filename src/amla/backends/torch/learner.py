@@ -18,7 +18,7 @@ from amla.backends.torch.curve import Lines
 from amla.backends.torch.data import DROP, Batches, mixed, reduced
 from amla.backends.torch.faults import memory_faults
 from amla.backends.torch.growing import inherit, remember, settle
-from amla.backends.torch.network import Network, read_arrays, write_arrays
+from amla.backends.torch.network import Network, laid_out, read_arrays, write_arrays
 from amla.backends.torch.norms import set_norms, setting
 from amla.backends.torch.optimisers import Mover
 from amla.backends.torch.precision import faster
@@ -36,9 +36,6 @@ from amla.trials.trial import Cost, SamplePaths, Table
 
 SAMPLED = SamplePaths().kind
 
-# By the number of axes of an example. Channels last makes convolutions on a CPU two to four times faster.
-_MEMORY_FORMATS = {3: torch.channels_last, 4: torch.channels_last_3d}
-
 
 class TorchLearner:
     """Trains the weights of a closed architecture (the method `fit`), alone or in a crew."""
@@ -53,9 +50,7 @@ class TorchLearner:
         drawn = initial(architecture, seed, task.recipe.start)
         frozen = whitened(architecture, task, drawn) if task.recipe.whiten else {}
         write_arrays(self._network.tensors(), {**drawn, **frozen})
-        self._network.to(device)
-        if memory_format := _MEMORY_FORMATS.get(len(task.shape)):
-            self._network.to(memory_format=memory_format)  # type: ignore[call-overload]
+        laid_out(self._network, device, task.shape)
         self._tensors = self._network.tensors()
         for name in frozen:
             self._tensors[name].requires_grad_(False)

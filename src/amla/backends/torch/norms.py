@@ -33,14 +33,14 @@ def remembering(network: nn.Module, momentum: float) -> Iterator[None]:
 
 
 @contextmanager
-def normalising_anew(network: nn.Module) -> Iterator[None]:
-    """Let batch normalisation go by the batch and remember nothing of it; dropout is off."""
+def normalising_anew(network: nn.Module, momentum: float = 0.0) -> Iterator[None]:
+    """Let batch normalisation go by the batch, and its statistics move to it by `momentum`; dropout is off."""
     training = network.training
     network.eval()
     for norm in norms_of(network):
         norm.train()
     try:
-        with remembering(network, 0.0):
+        with remembering(network, momentum):
             yield
     finally:
         network.train(training)
@@ -52,11 +52,8 @@ def set_norms(network: nn.Module, batches: Iterable[Tensor], compute: Callable[[
 
     A network among many that share weights has statistics of its own (Guo et al. 2020, section 3.1; Yu and Huang 2019).
     """
-    network.eval()
-    for norm in norms_of(network):
-        norm.train()
     for number, inputs in enumerate(batches):
-        with remembering(network, 1 / (number + 1)):  # the first replaces what was there
+        with normalising_anew(network, 1 / (number + 1)):  # the first replaces what was there
             compute(inputs)
     network.eval()
 

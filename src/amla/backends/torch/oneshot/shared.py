@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
 from amla.backends.initial import initial
 from amla.backends.torch.data import DROP, Batches, mixed, reduced
-from amla.backends.torch.network import read_arrays, write_arrays
+from amla.backends.torch.network import laid_out, read_arrays, write_arrays
 from amla.backends.torch.norms import set_norms, setting
 from amla.backends.torch.oneshot.supernet import Shares, Supernet
 from amla.backends.torch.optimisers import Mover
@@ -25,8 +25,6 @@ from amla.tasks.task import Task
 from amla.trials.snapshot import Arrays
 from amla.trials.trial import Table
 
-MEMORY_FORMATS = {3: torch.channels_last, 4: torch.channels_last_3d}  # by the axes of an example
-
 
 class SharedWeights:
     """Trains what `shares` let through. Scored and kept are the weights themselves, whatever the recipe averages."""
@@ -40,9 +38,7 @@ class SharedWeights:
         drawn = initial(whole, seed, task.recipe.start)
         frozen = whitened(whole, task, drawn) if task.recipe.whiten else {}
         write_arrays(self.network.tensors(), {**drawn, **frozen})
-        self.network.to(device)
-        if memory_format := MEMORY_FORMATS.get(len(task.shape)):
-            self.network.to(memory_format=memory_format)  # type: ignore[call-overload]
+        laid_out(self.network, device, task.shape)
         self.tensors = self.network.tensors()
         for name in (*frozen, *(() if affine else _affine(architecture, self.tensors))):
             self.tensors[name].requires_grad_(False)

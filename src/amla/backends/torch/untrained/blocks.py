@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
-from amla.backends.torch.untrained.views import View, by_the_batch
+from amla.backends.torch.norms import normalising_anew
+from amla.backends.torch.untrained.views import View
 from amla.scores import blocks, entropy, links
 from amla.spec.architecture import NodeId
 from amla.spec.values import SpecError
@@ -34,7 +35,7 @@ def blockwise(view: View) -> Blocks:
         raise SpecError("No block of this network follows another; the scores of AZ-NAS compare those that do.")
     network, inputs = view.network(), view.noise(0).requires_grad_(True)
     network.watch(found, whole=True)
-    with by_the_batch(network):
+    with normalising_anew(network):
         network(inputs)
     outputs = {block: network.seen[block] for block in found}
     entropies = {block: entropy(covariance(of)) for block, of in outputs.items()}

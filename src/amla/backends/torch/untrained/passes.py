@@ -5,8 +5,8 @@ import torch
 from numpy.typing import NDArray
 
 from amla.backends.initial import initial
-from amla.backends.torch.norms import norms_of
-from amla.backends.torch.untrained.views import View, by_the_batch
+from amla.backends.torch.norms import normalising_anew, norms_of
+from amla.backends.torch.untrained.views import View
 from amla.scores import KINKED, features, linear
 from amla.spec import ops
 from amla.spec.values import SpecError
@@ -51,7 +51,7 @@ def codes(view: View) -> Numbers:
         raise SpecError(f"naswot reads activations that are on or off ({', '.join(KINKED)}); this network has none.")
     network, inputs = view.network(), view.batch()
     network.watch(kinks, whole=True)
-    with by_the_batch(network):
+    with normalising_anew(network):
         network(inputs)
     kernel = torch.zeros((len(inputs), len(inputs)), dtype=torch.float64, device="cpu")
     for node_id in kinks:
@@ -63,7 +63,7 @@ def codes(view: View) -> Numbers:
 def jacobian(view: View) -> Numbers:
     """Return (examples, elements): the gradient of the sum of all outputs by each example."""
     network, inputs = view.network(), view.batch().requires_grad_(True)
-    with by_the_batch(network):
+    with normalising_anew(network):
         total = network(inputs).sum()
     if not total.requires_grad:
         return np.zeros((len(inputs), 1))
@@ -83,7 +83,7 @@ def change(view: View) -> tuple[float, list[float]]:
         raise SpecError("zen reads batch normalisation; this network has none.")
     network.watch((end,), whole=True)
     inputs, other = view.noise(0), view.noise(1)
-    with by_the_batch(network, 1.0):  # statistics are those of this batch
+    with normalising_anew(network, 1.0):  # statistics are those of this batch
         network(inputs)
         here, variances = network.seen[end], [float(norm.variance.double().mean()) for norm in norms]
         network(inputs + STEP * other)

@@ -1,7 +1,6 @@
 """What the scores of an untrained network are made of: fresh networks, a batch of the data, and noise."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +10,7 @@ from torch import Tensor
 
 from amla.backends.initial import initial, standard
 from amla.backends.torch.data import Batches
-from amla.backends.torch.network import Network, write_arrays
-from amla.backends.torch.norms import norms_of, remembering
-from amla.backends.torch.oneshot.shared import MEMORY_FORMATS
+from amla.backends.torch.network import MEMORY_FORMATS, Network, laid_out, write_arrays
 from amla.spec.architecture import Architecture
 from amla.spec.values import SpecError
 from amla.tasks.dataset import Examples
@@ -42,9 +39,7 @@ class View:
         """Return a network with the given weights, no two of its steps fused."""
         network = Network(architecture, rewrites=())
         write_arrays(network.tensors(), arrays)
-        network.to(self.device)
-        if memory_format := MEMORY_FORMATS.get(len(self.task.shape)):
-            network.to(memory_format=memory_format)  # type: ignore[call-overload]
+        laid_out(network, self.device, self.task.shape)
         network.requires_grad_(False)
         return network
 
@@ -73,16 +68,6 @@ class View:
         rng = np.random.default_rng((self.seed, SIGNS, number))
         drawn = rng.integers(0, 2, tuple(like.shape), dtype=np.int8)
         return torch.from_numpy(drawn).to(like) * 2 - 1
-
-
-@contextmanager
-def by_the_batch(network: Network, momentum: float = 0.0) -> Iterator[None]:
-    """Let batch normalisation go by the batch, and its statistics move to it by `momentum`; dropout is off."""
-    network.eval()
-    for norm in norms_of(network):
-        norm.train()
-    with remembering(network, momentum):
-        yield
 
 
 def distinct(examples: Examples, most: int, seed: int) -> Examples:
