@@ -10,6 +10,7 @@ from json import loads
 import pytest
 from searches import ENVELOPE, curve, grown, random
 
+from amla.evidence.beside import Beside, Rated
 from amla.reports.numbers import count
 from amla.reports.page import render
 from amla.reports.plots import joined
@@ -55,6 +56,10 @@ class Page(HTMLParser):
     @property
     def anchors(self) -> list[str]:
         return [attributes["id"] or "" for tag, attributes in self.tags if tag == "section"]
+
+
+def rated(name: str, accuracy: float) -> Rated:
+    return Rated(name, accuracy, accuracy - 0.05, accuracy + 0.05, 1000, 20_000)
 
 
 def whole() -> Report:
@@ -224,3 +229,12 @@ def test_the_legs_of_the_final_training_are_one_curve() -> None:
     assert [told.loss for told in line] == [told.loss for told in (*first, *second)]
     assert joined([first, failed])[-1].step == 140
     assert joined([]) == []
+
+
+def test_it_says_whether_the_search_was_worth_it():
+    compared = Beside(rated("found", 0.9), (rated("random-1", 0.7), rated("plain-1-a-stage", 0.6)), 60, 12.0)
+    page = Page(render(replace(whole(), beside=compared)))
+    assert "beside" in page.anchors
+    assert "The search was worth it: 90.0" in page.words
+    assert "60 steps each, which took 12" in page.words
+    assert "beside" not in Page(render(whole())).anchors

@@ -11,14 +11,18 @@ import numpy as np
 import pytest
 
 from amla.spec.costs import costs, training_flops
+from amla.spec.digest import digest
 from amla.storage.files import Files
 from amla.storage.records import Records
 from amla.study.arrangement import FILE, Arranged
-from amla.study.folder import BEST, WEIGHTS
-from amla.study.plan import REHEARSAL_STEPS, SEARCH_SHARE, WIDE_STEPS
-from amla.study.resolve import FINAL, REHEARSAL, SEARCH, clock_of, task_of
+from amla.study.baselines import beside
+from amla.study.folder import BEST, WEIGHTS, Run
+from amla.study.phases import BASELINES, FINAL, PHASES, REHEARSAL, SEARCH
+from amla.study.plan import BASELINE_SHARE, REHEARSAL_STEPS, SEARCH_SHARE, WIDE_STEPS
+from amla.study.resolve import clock_of, task_of
 from amla.study.run import Limit
 from amla.study.search import Search
+from amla.study.settings.baselines import BaselineSettings
 from amla.study.settings.places import Local
 from amla.study.settings.searches import NacSettings, RandomSettings, RunOffSettings
 from amla.study.settings.spaces import EnvelopeSettings
@@ -36,6 +40,7 @@ LIMIT = 600.0
 SPACE = EnvelopeSettings(width=6, cells=(1, 1), max_cells=(4, 4))
 TIMED = Study("made-up", Data("made-up"), Recipe(16), SPACE, NacSettings(3), limit=Limit(seconds=LIMIT))
 COUNTED = Study("made-up", Data("made-up"), Recipe(16), SPACE, NacSettings(3, steps=10), Final(50))
+BESIDE = replace(TIMED, baselines=BaselineSettings(random=1))
 WIDER = replace(TIMED, space=replace(SPACE, width=60, macs=200_000), final=Final(macs="auto"))
 OVERHEAD = 1.0  # seconds of a trial besides training
 CRASH = Failure("crashed", "killed", seconds=1.0)
@@ -85,7 +90,7 @@ class Machine:
         statistics = {
             probe: {node: 1 / (1 + place) for place, node in enumerate(nodes)} for probe, nodes in ask.probes.items()
         }
-        metrics = {"accuracy": 0.5, "macs": float(macs), "step_seconds": step}
+        metrics = {"accuracy": 0.5, "examples": 20.0, "macs": float(macs), "step_seconds": step}
         return Measurement(metrics, statistics, self.now - began)
 
 
@@ -198,6 +203,13 @@ class TestTime:
         assert first.proposal.budget == second.proposal.budget == 3 * steps
         assert 0.9 * LIMIT <= machine.now <= 1.05 * LIMIT
 
+    @pytest.mark.parametrize("algorithm", [NacSettings(3), RandomSettings(4)])
+    def test_baselines_are_part_of_the_limit(self, place: Place, algorithm):
+        machine = place.run(replace(TIMED, algorithm=algorithm, baselines=BaselineSettings()))
+        assert 0.9 * LIMIT <= machine.now <= 1.05 * LIMIT
+        assert len(place.history(BASELINES).done) > 2
+        assert place.history(BASELINES).seconds <= (BASELINE_SHARE + 0.02) * LIMIT
+
     def test_the_final_training_is_never_skipped_however_late_it_is(self, place: Place):
         """The rehearsal and the shortest legs of the search alone take longer than the limit."""
         machine = place.run(TIMED, flops=lambda now: 1e6)
@@ -215,6 +227,37 @@ class TestTime:
         (rehearsal,) = place.history(REHEARSAL).done
         assert (rehearsal.proposal.budget, rehearsal.proposal.keep) == (REHEARSAL_STEPS, False)
         assert rehearsal.proposal.architecture == place.history(SEARCH)[0].proposal.architecture
+
+
+class TestBaselines:
+    STUDY = replace(COUNTED, baselines=BaselineSettings(random=1))
+
+    def test_what_was_found_trains_first_and_all_train_alike(self, place: Place):
+        place.run(self.STUDY)
+        found = place.history(FINAL)[0].proposal.architecture
+        proposals = [trial.proposal for trial in place.history(BASELINES).done]
+        assert proposals[0].architecture == found
+        assert {(ask.budget, ask.seed, ask.keep) for ask in proposals} == {(10, self.STUDY.seed + 2, False)}
+        assert len({digest(ask.architecture) for ask in proposals}) == len(proposals)
+
+    def test_they_are_known_by_the_names_of_their_files(self, place: Place):
+        place.run(self.STUDY)
+        run = Run(place.folder, self.STUDY, History(), History(), baselines=place.history(BASELINES))
+        compared = beside(run)
+        assert compared is not None
+        assert {rival.name for rival in compared.rivals} == {
+            path.name.removesuffix(".arch.json") for path in (place.folder / "baselines").iterdir()
+        }
+        assert {"plain-1-a-stage", "plain-2-a-stage", "random-1"} >= {rival.name for rival in compared.rivals}
+        assert compared.found.accuracy == 0.5
+
+    def test_one_that_fails_is_left_out_and_without_what_was_found_nothing_is_said(self, place: Place):
+        place.run(self.STUDY, fails=lambda phase, trial: phase == BASELINES and trial.id == 1)
+        run = Run(place.folder, self.STUDY, History(), History(), baselines=place.history(BASELINES))
+        compared = beside(run)
+        assert compared is not None
+        assert len(compared.rivals) == len(run.baselines) - 2
+        assert beside(replace(run, baselines=History())) is None
 
 
 class TestFiles:
@@ -292,7 +335,7 @@ class TestWider:
 
 class TestAgain:
     @pytest.mark.parametrize("cut", [0, 1, 3, 5, 6, 9, 14])
-    @pytest.mark.parametrize("study", [TIMED, WIDER], ids=["timed", "wider"])
+    @pytest.mark.parametrize("study", [TIMED, WIDER, BESIDE], ids=["timed", "wider", "with baselines"])
     def test_cut_off_at_any_trial_it_goes_on_where_it_was(self, place: Place, tmp_path: Path, study: Study, cut: int):
         whole = Place(tmp_path / "whole", place.monkeypatch)
         whole.folder.mkdir()
@@ -308,7 +351,7 @@ class TestAgain:
         first = place.machine.at[:-1]
         second = place.run(study).at
         assert first + second == whole.machine.at
-        for phase in (REHEARSAL, SEARCH, FINAL):
+        for phase in PHASES:
             networks = [trial.proposal.architecture for trial in place.history(phase).trials]
             assert networks == [trial.proposal.architecture for trial in whole.history(phase).trials]
 
@@ -323,7 +366,7 @@ def test_a_listener_hears_of_every_phase_and_trial_in_order(place: Place):
     search = [("asked", SEARCH), ("progress", SEARCH), ("told", SEARCH)]
     final = [("asked", FINAL), ("progress", FINAL), ("told", FINAL)]
     assert heard == [("begins", SEARCH), *search * 4, ("begins", FINAL), *final * 2]
-    assert place.ears.heard[:2] == [("arranged", "1 x 1"), ("expects", "search,final")]
+    assert place.ears.heard[:2] == [("arranged", "1 x 1"), ("expects", "search,baselines,final")]
 
 
 @dataclass

@@ -39,7 +39,8 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         image_shape: of images that come flattened.
         run: the run folder, which must be new or of the same call; None: a temporary one.
         workers, device, max_params, max_macs, max_memory: as of `amla.search`.
-        settings: any settings of the study by address, {"recipe.batch": 32}.
+        settings: any settings of the study by address, {"recipe.batch": 32}. No baselines are trained unless these
+            say so, {"baselines": {}}.
         random_state: the seed of everything random: a number, a RandomState, or None for one of numpy's.
 
     Once fitted it has `classes_`, (classes,); `network_`, an Architecture; `weights_`, arrays by name; `accuracy_` on
@@ -156,7 +157,7 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         asked: dict[str, Any] = {"data.validation": self.validation_fraction, "data.test": self.test_fraction}
         asked |= {} if self.steps is None else {"algorithm.steps": self.steps}
         asked |= {} if self.final_steps is None else {"final.steps": self.final_steps}
-        asked = {"algorithm": self.algorithm, **asked, **(self.settings or {})}
+        asked = {"algorithm": self.algorithm, "baselines": None, **asked, **(self.settings or {})}
         found = search(
             (pixels[..., 0] if pixels.shape[3] == 1 else pixels, labels),
             budget=self.budget,

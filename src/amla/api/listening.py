@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from amla.reports.numbers import count, duration, percent
 from amla.spec.costs import costs
 from amla.study.arrangement import Arranged
-from amla.study.resolve import FINAL, SEARCH
+from amla.study.phases import BASELINES, FINAL, SEARCH
 from amla.study.timing import Arrangement
 from amla.trials.history import History
 from amla.trials.progress import Progress
 from amla.trials.trial import Failure, Trial, TrialId
 
 Say = Callable[[str], None]
-PHASES = {SEARCH: "searching", FINAL: "final training"}
+PHASES = {SEARCH: "searching", BASELINES: "training baselines", FINAL: "final training"}
 
 
 def silence(line: str) -> None:
@@ -67,7 +67,7 @@ class Lines:
             return
         found, measured = costs(trial.proposal.architecture), trial.measurement
         accuracy = measured.metrics.get("accuracy")
-        which = "validation" if phase == SEARCH else "test"
+        which = "test" if phase == FINAL else "validation"
         scored = "" if accuracy is None else f", {which} accuracy {percent(accuracy, 2)}"
         self.say(
             f"trial {trial.id}: {count(found.parameters)} parameters, {count(found.macs)} MACs, "

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from amla.evidence.beside import Beside
 from amla.reports.numbers import count, duration, interval, percent
 from amla.spec.architecture import Architecture
+from amla.study.baselines import beside
 from amla.study.exporting import export, forms
 from amla.study.folder import REPORT, read
 from amla.study.prediction import Predict, labels_of, predictor
@@ -113,6 +115,11 @@ class SearchResult:
         return self._result.macs
 
     @property
+    def baselines(self) -> Beside | None:
+        """What was found beside plain and random networks that trained alike; None where there are no such."""
+        return beside(self._read)
+
+    @property
     def study(self) -> Study:
         """Every setting."""
         return self._read.study
@@ -124,8 +131,9 @@ class SearchResult:
 
     @property
     def seconds(self) -> float:
-        """The seconds of all trials of the search, and of the final training."""
-        return self._result.search_seconds + self._result.final_seconds
+        """The seconds of all trials of the search, of its baselines, and of the final training."""
+        found = self._result
+        return found.search_seconds + found.baseline_seconds + found.final_seconds
 
     @property
     def classes(self) -> tuple[str, ...]:

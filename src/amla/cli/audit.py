@@ -69,6 +69,7 @@ def audit_data(
         name=f"{name_of(dataset.name)}-audit",
         algorithm=RandomSettings(plan.networks, min(plan.steps)),
         run_off=None,
+        baselines=None,
         final=Final(steps=1),
         executor=executor_of(workers, "random"),
         backend=Torch(device=device),

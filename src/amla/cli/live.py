@@ -14,7 +14,7 @@ from amla.cli.console import escape, say
 from amla.cli.pace import Pace
 from amla.reports.numbers import count, duration, percent, plural
 from amla.study.arrangement import Arranged
-from amla.study.resolve import FINAL, REHEARSAL, SEARCH
+from amla.study.phases import BASELINES, FINAL, REHEARSAL, SEARCH
 from amla.study.settings.searches import (
     AshaSettings,
     DartsSearchSettings,
@@ -194,7 +194,7 @@ def _compared(found: Arranged, chosen: Arrangement) -> str:
 
 def going_on(phase: str, history: History) -> str:
     """Return one line about a phase that had begun before."""
-    name = {REHEARSAL: "rehearsal", SEARCH: "search", FINAL: "final training"}[phase]
+    name = {REHEARSAL: "rehearsal", SEARCH: "search", BASELINES: "baselines", FINAL: "final training"}[phase]
     return f"going on with the {name}: {plural(len(history.finished), 'trial')} of it done before"
 
 
@@ -231,6 +231,8 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
     """Return what a trial is called: "construction 2 of 5". NAC tries a construction that fails again."""
     if phase == REHEARSAL:
         return "rehearsal"
+    if phase == BASELINES:
+        return f"baseline {trial_id}" if trial_id else "what was found, beside its baselines"
     if phase == FINAL:
         devices = f" on {study.devices} devices" if study.devices > 1 else ""
         leg = f", leg {trial_id + 1}" if study.final.steps is None else ""

@@ -71,6 +71,9 @@ def search(
     max_params: MaxParams = None,
     max_macs: MaxMacs = None,
     max_memory: MaxMemory = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Train plain and random networks beside what is found, to see whether it is better.")
+    ] = True,
     seed: Seed = 0,
     data_dir: DataDir = None,
     settings: Settings = None,
@@ -90,7 +93,7 @@ def search(
         from amla.study.complete import Elsewhere
 
         limits = constraints_of(max_params, max_macs, max_memory)
-        given = Asked(data, budget, budget_clock, algorithm, workers, device, limits, seed)
+        given = Asked(data, budget, budget_clock, algorithm, workers, device, limits, seed, baselines)
         search_data(given, run, data_dir, settings or [], plain, Elsewhere(store, files))
 
 

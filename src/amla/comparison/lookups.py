@@ -11,7 +11,6 @@ from amla.algorithms.finish import Finish
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.protocol import Algorithm, reached
 from amla.comparison.comparison import Comparison, Contender
-from amla.comparison.controls import APART, hand_made
 from amla.comparison.incumbents import pooled
 from amla.comparison.record import Known, Point, Record, about_of, benchmark, spent
 from amla.evaluation.tables import Entry, Table
@@ -24,6 +23,7 @@ from amla.storage.memory import Memory
 from amla.study.folder import provenance
 from amla.study.phases import FINAL, SEARCH
 from amla.study.resolve import algorithm_of, task_of
+from amla.study.rivals import APART, hand_made
 from amla.study.run import Limit, run
 from amla.study.settings.places import Simulated
 from amla.study.study import Study, StudyError
@@ -70,7 +70,8 @@ class Bench:
 
     def hand_made(self) -> Architecture | None:
         """Return the network that people would build by hand, None if the space has none."""
-        return hand_made(self.comparison.tasks[self.name], self._task)
+        setting = self.comparison.tasks[self.name]
+        return hand_made(setting.space, setting.constraints, self._task)
 
     def matched(self, like: Record) -> Architecture | None:
         """Return a random network of the table with as many parameters and MACs as another one, or nearly so."""

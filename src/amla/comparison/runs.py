@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amla.comparison.comparison import Comparison, Contender
-from amla.comparison.controls import HAND_MADE, MATCHED, given, hand_made, matched, searching
+from amla.comparison.controls import HAND_MADE, MATCHED, given, matched, searching
 from amla.comparison.record import Record, record
 from amla.spec.architecture import Architecture
 from amla.spec.text import to_json
@@ -15,6 +15,7 @@ from amla.study.complete import complete
 from amla.study.heard import silently
 from amla.study.resolve import check, task_of
 from amla.study.result import result
+from amla.study.rivals import hand_made
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load
 from amla.tasks.task import Task
@@ -125,7 +126,7 @@ class Running:
 
     def _hand_made(self, task: str) -> Architecture | None:
         setting = self.comparison.tasks[task]
-        return hand_made(setting, self._task(task))
+        return hand_made(setting.space, setting.constraints, self._task(task))
 
     def _matched(self, bout: Bout) -> Architecture | None:
         """Return a random network of the size of what the first contender found with the same seed."""

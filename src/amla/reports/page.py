@@ -6,6 +6,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
+from amla.reports.beside import worth_it
 from amla.reports.growth import constructions
 from amla.reports.headline import headline, key_figures
 from amla.reports.markup import Html, Section, element, escaped, join, section
@@ -24,6 +25,7 @@ def render(report: Report) -> str:
     plots = (learning_curves(report), accuracy_and_cost(report), worth_of_branches(report))
     sections = (
         final_network(report),
+        worth_it(report),
         growth(report, steps),
         constructions_table(report, steps),
         *plots,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from amla.evidence.beside import Beside
 from amla.spec.architecture import Architecture
 from amla.trials.history import History
 from amla.trials.progress import Progress
@@ -26,9 +27,9 @@ class Report:
     `study` is its file as text. `winner` is the trial that the search recommends, `final` the network that was
     trained to the end and `final_seconds` how long that took. A search that never `chooses` recommends a network
     that it has not trained; `ended` says why one ended early. `curves` are learning curves, by "search/<trial>" and
-    "final/<trial>". `classes` holds (right, all) test examples by class. `metric` is the validation metric of the
-    search, and `template` the open architecture whose branches get fixed places in drawings. `run` is the folder of the
-    run, and `files` says what lies where in it.
+    "final/<trial>". `beside` is what was found and its baselines, trained alike. `classes` holds (right, all) test
+    examples by class. `metric` is the validation metric of the search, and `template` the open architecture whose
+    branches get fixed places in drawings. `run` is the folder of the run, and `files` says what lies where in it.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Report:
     curves: Mapping[str, Sequence[Progress]] = field(default_factory=dict)
     notices: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    beside: Beside | None = None
     classes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     metric: str = "accuracy"
     template: Architecture | None = None

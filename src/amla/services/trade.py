@@ -9,12 +9,10 @@ from amla.execution.orders import Order
 from amla.execution.work import Work
 from amla.services.workshop import Workshop
 from amla.study.assignment import data_of, understood, work_config
-from amla.study.resolve import FINAL, REHEARSAL, SEARCH
+from amla.study.phases import PHASES
 from amla.study.study import StudyError
 from amla.tasks.builtin import NAMES
 from amla.tasks.dataset import DataError
-
-PHASES = REHEARSAL, SEARCH, FINAL
 
 
 @dataclass(frozen=True)

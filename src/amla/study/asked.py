@@ -57,6 +57,7 @@ class Asked:
     device: str | None = None
     constraints: Constraints = field(default_factory=Constraints)
     seed: int = 0
+    baselines: bool = True
 
 
 def asked(
@@ -80,6 +81,7 @@ def asked(
         backend=Torch(device=given.device),
         limit=replace(study.limit, clock=given.budget_clock),
         constraints=given.constraints,
+        baselines=study.baselines if given.baselines else None,
     )
     study = change(study)
     if (study.data.source, study.data.size) != (data.source, None):

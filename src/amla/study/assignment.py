@@ -12,7 +12,8 @@ from amla.execution.work import Evaluate
 from amla.spec.text import explain
 from amla.spec.values import value
 from amla.storage.files import Files
-from amla.study.resolve import FINAL, SEARCH, evaluation_of, task_of
+from amla.study.phases import FINAL, SHORT
+from amla.study.resolve import evaluation_of, task_of
 from amla.study.run import Limit
 from amla.study.settings.places import BackendSettings, Local, Torch
 from amla.study.settings.searches import RandomSettings
@@ -57,7 +58,7 @@ _assignment, _told = TypeAdapter(Assignment), TypeAdapter(_Told)
 def assignment(study: Study, phase: str, fingerprint: str) -> dict[str, Any]:
     """Return the assignment of a phase of a study, as plain values."""
     recipe = study.final.recipe if phase == FINAL and study.final.recipe else study.recipe
-    seconds = study.trial_seconds if phase == SEARCH else None
+    seconds = study.trial_seconds if phase in SHORT else None
     return _plain(Assignment(study.data, recipe, study.backend, fingerprint, seconds, study.limit.clock))
 
 

@@ -68,7 +68,11 @@ def _training(found: Trained) -> list[str]:
     run = found.run
     study, known = run.study, result(run)
     recipe: Recipe = study.final_recipe
-    joules = [t.measurement.cost.joules for t in (*run.search.done, *run.final.done) if t.measurement.cost]
+    joules = [
+        t.measurement.cost.joules
+        for t in (*run.search.done, *run.baselines.done, *run.final.done)
+        if t.measurement.cost
+    ]
     energy = sum(joule for joule in joules if joule is not None)
     about = study.provenance
     return _table(

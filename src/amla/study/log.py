@@ -13,14 +13,13 @@ from amla.spec.text import explain
 from amla.spec.values import value
 from amla.storage.files import Files
 from amla.storage.records import Records
-from amla.study.phases import FINAL, REHEARSAL, SEARCH
+from amla.study.phases import PHASES as PHASES
 from amla.study.run import Store
 from amla.study.study import StudyError, has_password
 from amla.trials.history import History
 from amla.trials.trial import Outcome, Proposal, TrialId
 
 EVENTS, STORE = "events.sqlite", "store.json"  # one of them is in a run folder
-PHASES = REHEARSAL, SEARCH, FINAL
 
 
 @value

@@ -45,6 +45,7 @@ _RANGES = {
     "algorithm.memory": (0, _BELOW_ONE, "at least 0 and below 1"),
     "algorithm.trials": (1, _MOST, "1 or more"),
     "terms.seeds": (1, 1000, "from 1 to 1000"),
+    "baselines.random": (0, 1000, "from 0 to 1000"),
     "run_off.networks": (2, 1000, "from 2 to 1000"),
     "run_off.times": (2, 1000, "from 2 to 1000"),
     "final.macs": (1, _MOST, "1 or more"),

@@ -16,6 +16,7 @@ from amla.trials.history import History
 from amla.trials.trial import FIT, Measurement, Relax, Untrained
 
 SEARCH_SHARE = 0.25  # of the seconds, for the search; the final training has the rest, less the reserve
+BASELINE_SHARE = 0.08  # for training what was found and its baselines alike, where there are any
 RESERVE_SHARE = 0.03  # for the final evaluation, and what was not foreseen
 LEAST_FINAL_SHARE = 0.3  # for the final training, also where it then ends late: without it the search was for nothing
 REHEARSAL_STEPS = 30

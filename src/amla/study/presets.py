@@ -6,6 +6,7 @@ from math import ceil
 
 from amla.spec.costs import costs, training_flops
 from amla.study.run import Limit
+from amla.study.settings.baselines import BaselineSettings
 from amla.study.settings.searches import NacSettings, RunOffSettings
 from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import envelope_of
@@ -69,6 +70,7 @@ def preset(
         space=space,
         algorithm=replace(algorithm, steps=None if timed else leg),
         run_off=RUN_OFF if photos else None,
+        baselines=BaselineSettings(),
         final=replace(final, steps=None if timed else _within(FINAL_STEPS, FINAL_EPOCHS * final_epoch)),
         limit=Limit(seconds=seconds),
         seed=seed,

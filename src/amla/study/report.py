@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from amla.reports.condensed import Condensed, condensed
 from amla.reports.plots import joined
 from amla.reports.report import Report, Verdict
+from amla.study.baselines import beside
 from amla.study.folder import BEST, WEIGHTS, Run
 from amla.study.resolve import SEARCH, space_of, task_of, why_ended
 from amla.study.result import Result, by_class, chooses, files, result, winner
@@ -35,6 +36,7 @@ def report(run: Run, dataset: Dataset) -> Report:
         final=trained,
         final_seconds=found.final_seconds if found else None,
         curves=_curves(run, shown),
+        beside=beside(run),
         notices=dataset.notices,
         environment=machine | {"seed": str(run.study.seed), "device": _device(run)},
         classes=by_class(tested, dataset.classes) if tested else {},

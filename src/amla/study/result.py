@@ -42,6 +42,7 @@ class Result:
     final_seconds: float
     balanced_accuracy: float | None = None
     macro_f1: float | None = None
+    baseline_seconds: float = 0.0
 
 
 def winner(run: Run) -> Trial | None:
@@ -96,6 +97,7 @@ def result(run: Run) -> Result | None:
         final_seconds=run.final.seconds,
         balanced_accuracy=metrics.get("balanced_accuracy"),
         macro_f1=metrics.get("macro_f1"),
+        baseline_seconds=run.baselines.seconds,
     )
 
 

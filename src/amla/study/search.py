@@ -20,11 +20,13 @@ from amla.spec.text import to_json
 from amla.storage.files import Files
 from amla.study import plan
 from amla.study.arrangement import Arranged, arrange, record, recorded
+from amla.study.baselines import DEPTHS, SEEDS_APART, keep, networks, steps_of
 from amla.study.executors import arranged_elsewhere, cluster, executor
 from amla.study.folder import BEST
 from amla.study.heard import Curves, Heard, Listener
 from amla.study.mending import Mending
-from amla.study.resolve import FINAL, REHEARSAL, SEARCH, TIMING, algorithm_of, space_of
+from amla.study.phases import BASELINES, FINAL, REHEARSAL, SEARCH, SHORT, TIMING
+from amla.study.resolve import algorithm_of, space_of
 from amla.study.run import Executor, Limit, Store, run
 from amla.study.settings.places import Http, Ray, Simulated, TabularSettings
 from amla.study.spaces import Found
@@ -67,6 +69,7 @@ class Search:
         winner = algorithm.recommend(searched)
         if winner is None:
             raise StudyError(_why_nothing(searched))
+        self._beside(space, winner, searched, speed)
         winner, speed = self._widened(winner, searched, speed)
         if broken := self.study.constraints.broken(self.study.constraints.of(winner)):
             raise StudyError(f"The network to be trained to the end has {broken}; take another algorithm or space.")
@@ -82,7 +85,7 @@ class Search:
     def phase(self, name: str, algorithm: Algorithm, limit: Limit) -> History:
         """Run an algorithm as a phase of this study, from wherever it was cut off, and return its history."""
         self.listener.begins(name, self.store.history(name))
-        arrangement = self.arranged.search if name == SEARCH else self.arranged.final
+        arrangement = self.arranged.search if name in SHORT else self.arranged.final
         curves, heard = Curves(name, self.files, self.listener), Heard(self.store, self.files, self.listener, algorithm)
 
         def mends(trial_id: TrialId, why: str) -> None:
@@ -157,6 +160,18 @@ class Search:
             raise StudyError(_why_nothing(history))
         return history.done[0].measurement
 
+    def _beside(self, space: Found, winner: Architecture, searched: History, speed: plan.Speed | None) -> None:
+        """Train what was found, and networks that nobody searched for, alike, if the study asks for that."""
+        if self.study.baselines is None:
+            return
+        rivals = networks(self.study, self.task, space, winner)
+        each, workers = speed and speed.times(self.arranged.pace), self.arranged.search.workers
+        scored = len(self.task.parts.validation.labels)
+        steps = steps_of(searched, self.study, rivals, each, self._batch, scored, workers)
+        keep(self.files, rivals)
+        trained = Fixed(tuple(rivals.values()), steps, (self.study.seed + SEEDS_APART,), keep=False)
+        self.phase(BASELINES, trained, Limit())
+
     def _widened(
         self, winner: Architecture, searched: History, speed: plan.Speed | None
     ) -> tuple[Architecture, plan.Speed | None]:
@@ -191,10 +206,11 @@ class Search:
     def _left(self, searched: History) -> float:
         """Return the seconds that a limit leaves for the final training."""
         study = self.study
-        lengths = [trial.outcome.seconds for trial in searched.trials if trial.outcome]
         spent = self._preparing + self.store.history(REHEARSAL).seconds
         spent += self.arranged.starting(self.arranged.final) if study.limit.clock == "wall" else 0.0
-        spent += plan.makespan(lengths, self.arranged.search.workers)
+        for past in (searched, self.store.history(BASELINES)):
+            lengths = [trial.outcome.seconds for trial in past.trials if trial.outcome]
+            spent += plan.makespan(lengths, self.arranged.search.workers)
         return plan.final_seconds(study.limit.seconds or 0.0, spent)
 
     def _foreseen(self, space: Found, steps: int) -> list[plan.Leg]:
@@ -203,14 +219,18 @@ class Search:
 
     def _flops(self, legs: list[plan.Leg], steps: int, speed: plan.Speed | None) -> dict[str, float]:
         work = [leg.work for leg in legs]
+        rivals = len(DEPTHS) + 1 + self.study.baselines.random if self.study.baselines else 0
         searching = training_flops(int(sum(work)), steps * self._batch)
+        comparing = training_flops(int(rivals * max(work, default=0.0)), steps * self._batch)
         if self.study.final.steps is None and speed is not None:
             longest = training_flops(int(plan.makespan(work, self.arranged.search.workers)), steps * self._batch)
-            spent = longest / (speed.flops * self.arranged.pace)
-            left = plan.final_seconds(self.study.limit.seconds or 0.0, spent)
-            return {SEARCH: searching, FINAL: left * speed.flops}
+            seconds = self.study.limit.seconds or 0.0
+            spent = longest / (speed.flops * self.arranged.pace) + (plan.BASELINE_SHARE * seconds if rivals else 0.0)
+            left = plan.final_seconds(seconds, spent)
+            return {SEARCH: searching, BASELINES: comparing, FINAL: left * speed.flops}
         return {
             SEARCH: searching,
+            BASELINES: comparing,
             FINAL: training_flops(
                 max((leg.macs for leg in legs), default=0), (self.study.final.steps or 0) * self._final_batch
             ),

@@ -16,6 +16,7 @@ from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.numbers import out_of_range
 from amla.study.run import Limit
+from amla.study.settings.baselines import BaselineSettings
 from amla.study.settings.places import (
     Auto,
     BackendSettings,
@@ -95,6 +96,7 @@ class Study:
     algorithm: AlgorithmSettings = NacSettings()
     terms: Terms | None = field(default=None, kw_only=True)
     run_off: RunOffSettings | None = field(default=None, kw_only=True)
+    baselines: BaselineSettings | None = field(default=None, kw_only=True)
     constraints: Constraints = field(default=Constraints(), kw_only=True)
     final: Final = Final()
     backend: BackendSettings = Torch()
@@ -136,6 +138,8 @@ class Study:
             )
         if self.run_off is not None:
             self._check_run_off()
+        if self.baselines is not None and isinstance(self.backend, TabularSettings):
+            raise StudyError("baselines are given, but a table trains nothing; leave them out, and use amla compare.")
         if self.terms is not None and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":
             raise StudyError("terms are given, but paper mode searches as it did in 2018; leave them out.")
         if self.constraints and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":

@@ -1,0 +1,117 @@
+"""Was the search worth it? What it found beside networks that nobody searched for, all trained alike.
+
+A search has seen the best of many readings, so its own readings flatter what it found. Therefore that network is
+trained once more, with the seed, steps and recipe of the others: none of them was chosen by what is compared here.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from amla.evidence.beside import Beside, Rated
+from amla.spec import text
+from amla.spec.architecture import Architecture
+from amla.spec.costs import costs
+from amla.spec.digest import digest
+from amla.storage.files import Files
+from amla.study import plan
+from amla.study.folder import Run
+from amla.study.result import wilson
+from amla.study.rivals import alike, hand_made
+from amla.study.settings.spaces import EnvelopeSettings
+from amla.study.spaces import Found
+from amla.study.study import Study
+from amla.tasks.task import Task
+from amla.trials.history import History
+from amla.trials.trial import Trial
+
+FOLDER, SUFFIX = "baselines", ".arch.json"  # in a run folder: the networks, by name
+FOUND = "found"
+SEEDS_APART = 2  # from the seed of the search; its run-off has the one between
+DEPTHS = 1, 2  # cells a stage of plain networks: how deep is what people would try
+
+
+def networks(study: Study, task: Task, space: Found, winner: Architecture) -> dict[str, Architecture]:
+    """Return the networks to be trained alike, by name: first what was found, then its baselines, each network once."""
+    assert study.baselines is not None  # noqa: S101
+    found, seen = {FOUND: winner}, {digest(winner)}
+    for name, network in (*_by_hand(study, task), *_random(study, space, winner)):
+        if digest(network) not in seen:
+            seen.add(digest(network))
+            found[name] = network
+    return found
+
+
+def steps_of(
+    searched: History,
+    study: Study,
+    rivals: Mapping[str, Architecture],
+    each: plan.Speed | None,
+    batch: int,
+    scored: int,
+    workers: int,
+) -> int:
+    """Return for how many steps they train: as the longest network of the search, or as long as their time allows.
+
+    `each` is the speed of one of the `workers`, None where no limit of seconds is to be kept; a step has a `batch` of
+    examples, and `scored` are read after the last.
+    """
+    longest = max(sum(leg.proposal.budget for leg in searched.lineage(trial)) for trial in searched.done)
+    if each is None or study.limit.seconds is None:
+        return longest
+    legs = [plan.Leg(costs(network).macs) for network in rivals.values()]
+    seconds = plan.BASELINE_SHARE * study.limit.seconds
+    return min(longest, plan.search_steps(seconds, each, legs, batch, 0, scored, workers))
+
+
+def beside(run: Run) -> Beside | None:
+    """Return what a run found beside its baselines, None where it has none or they are not all trained yet."""
+    names = _names(run.folder)
+    if run.baselines.pending or len(run.baselines) < len(names) + 1:
+        return None
+    rated = [
+        _rated(FOUND if not trial.id else names.get(digest(trial.proposal.architecture), f"network {trial.id}"), trial)
+        for trial in run.baselines.done
+    ]
+    ours = next((each for each in rated if each.name == FOUND), None)
+    rivals = sorted((each for each in rated if each is not ours), key=lambda each: -each.accuracy)
+    return (
+        Beside(ours, tuple(rivals), run.baselines[0].proposal.budget, run.baselines.seconds)
+        if ours and rivals
+        else None
+    )
+
+
+def keep(files: Files, rivals: Mapping[str, Architecture]) -> None:
+    """Write the baselines into a run folder, each a file that can be trained by itself."""
+    for name, network in rivals.items():
+        if name != FOUND:
+            files.write_text(f"{FOLDER}/{name}{SUFFIX}", text.to_json(network, indent=1) + "\n")
+
+
+def _names(folder: Path) -> dict[str, str]:
+    """Return the names of the baselines in a run folder, by the digest of the network."""
+    return {digest(text.load(path)): path.name.removesuffix(SUFFIX) for path in (folder / FOLDER).glob(f"*{SUFFIX}")}
+
+
+def _rated(name: str, trial: Trial) -> Rated:
+    network, metrics = trial.proposal.architecture, trial.measurement.metrics
+    right, examples = round(metrics["accuracy"] * metrics["examples"]), int(metrics["examples"])
+    counted = costs(network)
+    low, high = wilson(right, examples)
+    return Rated(name, right / examples, low, high, counted.parameters, counted.macs)
+
+
+def _by_hand(study: Study, task: Task) -> Iterator[tuple[str, Architecture]]:
+    is_envelope = isinstance(study.space, EnvelopeSettings)
+    for depth in DEPTHS if is_envelope else DEPTHS[:1]:
+        if network := hand_made(study.space, study.constraints, task, depth):
+            yield f"plain-{depth}-a-stage" if is_envelope else "by-hand", network
+
+
+def _random(study: Study, space: Found, winner: Architecture) -> Iterator[tuple[str, Architecture]]:
+    assert study.baselines is not None  # noqa: S101
+    for number in range(study.baselines.random):
+        if network := alike(space.space, winner, np.random.default_rng((study.seed, number, 1))):
+            yield f"random-{number + 1}", network

@@ -1,0 +1,89 @@
+"""Networks that nobody searched for: what people would build by hand, and random ones. A search must beat them.
+
+Lindauer and Hutter (2020) ask for random search beside any other, Yang et al. (2020) for networks drawn from the same
+space.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from amla.spaces.space import Space, SpaceError
+from amla.spec.architecture import Architecture
+from amla.spec.constraints import Constraints
+from amla.spec.costs import costs
+from amla.study.settings.spaces import EnvelopeSettings, NasBench201Settings, NasBenchMacroSettings, SpaceSettings
+from amla.study.spaces import envelope_of, space_of
+from amla.tasks.task import Task
+
+DRAWS, APART = 400, 0.05  # of random networks, until one has as many parameters and MACs, to this share
+USUAL_DEPTH = 2  # cells a stage
+PLAIN_KINDS = "3x3", "9", "3"  # of branches: the first that a space has, of images or of series, is the plain one
+
+
+def hand_made(
+    settings: SpaceSettings, constraints: Constraints, task: Task, depth: int = USUAL_DEPTH
+) -> Architecture | None:
+    """Return the network that people would build by hand, None for a space that has none.
+
+    In spaces of EnvelopeNets so many plain 3x3 convolutions a stage, as wide as may be (of series, kernels of 9); in
+    that of NAS-Bench-201 the cell of a ResNet (two 3x3 convolutions beside a skip); in that of NAS-Bench-Macro the 3x3
+    block throughout. None too where that is beyond the constraints.
+    """
+    found = _by_hand(settings, constraints, task, depth)
+    return found if found is None or constraints.hold(found) else None
+
+
+def alike(space: Space, like: Architecture, rng: np.random.Generator) -> Architecture | None:
+    """Return a random network with about as many parameters and MACs as another one; None if the space has none."""
+    wanted = costs(like)
+    best: tuple[float, Architecture] | None = None
+    for _ in range(DRAWS):
+        try:
+            network = space.sample(rng)
+        except SpaceError:
+            return None
+        found = costs(network)
+        apart = max(abs(found.parameters / wanted.parameters - 1), abs(found.macs / wanted.macs - 1))
+        if network != like and (best is None or apart < best[0]):
+            best = apart, network
+        if best and best[0] <= APART:
+            break
+    return best[1] if best else None
+
+
+def plain_kind(settings: EnvelopeSettings) -> str | None:
+    """Return the branch of a space of EnvelopeNets that is a plain convolution, None if there is none."""
+    kinds = {name.partition("-")[0]: name for name in reversed(settings.branches)}
+    return next((kinds[kind] for kind in PLAIN_KINDS if kind in kinds), None)
+
+
+def _by_hand(settings: SpaceSettings, constraints: Constraints, task: Task, depth: int) -> Architecture | None:
+    match settings:
+        case EnvelopeSettings():
+            return _plain(settings, constraints, task, depth)
+        case NasBench201Settings():
+            kept = ("3x3", "none", "3x3", "skip", "none", "skip")  # edges 0-1, 0-2, 1-2, 0-3, 1-3, 2-3
+            return _of(space_of(settings, task.shape, task.classes, constraints).space, kept)
+        case NasBenchMacroSettings():
+            found = space_of(settings, task.shape, task.classes, constraints).space
+            return _of(found, ("mb3-3x3",) * len(found.genes))
+        case _:
+            return None
+
+
+def _of(space: Space, kept: Sequence[str]) -> Architecture:
+    """Return the network that keeps, of each gene, the input whose name ends so."""
+    named = {gene: {name.rsplit("/", 1)[-1]: name for name in space.template[gene].inputs} for gene in space.genes}
+    return space.close({gene: (named[gene][name],) for gene, name in zip(space.genes, kept, strict=True)})
+
+
+def _plain(settings: EnvelopeSettings, constraints: Constraints, task: Task, depth: int) -> Architecture | None:
+    plain = plain_kind(settings)
+    if plain is None:
+        return None
+    deep = (depth,) * len(settings.cells)
+    space = envelope_of(replace(settings, cells=deep, max_cells=deep), task.shape, task.classes, constraints)
+    only = {cell.branches: (f"{cell.branches}/{plain}",) for stage in space.stages for cell in stage.cells}
+    return space.space.close({**space.initial(), **only})

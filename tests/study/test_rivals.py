@@ -1,0 +1,51 @@
+"""Networks by hand are what people would build, and random ones are about as large as what was found."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_up_runs import STUDY, task_for
+
+from amla.spec.constraints import Constraints
+from amla.spec.costs import costs
+from amla.study.resolve import space_of
+from amla.study.rivals import APART, alike, hand_made, plain_kind
+from amla.study.settings.spaces import EnvelopeSettings
+
+SPACE = EnvelopeSettings(width=12, cells=(1, 1), max_cells=(3, 3))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_plain_network_has_one_convolution_a_cell_and_so_many_cells_a_stage(depth: int):
+    network = hand_made(SPACE, Constraints(), task_for(), depth)
+    assert network is not None
+    kinds = {node.id.split("/")[2] for node in network if node.id.count("/") >= 2 and "cell" in node.id}
+    assert "3x3" in kinds
+    assert kinds & {"1x1", "5x5", "3x3sep", "5x5sep", "7x7sep"} == set()
+    cells = {node.id.split("/")[1] for node in network if node.id.startswith("stage0/cell")}
+    assert len(cells) == depth
+
+
+@pytest.mark.parametrize(
+    ("branches", "kind"), [(("1x1", "3x3-a", "3x3-b"), "3x3-a"), (("1", "3", "9", "9sep"), "9"), (("1x1", "5x5"), None)]
+)
+def test_the_plain_branch_is_the_first_of_its_kind(branches: tuple[str, ...], kind: str | None):
+    assert plain_kind(replace(SPACE, branches=branches)) == kind
+
+
+def test_none_is_beyond_the_constraints():
+    tight = Constraints(parameters=4000)
+    network = hand_made(SPACE, tight, task_for(), 1)
+    assert network is None or tight.hold(network)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_networks_are_about_as_large(seed: int):
+    space = space_of(replace(STUDY, space=SPACE), task_for()).space
+    like = space.sample(np.random.default_rng((seed, 7)))
+    network = alike(space, like, np.random.default_rng(seed))
+    assert network is not None
+    assert network != like
+    one, other = costs(network), costs(like)
+    assert abs(one.macs / other.macs - 1) <= 2 * APART
+    assert abs(one.parameters / other.parameters - 1) <= 2 * APART
