@@ -30,6 +30,7 @@ from amla.algorithms.runoff import RunOff
 from amla.algorithms.screened import Distinct, Filtered
 from amla.algorithms.shadow import Repeated, Warm, joined
 from amla.algorithms.sharing import RandomSharing
+from amla.algorithms.stopping import Stopping
 from amla.algorithms.zero_cost import ZeroCost
 from amla.reports.growth import cells
 from amla.spaces.darts import darts
@@ -104,6 +105,7 @@ ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
         Distinct(Filtered(ZeroCost(SPACE, 5, ("synflow",), candidates=4, trained=2), {"macs": 60_000})), seeds=2
     ),
     "zero-cost, with a run-off": lambda: RunOff(ZeroCost(SPACE, 5, ("macs",), 4, 2), finalists=2, steps=20),
+    "stopping": lambda: Stopping(Evolution(SPACE, 5, population=3), gain=0.01, seconds=2.0),
     "finish": lambda: Finish(Fixed(NETWORKS, steps=5)),
 }
 every = pytest.mark.parametrize("make", ALGORITHMS.values(), ids=ALGORITHMS.keys())

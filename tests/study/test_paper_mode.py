@@ -12,10 +12,11 @@ from amla.algorithms.nac import Nac
 from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.reports.page import render
 from amla.spaces.macro import Frame
+from amla.study.ended import why_ended
 from amla.study.folder import prepare, read
 from amla.study.log import writing
 from amla.study.report import report
-from amla.study.resolve import FINAL, SEARCH, algorithm_of, space_of, why_ended
+from amla.study.resolve import FINAL, SEARCH, algorithm_of, space_of
 from amla.study.result import winner
 from amla.study.settings.searches import NacSettings, PaperSettings
 from amla.study.study import Study, StudyError, from_yaml

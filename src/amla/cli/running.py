@@ -74,6 +74,14 @@ def search(
     baselines: Annotated[
         bool, typer.Option(help="Train plain and random networks beside what is found, to see whether it is better.")
     ] = True,
+    stop_below: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POINTS/TIME",
+            help="Stop searching when so much more time promises fewer points of accuracy, such as 0.1/10m.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Seed = 0,
     data_dir: DataDir = None,
     settings: Settings = None,
@@ -93,7 +101,7 @@ def search(
         from amla.study.complete import Elsewhere
 
         limits = constraints_of(max_params, max_macs, max_memory)
-        given = Asked(data, budget, budget_clock, algorithm, workers, device, limits, seed, baselines)
+        given = Asked(data, budget, budget_clock, algorithm, workers, device, limits, seed, baselines, stop_below)
         search_data(given, run, data_dir, settings or [], plain, Elsewhere(store, files))
 
 

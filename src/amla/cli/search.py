@@ -17,8 +17,9 @@ from amla.study.asked import RUNS, Asked, asked
 from amla.study.changes import changed
 from amla.study.complete import Elsewhere, complete, is_complete
 from amla.study.constraints import reaches_of
+from amla.study.ended import why_ended
 from amla.study.plan import first
-from amla.study.resolve import algorithm_of, space_of, task_of, why_ended
+from amla.study.resolve import algorithm_of, space_of, task_of
 from amla.study.settings.places import TabularSettings
 from amla.study.settings.searches import (
     AshaSettings,

@@ -22,6 +22,8 @@ from amla.study.settings.searches import (
     OptunaSettings,
     RandomSettings,
     ReinforceSettings,
+    StopSettings,
+    Terms,
     ZeroCostSettings,
 )
 from amla.study.study import Data, Study, StudyError
@@ -46,7 +48,8 @@ ALGORITHMS: dict[str, AlgorithmSettings] = {  # as they are called, besides NAC,
 class Asked:
     """What somebody says of a search; what is not said fits the data.
 
-    `budget` is a time such as "10m"; `workers` a number of processes, "auto", or None for what fits the algorithm.
+    `budget` is a time such as "10m"; `stop_below` a gain in points that so much more time must promise, "0.1/10m";
+    `workers` a number of processes, "auto", or None for what fits the algorithm.
     """
 
     source: str
@@ -58,6 +61,7 @@ class Asked:
     constraints: Constraints = field(default_factory=Constraints)
     seed: int = 0
     baselines: bool = True
+    stop_below: str | None = None
 
 
 def asked(
@@ -83,6 +87,8 @@ def asked(
         constraints=given.constraints,
         baselines=study.baselines if given.baselines else None,
     )
+    if given.stop_below is not None:
+        study = replace(study, terms=replace(study.terms or Terms(), stop=stop_of(given.stop_below)))
     study = change(study)
     if (study.data.source, study.data.size) != (data.source, None):
         dataset = load(study.data)
@@ -98,6 +104,18 @@ def executor_of(workers: str | None, algorithm: str) -> ExecutorSettings:
     if not workers.isdecimal():
         raise StudyError(f"--workers {workers!r} is no number of workers; write auto, 0, 1, 2 and so on.")
     return Local(int(workers)) if int(workers) else Inline()
+
+
+def stop_of(written: str) -> StopSettings:
+    """Return when to stop, from "0.1/10m": when 10 minutes promise less than 0.1 points. Raises StudyError."""
+    points, _, time = written.partition("/")
+    try:
+        gain = float(points) / 100
+    except ValueError:
+        gain = -1.0
+    if not 0 < gain <= 1 or not time:
+        raise StudyError(f"--stop-below {written!r} is no gain in a time; write 0.1/10m for a tenth of a point in 10m.")
+    return StopSettings(gain, seconds(time))
 
 
 def _has_gpu(device: str | None) -> bool:

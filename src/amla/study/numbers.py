@@ -44,6 +44,8 @@ _RANGES = {
     "algorithm.skip": (0, _MOST, "0 or more, and finite"),
     "algorithm.memory": (0, _BELOW_ONE, "at least 0 and below 1"),
     "algorithm.trials": (1, _MOST, "1 or more"),
+    "terms.stop.gain": (0, 1, "a share of 1, such as 0.001 for a tenth of a point"),
+    "terms.stop.seconds": (1e-3, 1e9, "more than 0"),
     "terms.seeds": (1, 1000, "from 1 to 1000"),
     "baselines.random": (0, 1000, "from 0 to 1000"),
     "run_off.networks": (2, 1000, "from 2 to 1000"),

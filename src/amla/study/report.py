@@ -6,8 +6,9 @@ from amla.reports.condensed import Condensed, condensed
 from amla.reports.plots import joined
 from amla.reports.report import Report, Verdict
 from amla.study.baselines import beside
+from amla.study.ended import why_ended
 from amla.study.folder import BEST, WEIGHTS, Run
-from amla.study.resolve import SEARCH, space_of, task_of, why_ended
+from amla.study.resolve import SEARCH, space_of, task_of
 from amla.study.result import Result, by_class, chooses, files, result, winner
 from amla.study.study import to_yaml
 from amla.tasks.dataset import Dataset

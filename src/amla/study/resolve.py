@@ -7,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 from time import monotonic, process_time
 
-from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.backends import processor
 from amla.backends.protocol import Backend, Member
 from amla.evaluation.readers import ReadOnly
@@ -30,7 +29,6 @@ from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
 from amla.tasks.load import load
 from amla.tasks.task import Task
-from amla.trials.history import History
 from amla.trials.progress import Report
 from amla.trials.trial import Outcome, Trial
 
@@ -77,19 +75,6 @@ def check(study: Study, task: Task) -> None:
                 f"backend.devices have equal shares of it. Make the batch smaller than that, a multiple of {devices}."
             )
         backend_of(study, member=Member(devices - 1, devices, ""))
-
-
-def why_ended(study: Study, task: Task, searched: History) -> str | None:
-    """Return why a search ended early, where not its trials say so: NAC's paper mode may have nothing to construct."""
-    if searched.pending or not searched.done:  # it goes on, or could not begin, which is told then
-        return None
-    if not isinstance(study.algorithm, NacSettings) or study.algorithm.mode != "paper":
-        return None
-    match algorithm_of(study, space_of(study, task), steps=1):
-        case PaperNac() | PaperRandom() as paper:
-            return paper.why_ended(searched)
-        case _:
-            return None
 
 
 def backend_of(study: Study, threads: int | None = None, member: Member | None = None) -> Backend:

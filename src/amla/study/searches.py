@@ -13,6 +13,7 @@ from amla.algorithms.protocol import Algorithm
 from amla.algorithms.reinforce import Reinforce
 from amla.algorithms.screened import Distinct, Filtered
 from amla.algorithms.shadow import Repeated, Warm, joined
+from amla.algorithms.stopping import Stopping
 from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
 from amla.study import log
@@ -90,6 +91,8 @@ def on_terms(search: Algorithm, terms: Terms | None, trials: int | None, space: 
         search = Distinct(search)
     if terms.seeds > 1:
         search = Repeated(search, terms.seeds)
+    if terms.stop is not None:
+        search = Stopping(search, terms.stop.gain, terms.stop.seconds)
     return search if trials is None else Budgeted(search, trials * terms.seeds)
 
 

@@ -224,18 +224,28 @@ class RemoteSettings:
 
 
 @value
+class StopSettings:
+    """Stop once another `seconds` of trials promise a gain of less than `gain`; see `amla.algorithms.stopping`."""
+
+    gain: float = 0.001
+    seconds: float = 600.0
+
+
+@value
 class Terms:
     """On what terms the algorithm searches, whichever it is.
 
     `distinct`: no isomorphic network is trained twice. `seeds`: so many trainings of each network, of which it is told
     the means. `most`: bounds on what is counted of a network before training. `after`: run folders whose searches it
-    knows from the start. See `amla.algorithms.screened` and `amla.algorithms.shadow`.
+    knows from the start. `stop`: end when more trials promise little. See `screened`, `shadow` and `stopping` in
+    `amla.algorithms`.
     """
 
     distinct: bool = False
     seeds: int = 1
     most: Mapping[str, float] = field(default_factory=dict)
     after: tuple[str, ...] = ()
+    stop: StopSettings | None = None
 
 
 @value
