@@ -18,7 +18,7 @@ from amla.reports.report import Report, Verdict
 from amla.spaces.envelope import envelope
 from amla.spec.costs import costs
 from amla.trials.history import History
-from amla.trials.trial import Failure, Proposal
+from amla.trials.trial import Failure, Measurement, Proposal
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 VOID = {"meta", "br", "col"}
@@ -238,3 +238,18 @@ def test_it_says_whether_the_search_was_worth_it():
     assert "The search was worth it: 90.0" in page.words
     assert "60 steps each, which took 12" in page.words
     assert "beside" not in Page(render(whole())).anchors
+
+
+def test_it_tells_which_recipes_were_tried_and_which_was_the_best():
+    tuning = History()
+    for changes, accuracy in (({}, 0.6), ({"optimiser.rate": 0.25}, 0.8), ({"optimiser.rate": 0.5}, 0.7)):
+        network = whole().history[0].proposal.architecture
+        tuning = tuning.asked(Proposal(network, 40, recipe=changes)).told(
+            len(tuning), Measurement({"accuracy": accuracy}, seconds=2.0)
+        )
+    page = Page(render(replace(whole(), tuning=tuning)))
+    assert "recipe" in page.anchors
+    assert "40 steps with each of these recipes, which took 6.0" in page.words
+    told = page.words[page.words.index("Recipes, the best first") :]
+    assert told.index("0.25") < told.index("0.5") < told.index("as it is")
+    assert "recipe" not in Page(render(whole())).anchors

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 from typing import ClassVar
@@ -17,8 +18,8 @@ from amla.storage.records import Records
 from amla.study.arrangement import FILE, Arranged
 from amla.study.baselines import beside
 from amla.study.folder import BEST, WEIGHTS, Run
-from amla.study.phases import BASELINES, FINAL, PHASES, REHEARSAL, SEARCH
-from amla.study.plan import BASELINE_SHARE, REHEARSAL_STEPS, SEARCH_SHARE, WIDE_STEPS
+from amla.study.phases import BASELINES, FINAL, PHASES, REHEARSAL, SEARCH, TUNING
+from amla.study.plan import BASELINE_SHARE, REHEARSAL_STEPS, SEARCH_SHARE, TUNING_SHARE, WIDE_STEPS
 from amla.study.resolve import clock_of, task_of
 from amla.study.run import Limit
 from amla.study.search import Search
@@ -26,6 +27,7 @@ from amla.study.settings.baselines import BaselineSettings
 from amla.study.settings.places import Local
 from amla.study.settings.searches import NacSettings, RandomSettings, RunOffSettings
 from amla.study.settings.spaces import EnvelopeSettings
+from amla.study.settings.tuning import TuningSettings
 from amla.study.study import Data, Final, Study, StudyError
 from amla.study.timing import Arrangement, Timing
 from amla.tasks.dataset import Dataset, Examples
@@ -41,6 +43,7 @@ SPACE = EnvelopeSettings(width=6, cells=(1, 1), max_cells=(4, 4))
 TIMED = Study("made-up", Data("made-up"), Recipe(16), SPACE, NacSettings(3), limit=Limit(seconds=LIMIT))
 COUNTED = Study("made-up", Data("made-up"), Recipe(16), SPACE, NacSettings(3, steps=10), Final(50))
 BESIDE = replace(TIMED, baselines=BaselineSettings(random=1))
+TUNED = replace(TIMED, tuning=TuningSettings(3))
 WIDER = replace(TIMED, space=replace(SPACE, width=60, macs=200_000), final=Final(macs="auto"))
 OVERHEAD = 1.0  # seconds of a trial besides training
 CRASH = Failure("crashed", "killed", seconds=1.0)
@@ -52,6 +55,10 @@ def succeeds(phase: str, trial: Trial) -> bool:
     return False
 
 
+def always(phase: str, trial: Trial) -> float:
+    return 0.5
+
+
 @dataclass
 class Machine:
     """Trains `flops` operations a second; some trials fail there. What a trial starts from must be there."""
@@ -59,6 +66,7 @@ class Machine:
     files: Files
     flops: Callable[[float], float] = lambda now: 1e8
     fails: Fails = succeeds
+    reaches: Callable[[str, Trial], float] = always
     now: float = 0.0
     at: list[tuple[str, int]] = field(default_factory=list)
 
@@ -90,7 +98,7 @@ class Machine:
         statistics = {
             probe: {node: 1 / (1 + place) for place, node in enumerate(nodes)} for probe, nodes in ask.probes.items()
         }
-        metrics = {"accuracy": 0.5, "examples": 20.0, "macs": float(macs), "step_seconds": step}
+        metrics = {"accuracy": self.reaches(phase, trial), "examples": 20.0, "macs": float(macs), "step_seconds": step}
         return Measurement(metrics, statistics, self.now - began)
 
 
@@ -260,6 +268,30 @@ class TestBaselines:
         assert beside(replace(run, baselines=History())) is None
 
 
+@pytest.mark.skipif(find_spec("optuna") is None, reason="Optuna is not installed")
+class TestTuning:
+    STUDY = replace(COUNTED, tuning=TuningSettings(4))
+
+    def test_the_network_found_trains_with_several_recipes_and_in_the_end_with_the_best(self, place: Place):
+        place.run(self.STUDY, reaches=lambda phase, trial: 0.5 + 0.1 * (phase == TUNING and trial.id == 2))
+        tried = place.history(TUNING).done
+        assert [trial.proposal.architecture for trial in tried] == [place.history(FINAL)[0].proposal.architecture] * 4
+        assert [bool(trial.proposal.recipe) for trial in tried] == [False, True, True, True]
+        assert {trial.proposal.budget for trial in tried} == {10}
+        assert {trial.proposal.seed for trial in tried} == {self.STUDY.seed + 3}
+        for trial in place.history(FINAL).trials:
+            assert trial.proposal.recipe == tried[2].proposal.recipe
+
+    def test_as_good_as_it_is_it_stays_as_it_is(self, place: Place):
+        place.run(self.STUDY)
+        assert [trial.proposal.recipe for trial in place.history(FINAL).trials] == [{}, {}]
+
+    def test_it_is_part_of_the_limit(self, place: Place):
+        machine = place.run(replace(TIMED, tuning=TuningSettings(5)))
+        assert 0.9 * LIMIT <= machine.now <= 1.05 * LIMIT
+        assert 0 < place.history(TUNING).seconds <= (TUNING_SHARE + 0.02) * LIMIT
+
+
 class TestFiles:
     @pytest.mark.parametrize("study", [TIMED, COUNTED], ids=["in seconds", "in steps"])
     def test_only_the_weights_of_the_last_leg_stay(self, place: Place, study: Study):
@@ -335,7 +367,7 @@ class TestWider:
 
 class TestAgain:
     @pytest.mark.parametrize("cut", [0, 1, 3, 5, 6, 9, 14])
-    @pytest.mark.parametrize("study", [TIMED, WIDER, BESIDE], ids=["timed", "wider", "with baselines"])
+    @pytest.mark.parametrize("study", [TIMED, WIDER, BESIDE, TUNED], ids=["timed", "wider", "with baselines", "tuned"])
     def test_cut_off_at_any_trial_it_goes_on_where_it_was(self, place: Place, tmp_path: Path, study: Study, cut: int):
         whole = Place(tmp_path / "whole", place.monkeypatch)
         whole.folder.mkdir()
@@ -366,7 +398,7 @@ def test_a_listener_hears_of_every_phase_and_trial_in_order(place: Place):
     search = [("asked", SEARCH), ("progress", SEARCH), ("told", SEARCH)]
     final = [("asked", FINAL), ("progress", FINAL), ("told", FINAL)]
     assert heard == [("begins", SEARCH), *search * 4, ("begins", FINAL), *final * 2]
-    assert place.ears.heard[:2] == [("arranged", "1 x 1"), ("expects", "search,baselines,final")]
+    assert place.ears.heard[:2] == [("arranged", "1 x 1"), ("expects", "search,baselines,tuning,final")]
 
 
 @dataclass

@@ -20,8 +20,8 @@ class Finish:
             return None
         if (leg := self.training.ask(history)) or history.pending or not history.done:
             return leg
-        last = history.done[-1]
-        return Proposal(last.proposal.architecture, 0, start=last.id, seed=last.proposal.seed, keep=False)
+        last, ask = history.done[-1], history.done[-1].proposal
+        return Proposal(ask.architecture, 0, start=last.id, seed=ask.seed, keep=False, recipe=ask.recipe)
 
     def recommend(self, history: History) -> Architecture | None:
         """Return what the training recommends."""

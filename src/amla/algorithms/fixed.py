@@ -1,6 +1,7 @@
 """Train given architectures: final training, and reruns with new seeds, are a search over a list."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from amla.algorithms.protocol import best
 from amla.spec.architecture import Architecture
@@ -10,20 +11,23 @@ from amla.trials.trial import Proposal
 
 @dataclass(frozen=True)
 class Fixed:
-    """Train each of `architectures` with each of `seeds` for `steps`."""
+    """Train each of `architectures` with each of `seeds` for `steps`, with the same changes of its `recipe`."""
 
     architectures: tuple[Architecture, ...]
     steps: int
     seeds: tuple[int, ...] = (0,)
     metric: str = "accuracy"
     keep: bool = True
+    recipe: Mapping[str, float] = field(default_factory=dict)
 
     def ask(self, history: History) -> Proposal | None:
         """Return the next pair of architecture and seed, or None after the last."""
         which, seed = divmod(len(history), len(self.seeds))
         if which >= len(self.architectures):
             return None
-        return Proposal(self.architectures[which], self.steps, seed=self.seeds[seed], keep=self.keep)
+        return Proposal(
+            self.architectures[which], self.steps, seed=self.seeds[seed], keep=self.keep, recipe=self.recipe
+        )
 
     def recommend(self, history: History) -> Architecture | None:
         """Return the architecture with the best metric."""

@@ -53,7 +53,7 @@ class Optuna:
         """
         rng = history.rng(self.seed)
         told = history.replayed(self, list[FrozenTrial], lambda found, trial: found.append(self._frozen(trial)))
-        with _quiet():
+        with quiet():
             directions = ["maximize", *("minimize" for _ in self.costs)]
             study = optuna.create_study(directions=directions, sampler=self.sampler(int(rng.integers(2**31))))
             study.add_trials([*told, *map(self._frozen, history.running)])
@@ -129,7 +129,7 @@ def named(sampler: str, options: Mapping[str, Any]) -> Sampler:
     usual = {"constant_liar": True} if sampler == "tpe" else {}
 
     def make(seed: int) -> BaseSampler:
-        with _quiet():
+        with quiet():
             return kind(seed=seed, **{**usual, **options})
 
     try:
@@ -152,7 +152,7 @@ def _of(pick: NodeId, source: NodeId) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Let Optuna neither log each study nor warn that a sampler is experimental."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -5,7 +5,8 @@ is one lineage of legs; each leg plans anew, from the speed of those before it, 
 ends there.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from amla.spec.architecture import Architecture
 from amla.trials.history import History
@@ -16,13 +17,17 @@ LEGS = 10
 
 @dataclass(frozen=True)
 class Paced:
-    """Train `architecture` for about `seconds`; `speed` is the expected number of steps a second."""
+    """Train `architecture` for about `seconds`; `speed` is the expected number of steps a second.
+
+    `recipe` is what is changed in its recipe.
+    """
 
     architecture: Architecture
     seconds: float
     speed: float
     seed: int = 0
     legs: int = LEGS
+    recipe: Mapping[str, float] = field(default_factory=dict)
 
     def ask(self, history: History) -> Proposal | None:
         """Return the next leg, or None while one trains and once the horizon is reached."""
@@ -36,7 +41,8 @@ class Paced:
         leg = max(1, horizon // self.legs)
         budget = leg if horizon - before > 1.5 * leg else horizon - before
         start = None if last is None else last.id
-        return Proposal(self.architecture, budget, start=start, horizon=horizon, seed=self.seed + len(history.failed))
+        seed = self.seed + len(history.failed)
+        return Proposal(self.architecture, budget, start=start, horizon=horizon, seed=seed, recipe=self.recipe)
 
     def recommend(self, history: History) -> Architecture | None:
         """Return the architecture once it has been trained."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from amla.reports.numbers import count, duration, percent
 from amla.spec.costs import costs
 from amla.study.arrangement import Arranged
-from amla.study.phases import BASELINES, FINAL, SEARCH
+from amla.study.phases import BASELINES, FINAL, SEARCH, TUNING
 from amla.study.timing import Arrangement
 from amla.trials.history import History
 from amla.trials.progress import Progress
 from amla.trials.trial import Failure, Trial, TrialId
 
 Say = Callable[[str], None]
-PHASES = {SEARCH: "searching", BASELINES: "training baselines", FINAL: "final training"}
+PHASES = {SEARCH: "searching", BASELINES: "training baselines", TUNING: "tuning the recipe", FINAL: "final training"}
 
 
 def silence(line: str) -> None:

@@ -131,9 +131,9 @@ class SearchResult:
 
     @property
     def seconds(self) -> float:
-        """The seconds of all trials of the search, of its baselines, and of the final training."""
+        """The seconds of all trials of the search, of its baselines, of tuning, and of the final training."""
         found = self._result
-        return found.search_seconds + found.baseline_seconds + found.final_seconds
+        return found.search_seconds + found.baseline_seconds + found.tuning_seconds + found.final_seconds
 
     @property
     def classes(self) -> tuple[str, ...]:

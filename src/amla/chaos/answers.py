@@ -7,12 +7,13 @@ import numpy as np
 
 from amla.storage.errors import DamagedFile
 from amla.storage.files import Files
+from amla.study import phases
 from amla.study.arrangement import Arranged, recorded
 from amla.study.folder import BEST, WEIGHTS, Run, read
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement, Outcome, Trial
 
-PHASES = {"rehearsal": "rehearsal", "search": "search", "baselines": "baselines", "final": "final training"}
+PHASES = {phase: phase for phase in phases.PHASES} | {phases.FINAL: "final training"}
 TIMES = {"step_seconds"}  # metrics that are measured times
 MOST = 8  # differences that are told; the rest follows from them
 
@@ -36,7 +37,7 @@ def differences(undisturbed: Path, other: Path) -> list[str]:
 
 def is_exact(run: Run) -> bool:
     """Return whether all that a run trained was trained on CPUs, where training repeats exactly."""
-    done = [*run.rehearsal.done, *run.search.done, *run.baselines.done, *run.final.done]
+    done = [*run.rehearsal.done, *run.search.done, *run.baselines.done, *run.tuning.done, *run.final.done]
     devices = {trial.measurement.cost.device for trial in done if trial.measurement.cost}
     return all(device.startswith("cpu") for device in devices)
 

@@ -13,8 +13,9 @@ from rich.text import Text
 from amla.cli.console import escape, say
 from amla.cli.pace import Pace
 from amla.reports.numbers import count, duration, percent, plural
+from amla.reports.tuning import changes_in_words
 from amla.study.arrangement import Arranged
-from amla.study.phases import BASELINES, FINAL, REHEARSAL, SEARCH
+from amla.study.phases import BASELINES, FINAL, REHEARSAL, TUNING
 from amla.study.settings.searches import (
     AshaSettings,
     DartsSearchSettings,
@@ -194,7 +195,7 @@ def _compared(found: Arranged, chosen: Arrangement) -> str:
 
 def going_on(phase: str, history: History) -> str:
     """Return one line about a phase that had begun before."""
-    name = {REHEARSAL: "rehearsal", SEARCH: "search", BASELINES: "baselines", FINAL: "final training"}[phase]
+    name = "final training" if phase == FINAL else phase
     return f"going on with the {name}: {plural(len(history.finished), 'trial')} of it done before"
 
 
@@ -219,6 +220,9 @@ def outcome(study: Study, phase: str, trial: Trial, failed: int) -> str:
             return f"[red]{which} failed ({reason})[/red]: {escape(message)}"
         case Measurement(metrics=metrics, seconds=seconds) if phase == FINAL and not trial.proposal.budget:
             return f"test accuracy {percent(metrics['accuracy'])}, {duration(seconds)}"
+        case Measurement(metrics=metrics, seconds=seconds) if phase == TUNING:
+            changes = changes_in_words(trial.proposal.recipe)
+            return f"{which}: {changes}, validation accuracy {percent(metrics['accuracy'])}, {duration(seconds)}"
         case Measurement(metrics=metrics, seconds=seconds):
             costs_text = f"{count(metrics['parameters'])} parameters, {count(metrics['macs'])} MACs"
             score = f", validation accuracy {percent(metrics['accuracy'])}" if "accuracy" in metrics else ""
@@ -233,6 +237,8 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
         return "rehearsal"
     if phase == BASELINES:
         return f"baseline {trial_id}" if trial_id else "what was found, beside its baselines"
+    if phase == TUNING and study.tuning:
+        return f"recipe {trial_id + 1} of {study.tuning.trials}"
     if phase == FINAL:
         devices = f" on {study.devices} devices" if study.devices > 1 else ""
         leg = f", leg {trial_id + 1}" if study.final.steps is None else ""

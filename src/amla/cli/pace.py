@@ -8,7 +8,7 @@ from amla.spec.architecture import Architecture
 from amla.spec.costs import costs, training_flops
 from amla.spec.supernet import supernet
 from amla.study.arrangement import Arranged
-from amla.study.phases import FINAL, SEARCH, SHORT, TIMING
+from amla.study.phases import FINAL, SEARCH, SHORT, TIMING, TUNING
 from amla.study.study import Study
 from amla.trials.history import History
 from amla.trials.progress import Progress
@@ -120,5 +120,5 @@ class Pace:
         return self._searching if phase in SHORT else 1
 
     def _batch(self) -> int:
-        recipe = self._study.final_recipe if self._phase == FINAL else self._study.recipe
+        recipe = self._study.final_recipe if self._phase in (TUNING, FINAL) else self._study.recipe
         return min(recipe.batch, self._examples)

@@ -74,6 +74,15 @@ def search(
     baselines: Annotated[
         bool, typer.Option(help="Train plain and random networks beside what is found, to see whether it is better.")
     ] = True,
+    tune: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            metavar="N",
+            help="Tune how the network is trained (rate, augmentation and so on) in N short trainings.",
+            show_default=False,
+        ),
+    ] = None,
     stop_below: Annotated[
         str | None,
         typer.Option(
@@ -101,7 +110,7 @@ def search(
         from amla.study.complete import Elsewhere
 
         limits = constraints_of(max_params, max_macs, max_memory)
-        given = Asked(data, budget, budget_clock, algorithm, workers, device, limits, seed, baselines, stop_below)
+        given = Asked(data, budget, budget_clock, algorithm, workers, device, limits, seed, baselines, stop_below, tune)
         search_data(given, run, data_dir, settings or [], plain, Elsewhere(store, files))
 
 

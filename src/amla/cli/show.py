@@ -14,12 +14,13 @@ from amla.reports.condensed import condensed
 from amla.reports.growth import Construction, constructions
 from amla.reports.names import example_words
 from amla.reports.numbers import count, duration, interval, percent
+from amla.reports.tuning import changes_in_words, chosen_recipe
 from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study.baselines import beside
 from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS, Run, read
 from amla.study.log import EVENTS
-from amla.study.phases import BASELINES, FINAL, REHEARSAL, SEARCH
+from amla.study.phases import SEARCH
 from amla.study.result import Result, files, result, winner
 from amla.trials.history import History
 from amla.trials.trial import Trial
@@ -93,12 +94,14 @@ def _print_result(console: Console, run: Run, found: Result) -> None:
     if balanced is not None and f1 is not None and abs(balanced - tested.accuracy) >= DIFFERENT:
         say(console, f"on average over classes {percent(balanced, 2)} (balanced accuracy), F1 {f1:.3f}")
     say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs {one}{_made_wider(run, found)}")
+    if (recipe := chosen_recipe(run.tuning)) is not None:
+        say(console, f"trained with the recipe {changes_in_words(recipe.proposal.recipe)}")
     if (compared := beside(run)) is not None:
         colour = "green" if compared.is_worth_it else "yellow"
         say(console, f"[{colour}]{escape(advice(compared))}[/{colour}]")
     say(
         console,
-        f"search {duration(found.search_seconds)},{_baselines(found)} final training {duration(found.final_seconds)} "
+        f"search {duration(found.search_seconds)},{_besides(found)} final training {duration(found.final_seconds)} "
         f"for {found.steps:,} steps",
     )
     for what, name in (("report", REPORT), ("network", BEST), ("weights", WEIGHTS)):
@@ -106,8 +109,9 @@ def _print_result(console: Console, run: Run, found: Result) -> None:
             say(console, f"{what:8} [bold]{escape(str(run.folder / name))}[/bold]")
 
 
-def _baselines(found: Result) -> str:
-    return f" baselines {duration(found.baseline_seconds)}," if found.baseline_seconds else ""
+def _besides(found: Result) -> str:
+    told = (("baselines", found.baseline_seconds), ("tuning", found.tuning_seconds))
+    return "".join(f" {name} {duration(seconds)}," for name, seconds in told if seconds)
 
 
 def _made_wider(run: Run, found: Result) -> str:
@@ -121,8 +125,8 @@ def _made_wider(run: Run, found: Result) -> str:
 
 def _print_state(console: Console, run: Run) -> None:
     """Say how far a run is: what trains, since when it has been silent, what failed."""
-    phases = (FINAL, run.final), (BASELINES, run.baselines), (SEARCH, run.search), (REHEARSAL, run.rehearsal)
-    phase, history = next((each for each in phases if len(each[1])), phases[1])
+    begun = (each for each in reversed(run.phases.items()) if len(each[1]))
+    phase, history = next(begun, (SEARCH, run.search))
     for trial in history.running:
         _print_running(console, run, phase, history, trial)
     if history.running:

@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from time import monotonic
 from typing import Protocol
@@ -12,6 +12,7 @@ from amla.backends.protocol import Backend, Diverged, Learner, OutOfMemory
 from amla.spec.costs import BYTES, Costs, at_scale, costs
 from amla.spec.supernet import supernet
 from amla.spec.values import SpecError
+from amla.tasks.dials import turned
 from amla.tasks.task import Task
 from amla.trials.progress import Progress, Report
 from amla.trials.snapshot import Snapshot
@@ -72,6 +73,13 @@ class Training:
     def __call__(self, trial: Trial, report: Report) -> Outcome:
         """Return the trial's measurement, or why it has none."""
         began = self.clock()
+        if changes := trial.proposal.recipe:
+            try:
+                recipe = turned(self.task.recipe, changes)
+            except SpecError as error:
+                return Failure("infeasible", str(error), self.clock() - began)
+            trial = replace(trial, proposal=replace(trial.proposal, recipe={}))
+            return replace(self, task=self.task.with_recipe(recipe))(trial, report)
 
         def failure(reason: FailureKind, message: str) -> Failure:
             return Failure(reason, message, self.clock() - began)

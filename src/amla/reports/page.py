@@ -15,6 +15,7 @@ from amla.reports.palette import declarations
 from amla.reports.plots import accuracy_and_cost, learning_curves, worth_of_branches
 from amla.reports.report import Report
 from amla.reports.tables import circumstances, classes, constructions_table, failures
+from amla.reports.tuning import tuned
 
 NOTHING = "'none'"  # as a content security policy says it
 
@@ -28,6 +29,7 @@ def render(report: Report) -> str:
         worth_it(report),
         growth(report, steps),
         constructions_table(report, steps),
+        tuned(report),
         *plots,
         failures(report),
         classes(report),

@@ -27,9 +27,10 @@ class Report:
     `study` is its file as text. `winner` is the trial that the search recommends, `final` the network that was
     trained to the end and `final_seconds` how long that took. A search that never `chooses` recommends a network
     that it has not trained; `ended` says why one ended early. `curves` are learning curves, by "search/<trial>" and
-    "final/<trial>". `beside` is what was found and its baselines, trained alike. `classes` holds (right, all) test
-    examples by class. `metric` is the validation metric of the search, and `template` the open architecture whose
-    branches get fixed places in drawings. `run` is the folder of the run, and `files` says what lies where in it.
+    "final/<trial>". `beside` is what was found and its baselines, trained alike; `tuning` the trials of recipes.
+    `classes` holds (right, all) test examples by class. `metric` is the validation metric of the search, and `template`
+    the open architecture whose branches get fixed places in drawings. `run` is the folder of the run, and `files` says
+    what lies where in it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Report:
     notices: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     beside: Beside | None = None
+    tuning: History | None = None
     classes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     metric: str = "accuracy"
     template: Architecture | None = None

@@ -26,6 +26,7 @@ from amla.study.settings.searches import (
     Terms,
     ZeroCostSettings,
 )
+from amla.study.settings.tuning import TuningSettings
 from amla.study.study import Data, Study, StudyError
 from amla.tasks.dataset import Dataset
 
@@ -62,6 +63,7 @@ class Asked:
     seed: int = 0
     baselines: bool = True
     stop_below: str | None = None
+    tune: int | None = None
 
 
 def asked(
@@ -85,6 +87,7 @@ def asked(
         backend=Torch(device=given.device),
         limit=replace(study.limit, clock=given.budget_clock),
         constraints=given.constraints,
+        tuning=None if given.tune is None else TuningSettings(given.tune),
         baselines=study.baselines if given.baselines else None,
     )
     if given.stop_below is not None:

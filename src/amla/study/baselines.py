@@ -15,7 +15,6 @@ from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.spec.digest import digest
 from amla.storage.files import Files
-from amla.study import plan
 from amla.study.folder import Run
 from amla.study.result import wilson
 from amla.study.rivals import alike, hand_made
@@ -23,7 +22,6 @@ from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import Found
 from amla.study.study import Study
 from amla.tasks.task import Task
-from amla.trials.history import History
 from amla.trials.trial import Trial
 
 FOLDER, SUFFIX = "baselines", ".arch.json"  # in a run folder: the networks, by name
@@ -41,28 +39,6 @@ def networks(study: Study, task: Task, space: Found, winner: Architecture) -> di
             seen.add(digest(network))
             found[name] = network
     return found
-
-
-def steps_of(
-    searched: History,
-    study: Study,
-    rivals: Mapping[str, Architecture],
-    each: plan.Speed | None,
-    batch: int,
-    scored: int,
-    workers: int,
-) -> int:
-    """Return for how many steps they train: as the longest network of the search, or as long as their time allows.
-
-    `each` is the speed of one of the `workers`, None where no limit of seconds is to be kept; a step has a `batch` of
-    examples, and `scored` are read after the last.
-    """
-    longest = max(sum(leg.proposal.budget for leg in searched.lineage(trial)) for trial in searched.done)
-    if each is None or study.limit.seconds is None:
-        return longest
-    legs = [plan.Leg(costs(network).macs) for network in rivals.values()]
-    seconds = plan.BASELINE_SHARE * study.limit.seconds
-    return min(longest, plan.search_steps(seconds, each, legs, batch, 0, scored, workers))
 
 
 def beside(run: Run) -> Beside | None:

@@ -1,6 +1,7 @@
 """A model card (Mitchell et al. 2019): what a network is for, how it was made, how good it is, and its limits."""
 
 from amla.reports.numbers import count, duration, interval, percent, size
+from amla.reports.tuning import changes_in_words, chosen_recipe
 from amla.spec.costs import costs
 from amla.spec.digest import digest
 from amla.study.result import Result, by_class, result
@@ -70,15 +71,17 @@ def _training(found: Trained) -> list[str]:
     recipe: Recipe = study.final_recipe
     joules = [
         t.measurement.cost.joules
-        for t in (*run.search.done, *run.baselines.done, *run.final.done)
+        for t in (*run.search.done, *run.baselines.done, *run.tuning.done, *run.final.done)
         if t.measurement.cost
     ]
+    tuned = chosen_recipe(run.tuning)
     energy = sum(joule for joule in joules if joule is not None)
     about = study.provenance
     return _table(
         ("Search", f"{study.algorithm.kind}, {len(run.search)} networks, {duration(run.search.seconds)}"),
         ("Final training", f"{known.steps if known else 0:,} steps, {duration(run.final.seconds)}"),
         ("Optimiser", f"{recipe.optimiser.kind}, batch {recipe.batch}"),
+        *((("Tuned", changes_in_words(tuned.proposal.recipe)),) if tuned else ()),
         ("Seed", str(study.seed)),
         ("Energy", f"{energy / 3600:.1f} Wh" if joules and None not in joules else "could not be read on this machine"),
         ("Machine", about.machine if about else "not noted"),

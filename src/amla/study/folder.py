@@ -11,7 +11,7 @@ from amla.backends import processor
 from amla.storage.errors import DamagedFile
 from amla.storage.files import Files
 from amla.study import log
-from amla.study.phases import BASELINES, FINAL, REHEARSAL, SEARCH
+from amla.study.phases import PHASES, REHEARSAL
 from amla.study.study import Provenance, Study, StudyError, load, to_plain, to_yaml
 from amla.tasks.task import Task
 from amla.trials.history import History
@@ -32,6 +32,12 @@ class Run:
     final: History
     rehearsal: History = field(default_factory=History)
     baselines: History = field(default_factory=History)
+    tuning: History = field(default_factory=History)
+
+    @property
+    def phases(self) -> dict[str, History]:
+        """The histories of all phases, by name and in order."""
+        return {phase: getattr(self, phase) for phase in PHASES}
 
     def curves(self) -> dict[str, list[Progress]]:
         """Return the learning curves there are and that can be read, by phase and trial: "search/0"."""
@@ -43,7 +49,7 @@ class Run:
         return [str(curve) for key in self._keys() if isinstance(curve := self._curve(key), DamagedFile)]
 
     def _keys(self) -> list[str]:
-        phases = (SEARCH, self.search), (BASELINES, self.baselines), (FINAL, self.final)
+        phases = (item for item in self.phases.items() if item[0] != REHEARSAL)
         return [f"{name}/{trial.id}" for name, past in phases for trial in past.trials]
 
     def _curve(self, key: str) -> list[Progress] | DamagedFile:
@@ -63,7 +69,7 @@ def read(folder: Path) -> Run:
     if not log.exists(folder):
         return Run(folder, study, History(), History())
     with log.reading(folder) as records:
-        return Run(folder, study, *(records.history(name) for name in (SEARCH, FINAL, REHEARSAL, BASELINES)))
+        return Run(folder, study, **{phase: records.history(phase) for phase in PHASES})
 
 
 def prepare(folder: Path, study: Study, task: Task, store: str | None = None) -> Study:

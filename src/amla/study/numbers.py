@@ -47,6 +47,8 @@ _RANGES = {
     "terms.stop.gain": (0, 1, "a share of 1, such as 0.001 for a tenth of a point"),
     "terms.stop.seconds": (1e-3, 1e9, "more than 0"),
     "terms.seeds": (1, 1000, "from 1 to 1000"),
+    "tuning.trials": (2, 10_000, "from 2 to 10000"),
+    "tuning.steps": (1, 1e9, "1 or more"),
     "baselines.random": (0, 1000, "from 0 to 1000"),
     "run_off.networks": (2, 1000, "from 2 to 1000"),
     "run_off.times": (2, 1000, "from 2 to 1000"),

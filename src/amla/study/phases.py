@@ -1,6 +1,6 @@
 """The phases of a study: each has a history of its own in the event log."""
 
-REHEARSAL, SEARCH, BASELINES, FINAL = "rehearsal", "search", "baselines", "final"
-PHASES = REHEARSAL, SEARCH, BASELINES, FINAL
-SHORT = SEARCH, BASELINES  # whose trainings compare networks, several at once and each for a limited time
+REHEARSAL, SEARCH, BASELINES, TUNING, FINAL = "rehearsal", "search", "baselines", "tuning", "final"
+PHASES = REHEARSAL, SEARCH, BASELINES, TUNING, FINAL
+SHORT = SEARCH, BASELINES, TUNING  # whose trainings compare networks, several at once and each for a limited time
 TIMING = "timing"  # which leaves no history

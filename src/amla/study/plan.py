@@ -17,6 +17,7 @@ from amla.trials.trial import FIT, Measurement, Relax, Untrained
 
 SEARCH_SHARE = 0.25  # of the seconds, for the search; the final training has the rest, less the reserve
 BASELINE_SHARE = 0.08  # for training what was found and its baselines alike, where there are any
+TUNING_SHARE = 0.15  # for tuning how the network is trained, if the study asks for that
 RESERVE_SHARE = 0.03  # for the final evaluation, and what was not foreseen
 LEAST_FINAL_SHARE = 0.3  # for the final training, also where it then ends late: without it the search was for nothing
 REHEARSAL_STEPS = 30
@@ -109,6 +110,11 @@ def search_steps(
     step = training_flops(1, batch) * makespan([leg.work for leg in legs], workers)
     enough = max(ENOUGH_STEPS, ENOUGH_EPOCHS * examples // batch)
     return min(max(LEAST_STEPS, int((left * measured.flops - scoring) / step)), enough) if step else enough
+
+
+def longest(searched: History) -> int:
+    """Return for how many steps the network of a search has trained that trained longest, all its legs together."""
+    return max((sum(leg.proposal.budget for leg in searched.lineage(trial)) for trial in searched.done), default=0)
 
 
 def makespan(lengths: Iterable[float], workers: int) -> float:

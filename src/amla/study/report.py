@@ -8,7 +8,8 @@ from amla.reports.report import Report, Verdict
 from amla.study.baselines import beside
 from amla.study.ended import why_ended
 from amla.study.folder import BEST, WEIGHTS, Run
-from amla.study.resolve import SEARCH, space_of, task_of
+from amla.study.phases import FINAL, SEARCH
+from amla.study.resolve import space_of, task_of
 from amla.study.result import Result, by_class, chooses, files, result, winner
 from amla.study.study import to_yaml
 from amla.tasks.dataset import Dataset
@@ -38,6 +39,7 @@ def report(run: Run, dataset: Dataset) -> Report:
         final_seconds=found.final_seconds if found else None,
         curves=_curves(run, shown),
         beside=beside(run),
+        tuning=run.tuning,
         notices=dataset.notices,
         environment=machine | {"seed": str(run.study.seed), "device": _device(run)},
         classes=by_class(tested, dataset.classes) if tested else {},
@@ -52,7 +54,7 @@ def _curves(run: Run, shown: Condensed) -> dict[str, Sequence[Progress]]:
     """Return the curves of a run, those of the legs of one network joined."""
     curves = run.curves()
     found: dict[str, Sequence[Progress]] = {
-        name: curve for name, curve in curves.items() if not name.startswith(f"{SEARCH}/")
+        name: curve for name, curve in curves.items() if name.startswith(f"{FINAL}/")
     }
     for trial, legs in shown.legs.items():
         if line := joined(curves.get(f"{SEARCH}/{leg}", ()) for leg in legs):

@@ -21,6 +21,7 @@ from amla.study.phases import FINAL as FINAL
 from amla.study.phases import REHEARSAL as REHEARSAL
 from amla.study.phases import SEARCH as SEARCH
 from amla.study.phases import TIMING as TIMING
+from amla.study.phases import TUNING
 from amla.study.settings.places import Http, Inline, Ray, Torch
 from amla.study.settings.searches import FixedSettings, NacSettings
 from amla.study.spaces import Found
@@ -122,9 +123,11 @@ def evaluation_of(
     training = Training(phase, backend, task, snapshots, memory, study.trial_seconds, clock=clock)
     if phase == TIMING:  # leaves nothing behind: neither a score nor a checkpoint
         return replace(training, task=replace(task, score_on=None), seconds=None, checkpoint_seconds=1e9)
+    final_task = task.with_recipe(study.final_recipe)
+    if phase == TUNING:
+        return replace(training, task=final_task)
     if phase != FINAL:
         return training
-    final_task = task.with_recipe(study.final_recipe)
     fitting = replace(training, task=final_task.final(), seconds=None)
     testing = replace(training, task=final_task.test(), seconds=None)
 

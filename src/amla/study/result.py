@@ -43,6 +43,7 @@ class Result:
     balanced_accuracy: float | None = None
     macro_f1: float | None = None
     baseline_seconds: float = 0.0
+    tuning_seconds: float = 0.0
 
 
 def winner(run: Run) -> Trial | None:
@@ -98,6 +99,7 @@ def result(run: Run) -> Result | None:
         balanced_accuracy=metrics.get("balanced_accuracy"),
         macro_f1=metrics.get("macro_f1"),
         baseline_seconds=run.baselines.seconds,
+        tuning_seconds=run.tuning.seconds,
     )
 
 

@@ -5,6 +5,7 @@ on as if it had not been.
 """
 
 import json
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,24 +16,27 @@ from amla.algorithms.fixed import Fixed
 from amla.algorithms.paced import Paced
 from amla.algorithms.protocol import Algorithm
 from amla.spec.architecture import Architecture
-from amla.spec.costs import costs, training_flops
+from amla.spec.costs import costs
 from amla.spec.text import to_json
 from amla.storage.files import Files
 from amla.study import plan
 from amla.study.arrangement import Arranged, arrange, record, recorded
-from amla.study.baselines import DEPTHS, SEEDS_APART, keep, networks, steps_of
+from amla.study.baselines import SEEDS_APART, keep, networks
 from amla.study.executors import arranged_elsewhere, cluster, executor
 from amla.study.folder import BEST
+from amla.study.forecast import forecast
 from amla.study.heard import Curves, Heard, Listener
 from amla.study.mending import Mending
-from amla.study.phases import BASELINES, FINAL, REHEARSAL, SEARCH, SHORT, TIMING
+from amla.study.phases import BASELINES, FINAL, REHEARSAL, SEARCH, SHORT, TIMING, TUNING
 from amla.study.resolve import algorithm_of, space_of
 from amla.study.run import Executor, Limit, Store, run
 from amla.study.settings.places import Http, Ray, Simulated, TabularSettings
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError
 from amla.study.timing import Arrangement
+from amla.study.tuned import tuning_of
 from amla.study.widen import widened
+from amla.tasks.dials import Changes
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.progress import Report
@@ -62,7 +66,7 @@ class Search:
         steps, speed = self._steps(space)
         algorithm = algorithm_of(self.study, space, steps)
         if not self._looks_up:
-            self.listener.expects(self._flops(self._foreseen(space, steps), steps, speed))
+            self.listener.expects(self._forecast(self._foreseen(space, steps), steps, speed))
         searched = self.phase(SEARCH, algorithm, self._search_limit())
         for trial in searched.done:  # from which nothing can start any more
             self.files.drop(f"{SEARCH}/{trial.id}")
@@ -70,12 +74,13 @@ class Search:
         if winner is None:
             raise StudyError(_why_nothing(searched))
         self._beside(space, winner, searched, speed)
+        changes = self._tuned(winner, searched, speed)
         winner, speed = self._widened(winner, searched, speed)
         if broken := self.study.constraints.broken(self.study.constraints.of(winner)):
             raise StudyError(f"The network to be trained to the end has {broken}; take another algorithm or space.")
         self.files.write_text(BEST, to_json(winner, indent=1) + "\n")  # also if cut off after the last one was told
-        self.listener.expects({FINAL: self._flops([plan.Leg(costs(winner).macs)], steps, speed)[FINAL]})
-        trained = self.phase(FINAL, self._final(winner, self._left(searched), speed), Limit())
+        self.listener.expects({FINAL: self._forecast([plan.Leg(costs(winner).macs)], steps, speed)[FINAL]})
+        trained = self.phase(FINAL, self._final(winner, changes, self._left(searched), speed), Limit())
         if not trained.done or trained.done[-1].proposal.budget:
             raise StudyError(_why_nothing(trained))
         if self._looks_up:  # there are no weights
@@ -165,12 +170,29 @@ class Search:
         if self.study.baselines is None:
             return
         rivals = networks(self.study, self.task, space, winner)
-        each, workers = speed and speed.times(self.arranged.pace), self.arranged.search.workers
-        scored = len(self.task.parts.validation.labels)
-        steps = steps_of(searched, self.study, rivals, each, self._batch, scored, workers)
+        steps = self._short(list(rivals.values()), plan.BASELINE_SHARE, plan.longest(searched), self._batch, speed)
         keep(self.files, rivals)
         trained = Fixed(tuple(rivals.values()), steps, (self.study.seed + SEEDS_APART,), keep=False)
         self.phase(BASELINES, trained, Limit())
+
+    def _tuned(self, winner: Architecture, searched: History, speed: plan.Speed | None) -> Changes:
+        """Return which numbers of the final recipe are other ones: as they were best, if the study asks for that."""
+        if (tuning := self.study.tuning) is None:
+            return {}
+        batch, networks = self._final_batch, [winner] * tuning.trials
+        steps = tuning.steps or self._short(networks, plan.TUNING_SHARE, plan.longest(searched), batch, speed)
+        algorithm = tuning_of(self.study, self.task, winner, steps)
+        return algorithm.chosen(self.phase(TUNING, algorithm, Limit()))
+
+    def _short(
+        self, networks: Sequence[Architecture], share: float, most: int, batch: int, speed: plan.Speed | None
+    ) -> int:
+        """Return for how many steps each of some networks trains: `most`, or what a share of the limit allows."""
+        if speed is None or self.study.limit.seconds is None:
+            return max(most, plan.LEAST_STEPS)
+        legs, each = [plan.Leg(costs(network).macs) for network in networks], speed.times(self.arranged.pace)
+        scored, workers = len(self.task.parts.validation.labels), self.arranged.search.workers
+        return min(most, plan.search_steps(share * self.study.limit.seconds, each, legs, batch, 0, scored, workers))
 
     def _widened(
         self, winner: Architecture, searched: History, speed: plan.Speed | None
@@ -197,18 +219,19 @@ class Search:
         share = 1 if self._looks_up else plan.SEARCH_SHARE
         return replace(limit, seconds=limit.seconds * share * self.arranged.search.workers)
 
-    def _final(self, winner: Architecture, left: float, speed: plan.Speed | None) -> Algorithm:
+    def _final(self, winner: Architecture, changes: Changes, left: float, speed: plan.Speed | None) -> Algorithm:
         study = self.study
         if study.final.steps is not None or speed is None:
-            return Finish(Fixed((winner,), study.final.steps or 0, (study.seed,)))
-        return Finish(Paced(winner, left, speed.steps_a_second(costs(winner).macs, self._final_batch), study.seed))
+            return Finish(Fixed((winner,), study.final.steps or 0, (study.seed,), recipe=changes))
+        pace = speed.steps_a_second(costs(winner).macs, self._final_batch)
+        return Finish(Paced(winner, left, pace, study.seed, recipe=changes))
 
     def _left(self, searched: History) -> float:
         """Return the seconds that a limit leaves for the final training."""
         study = self.study
         spent = self._preparing + self.store.history(REHEARSAL).seconds
         spent += self.arranged.starting(self.arranged.final) if study.limit.clock == "wall" else 0.0
-        for past in (searched, self.store.history(BASELINES)):
+        for past in (searched, self.store.history(BASELINES), self.store.history(TUNING)):
             lengths = [trial.outcome.seconds for trial in past.trials if trial.outcome]
             spent += plan.makespan(lengths, self.arranged.search.workers)
         return plan.final_seconds(study.limit.seconds or 0.0, spent)
@@ -217,24 +240,8 @@ class Search:
         """Return the legs of the search if none of them ends early."""
         return plan.foreseen(algorithm_of(self.study, space, steps, early=False), steps)
 
-    def _flops(self, legs: list[plan.Leg], steps: int, speed: plan.Speed | None) -> dict[str, float]:
-        work = [leg.work for leg in legs]
-        rivals = len(DEPTHS) + 1 + self.study.baselines.random if self.study.baselines else 0
-        searching = training_flops(int(sum(work)), steps * self._batch)
-        comparing = training_flops(int(rivals * max(work, default=0.0)), steps * self._batch)
-        if self.study.final.steps is None and speed is not None:
-            longest = training_flops(int(plan.makespan(work, self.arranged.search.workers)), steps * self._batch)
-            seconds = self.study.limit.seconds or 0.0
-            spent = longest / (speed.flops * self.arranged.pace) + (plan.BASELINE_SHARE * seconds if rivals else 0.0)
-            left = plan.final_seconds(seconds, spent)
-            return {SEARCH: searching, BASELINES: comparing, FINAL: left * speed.flops}
-        return {
-            SEARCH: searching,
-            BASELINES: comparing,
-            FINAL: training_flops(
-                max((leg.macs for leg in legs), default=0), (self.study.final.steps or 0) * self._final_batch
-            ),
-        }
+    def _forecast(self, legs: list[plan.Leg], steps: int, speed: plan.Speed | None) -> dict[str, float]:
+        return forecast(self.study, legs, steps, (self._batch, self._final_batch), self.arranged, speed)
 
     @property
     def _preparing(self) -> float:

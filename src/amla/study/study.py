@@ -42,6 +42,7 @@ from amla.study.settings.searches import (
     Terms,
 )
 from amla.study.settings.spaces import EnvelopeSettings, NasBench201Settings, NasBenchMacroSettings, SpaceSettings
+from amla.study.settings.tuning import TuningSettings
 from amla.tasks.recipe import Recipe
 
 
@@ -97,6 +98,7 @@ class Study:
     terms: Terms | None = field(default=None, kw_only=True)
     run_off: RunOffSettings | None = field(default=None, kw_only=True)
     baselines: BaselineSettings | None = field(default=None, kw_only=True)
+    tuning: TuningSettings | None = field(default=None, kw_only=True)
     constraints: Constraints = field(default=Constraints(), kw_only=True)
     final: Final = Final()
     backend: BackendSettings = Torch()
@@ -138,8 +140,8 @@ class Study:
             )
         if self.run_off is not None:
             self._check_run_off()
-        if self.baselines is not None and isinstance(self.backend, TabularSettings):
-            raise StudyError("baselines are given, but a table trains nothing; leave them out, and use amla compare.")
+        if isinstance(self.backend, TabularSettings) and (self.baselines is not None or self.tuning is not None):
+            raise StudyError("baselines or tuning are given, but a table trains nothing; leave them out.")
         if self.terms is not None and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":
             raise StudyError("terms are given, but paper mode searches as it did in 2018; leave them out.")
         if self.constraints and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":

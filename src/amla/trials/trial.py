@@ -107,7 +107,8 @@ class Proposal:
     lineage, of the learning-rate schedule (None: the lineage ends with this leg). `probes` names the nodes that each
     probe watches (an empty tuple: all it can). `start` is the trial whose weights this leg inherits: also those of
     another architecture, whose steps count, so that the schedule and the order of the data go on. `keep` says
-    whether a later leg may start from this one, so that its weights must be stored.
+    whether a later leg may start from this one, so that its weights must be stored. `recipe` says which numbers of the
+    recipe are other ones in this trial, by address: {"optimiser.rate": 0.05} (`amla.tasks.dials.turned`).
     """
 
     architecture: Architecture
@@ -118,6 +119,7 @@ class Proposal:
     horizon: int | None = None
     seed: int = 0
     keep: bool = True
+    recipe: Mapping[str, Number] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.budget < 0:

@@ -1,0 +1,33 @@
+"""Tuning how the network found is trained: what a study asks for, and what came of it."""
+
+from importlib import import_module
+from typing import Protocol
+
+from amla.algorithms.protocol import Algorithm
+from amla.spec.architecture import Architecture
+from amla.study.study import Study, StudyError
+from amla.tasks.dials import Changes, dials
+from amla.tasks.task import Task
+from amla.trials.history import History
+
+SEEDS_APART = 3  # from the seed of the search; run-off and baselines have those between
+
+
+class Tunes(Algorithm, Protocol):
+    """An algorithm that tries changes of a recipe."""
+
+    def chosen(self, history: History) -> Changes:
+        """Return the best of them."""
+
+
+def tuning_of(study: Study, task: Task, network: Architecture, steps: int) -> Tunes:
+    """Return what tunes the final recipe of a study for a network. Raises StudyError where Optuna is not installed."""
+    assert study.tuning is not None  # noqa: S101
+    try:
+        optuna, module = import_module("amla.algorithms.optuna"), import_module("amla.algorithms.tuning")
+    except ModuleNotFoundError as error:
+        raise StudyError(f"tuning needs {error.name!r}; install it with: pip install 'amla[optuna]'.") from None
+    found, seed = dials(study.final_recipe, task.shape), study.seed + SEEDS_APART
+    sampler = optuna.named(study.tuning.sampler, {})
+    tuning: Tunes = module.Tuning(network, found, steps, study.tuning.trials, sampler, seed)
+    return tuning
