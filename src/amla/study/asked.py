@@ -18,13 +18,14 @@ from amla.study.settings.searches import (
     BayesSettings,
     EvolutionSettings,
     LocalSettings,
+    NacSettings,
     Nsga2Settings,
     OptunaSettings,
     RandomSettings,
     ReinforceSettings,
     ZeroCostSettings,
 )
-from amla.study.study import Data, Study, StudyError
+from amla.study.study import Data, Final, Study, StudyError
 from amla.tasks.dataset import Dataset
 
 RUNS = Path("runs")
@@ -69,7 +70,7 @@ def asked(
     limit = None if given.budget is None else seconds(given.budget)
     if given.algorithm != "nac" and given.algorithm not in ALGORITHMS:
         raise StudyError(f"There is no algorithm {given.algorithm!r}; there are nac, {', '.join(ALGORITHMS)}.")
-    data = Data(given.source)
+    data = _data(given.source, change)
     dataset = load(data)
     flops = GPU_FLOPS if _has_gpu(given.device) else CORE_FLOPS * processor.cores()
     study = preset(dataset, data, name=name, seconds=limit, seed=given.seed, flops=flops)
@@ -82,9 +83,21 @@ def asked(
         constraints=given.constraints,
     )
     study = change(study)
-    if (study.data.source, study.data.size) != (data.source, None):
+    if study.data != data:
         dataset = load(study.data)
     return study, dataset
+
+
+def _data(source: str, change: Callable[[Study], Study]) -> Data:
+    """Return what is said of the data, as far as it can be said before they fit the rest: reading them may take long.
+
+    What is changed of other settings may be wrong in a study made for nothing, and is told of the right one later.
+    """
+    plainest = Study("data", Data(source), algorithm=NacSettings(steps=1), final=Final(steps=1))
+    try:
+        return change(plainest).data
+    except StudyError:
+        return plainest.data
 
 
 def executor_of(workers: str | None, algorithm: str) -> ExecutorSettings:

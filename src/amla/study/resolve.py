@@ -22,13 +22,13 @@ from amla.study.phases import FINAL as FINAL
 from amla.study.phases import REHEARSAL as REHEARSAL
 from amla.study.phases import SEARCH as SEARCH
 from amla.study.phases import TIMING as TIMING
+from amla.study.reading import read
 from amla.study.settings.places import Http, Inline, Ray, Torch
 from amla.study.settings.searches import FixedSettings, NacSettings
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError, from_plain, to_plain
 from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
-from amla.tasks.load import load
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.progress import Report
@@ -190,7 +190,7 @@ def evaluation_in_worker(config: str) -> Evaluate:
     said = json.loads(config)
     study = from_plain(said["study"])
     data_dir = Path(said["data_dir"]) if said["data_dir"] else None
-    dataset = load(study.data.source, data_dir=data_dir, size=study.data.size)
+    dataset = read(study.data, data_dir)
     member = Member(**said["member"]) if said["member"] else None
     files, workers = Files(said["folder"], said["shared"]), said["workers"]
     return evaluation_of(study, said["phase"], task_of(study, dataset), files, workers=workers, member=member)
