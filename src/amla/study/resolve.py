@@ -59,6 +59,9 @@ def check(study: Study, task: Task) -> None:
     if study.constraints and not isinstance(study.algorithm, FixedSettings):
         check_met(space)
     algorithm_of(study, space, steps=1)
+    crops = (study.recipe.augment.crop, study.final_recipe.augment.crop)
+    if len(task.shape) != 3 and any(crops):
+        raise StudyError("augment.crop is given, but the data are series, of which no part is enlarged; leave it out.")
     if isinstance(study.algorithm, NacSettings):
         for setting in ("statistic", "skip_statistic"):
             try:
