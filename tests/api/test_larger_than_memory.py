@@ -89,3 +89,10 @@ def test_an_image_that_is_damaged_meanwhile_is_named_in_the_failures(folder: Pat
     for failed in run.search.failed:
         assert failed.outcome.reason == "crashed"
         assert "png' cannot be read any more" in failed.outcome.message
+
+
+def test_data_are_decoded_once_in_the_size_that_is_asked_for(folder: Path, tmp_path: Path):
+    settings = {place: value for place, value in SETTINGS.items() if not place.startswith("algorithm")}
+    amla.search(folder, run=tmp_path / "run", algorithm={"kind": "random", "trials": 1, "steps": 1}, **settings)
+    (entry,) = (tmp_path / "cache" / "datasets").iterdir()
+    assert "8x8-cover" in entry.name

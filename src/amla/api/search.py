@@ -102,7 +102,12 @@ def _searched(
     def read(data: Data) -> Dataset:
         return read_data(data, data_dir)
 
-    study, dataset = asked(given, change, read, name)
+    def change_data(study: Study) -> Study:
+        return altered(
+            study, {address: value for address, value in settings.items() if address.split(".")[0] == "data"}
+        )
+
+    study, dataset = asked(given, change, change_data, read, name)
     place, task = folder or RUNS / study.name, task_of(study, dataset)
     for notice in (*dataset.notices, *findings(task.parts, dataset.classes)):
         say(notice)

@@ -60,7 +60,10 @@ def search_data(
     """Search a network for a dataset with the settings that fit it, changed as the user says."""
     console = opened()
     study, dataset = asked(
-        given, lambda study: changed(study, settings), lambda data: loaded(console, data, data_dir, plain)
+        given,
+        lambda study: changed(study, settings),
+        lambda study: changed(study, [each for each in settings if each.strip().startswith("data.")]),
+        lambda data: loaded(console, data, data_dir, plain),
     )
     _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, elsewhere)
 

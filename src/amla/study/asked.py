@@ -61,16 +61,22 @@ class Asked:
 
 
 def asked(
-    given: Asked, change: Callable[[Study], Study], load: Callable[[Data], Dataset], name: str | None = None
+    given: Asked,
+    change: Callable[[Study], Study],
+    change_data: Callable[[Study], Study],
+    load: Callable[[Data], Dataset],
+    name: str | None = None,
 ) -> tuple[Study, Dataset]:
     """Return the study that fits the data, changed by `change`, and the dataset, which `load` reads.
 
-    The study is called `name`, or as its data are. Raises StudyError and DataError.
+    `change_data` makes those changes that concern the data, and no others. The study is called `name`, or as its data
+    are. Raises StudyError and DataError.
     """
     limit = None if given.budget is None else seconds(given.budget)
     if given.algorithm != "nac" and given.algorithm not in ALGORITHMS:
         raise StudyError(f"There is no algorithm {given.algorithm!r}; there are nac, {', '.join(ALGORITHMS)}.")
-    data = _data(given.source, change)
+    plainest = Study("data", Data(given.source), algorithm=NacSettings(steps=1), final=Final(steps=1))
+    data = change_data(plainest).data  # before the rest, which fits them: reading them may take long
     dataset = load(data)
     flops = GPU_FLOPS if _has_gpu(given.device) else CORE_FLOPS * processor.cores()
     study = preset(dataset, data, name=name, seconds=limit, seed=given.seed, flops=flops)
@@ -86,18 +92,6 @@ def asked(
     if study.data != data:
         dataset = load(study.data)
     return study, dataset
-
-
-def _data(source: str, change: Callable[[Study], Study]) -> Data:
-    """Return what is said of the data, as far as it can be said before they fit the rest: reading them may take long.
-
-    What is changed of other settings may be wrong in a study made for nothing, and is told of the right one later.
-    """
-    plainest = Study("data", Data(source), algorithm=NacSettings(steps=1), final=Final(steps=1))
-    try:
-        return change(plainest).data
-    except StudyError:
-        return plainest.data
 
 
 def executor_of(workers: str | None, algorithm: str) -> ExecutorSettings:
