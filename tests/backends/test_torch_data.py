@@ -1,16 +1,26 @@
 """Batches and augmentation: functions of seed and step, and what they do to an image."""
 
+import threading
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from made_up import make_task
+from PIL import Image
 
 from amla.backends.torch import data
+from amla.backends.torch.crew import Alone
 from amla.backends.torch.data import Batches, generator, moved, outside_squares, reduced
+from amla.backends.torch.learner import TorchLearner
 from amla.backends.torch.native.build import library
 from amla.backends.torch.native.images import read, reads
-from amla.tasks.dataset import Examples
-from amla.tasks.recipe import Augment
+from amla.spec import ops
+from amla.spec.architecture import Architecture, Node
+from amla.tasks.dataset import DataError, Examples, split
+from amla.tasks.load import load
+from amla.tasks.recipe import Augment, Recipe
 from amla.tasks.task import Task
 
 CPU = torch.device("cpu")
@@ -181,3 +191,111 @@ def test_series_are_normalised_and_those_of_the_dataset_stay_as_they_are() -> No
     for found in (next(batches.scoring(6))[0], batches.training(0, 0, Augment())[0][batches._order(0, 0).argsort()]):
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
     np.testing.assert_array_equal(inputs, kept)
+
+
+@pytest.fixture
+def ways(tmp_path: Path) -> dict[str, Task]:
+    """Return a task on files of images in three ways: mapped, read from the disk, and decoded for every batch."""
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        place = tmp_path / "images" / f"{number % 3}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (10, 10, 3), dtype=np.uint8)).save(place / f"{number}.png")
+    found = {}
+    for way in ("never", "disk", "decode"):
+        data = load(str(tmp_path / "images"), cache_dir=tmp_path, size=(6, 6), canvas=(9, 9), stream=way)
+        found[way] = Task(data, split(data), Recipe(batch=8))
+    return found
+
+
+@pytest.mark.parametrize("augment", [Augment(), Augment(flip="alternate", shift=1, cutout=2), Augment(crop=0.3)])
+def test_batches_are_the_same_however_the_data_are_read(ways: dict[str, Task], augment: Augment) -> None:
+    for final in (False, True):
+        of = {way: task.final() if final else task for way, task in ways.items()}
+        every = {way: Batches(task.fitting, task.moments, 8, CPU) for way, task in of.items()}
+        per_epoch = len(every["never"]) // 8
+        for step in (0, 1, 2, per_epoch - 1, per_epoch, per_epoch + 1, 1):
+            expected = every["never"].training(5, step, augment)
+            assert tuple(expected[0].shape) == (8, 3, 6, 6)
+            for way in ("disk", "decode"):
+                alone = Batches(of[way].fitting, of[way].moments, 8, CPU)
+                for batches in (every[way], alone):
+                    assert all(map(torch.equal, batches.training(5, step, augment), expected))
+    held_out = {way: task.held_out for way, task in ways.items()}
+    scored = {way: list(Batches(held_out[way], ways[way].moments, 8, CPU).scoring(5)) for way in ways}
+    for way in ("disk", "decode"):
+        for one, other in zip(scored[way], scored["never"], strict=True):
+            assert all(map(torch.equal, one, other))
+
+
+def test_batches_are_read_ahead_but_only_a_few(ways: dict[str, Task]) -> None:
+    asked: list[int] = []
+    here = threading.current_thread()
+
+    class Watched:
+        shape, dtype = ways["disk"].fitting.inputs.shape, np.dtype(np.uint8)
+
+        def __len__(self) -> int:
+            return self.shape[0]
+
+        def __getitem__(self, index: object) -> np.ndarray:
+            assert threading.current_thread() is not here
+            asked.append(len(asked))
+            return ways["disk"].fitting.inputs[index]
+
+    batches = Batches(replace(ways["disk"].fitting, inputs=Watched()), ways["disk"].moments, 8, CPU)
+    for step in range(4):
+        batches.training(0, step, Augment())
+    next(batches._ahead._waiting[key] for key in batches._ahead._waiting if key[1] == 5).result()
+    assert len(asked) == 6
+
+
+def test_what_cannot_be_read_ahead_is_told_when_it_is_needed(ways: dict[str, Task], tmp_path: Path) -> None:
+    fitting = ways["decode"].fitting
+    batches = Batches(fitting, ways["decode"].moments, 8, CPU)
+    for path in (tmp_path / "images").rglob("*.png"):
+        path.unlink()
+    with pytest.raises(DataError, match="png' cannot be read any more"):
+        batches.training(0, 0, Augment())
+
+
+def test_threads_that_read_ahead_end_with_their_batches(ways: dict[str, Task]) -> None:
+    before = set(threading.enumerate())
+    batches = Batches(ways["disk"].fitting, ways["disk"].moments, 8, CPU)
+    batches.training(0, 0, Augment())
+    (thread,) = set(threading.enumerate()) - before
+    del batches
+    thread.join(timeout=30)
+    assert not thread.is_alive()
+
+
+def test_large_images_are_scored_few_at_a_time(ways: dict[str, Task], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "SCORED_AT_ONCE", 3 * 6 * 6 * 4)
+    for task in ways.values():
+        sizes = [len(labels) for _, labels in Batches(task.fitting, task.moments, 8, CPU).scoring(500)]
+        assert set(sizes[:-1]) == {4}
+
+
+@pytest.mark.parametrize("way", ["disk", "decode"])
+def test_two_legs_are_one_where_data_are_read_batch_by_batch(ways: dict[str, Task], way: str) -> None:
+    network = Architecture(
+        (
+            Node("x", ops.Input((3, 6, 6))),
+            Node("c", ops.Conv(4, (3, 3)), ("x",)),
+            Node("n", ops.BatchNorm(), ("c",)),
+            Node("g", ops.GlobalPool("mean"), ("n",)),
+            Node("y", ops.Classify(3), ("g",)),
+        )
+    )
+    recipe = Recipe(8, augment=Augment(flip=True, crop=0.3))
+    tasks = {name: ways[name].with_recipe(recipe) for name in ("never", way)}
+    whole = TorchLearner(network, tasks["never"], 0, CPU, Alone())
+    whole.fit(9, 9, lambda *_: None)
+    first = TorchLearner(network, tasks[way], 0, CPU, Alone())
+    first.fit(4, 9, lambda *_: None)
+    second = TorchLearner(network, tasks[way], 0, CPU, Alone())
+    second.restore(first.snapshot())
+    second.fit(5, 9, lambda *_: None)
+    for name, weight in whole.snapshot().weights.items():
+        assert np.array_equal(weight, second.snapshot().weights[name]), name
+    assert second.score() == whole.score()

@@ -72,6 +72,7 @@ recipes = st.builds(
         st.integers(0, 99),
         st.integers(0, 99),
         st.sampled_from(["zero", "reflect"]),
+        st.none() | st.floats(0.01, 1),
     ),
     small=st.none() | st.builds(Small, st.floats(0.01, 0.99), shares),
     start=st.sampled_from(["he", "identity"]),

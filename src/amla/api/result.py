@@ -160,10 +160,10 @@ class SearchResult:
         found, shape = self._trained, self.network.shape
         paths = _paths(images)
         if paths is None:
-            given = arrays(np.asarray(images), shape)
+            given = arrays(np.asarray(images), shape, canvas=found.canvas)
             return self._predict(given) if len(given) else np.empty((0, len(found.facts.classes)))
         parts = []
-        for part in shown(paths, shape):
+        for part in shown(paths, shape, found.canvas):
             if part.unreadable:
                 raise DataError(f"{part.unreadable[0]!r} cannot be read as an image. Leave it out, or restore it.")
             parts.append(self._predict(part.inputs))

@@ -17,11 +17,11 @@ from amla.study.asked import ALGORITHMS, RUNS, Asked, asked
 from amla.study.changes import altered
 from amla.study.complete import complete, is_complete
 from amla.study.constraints import reaches_of
+from amla.study.reading import read as read_data
 from amla.study.resolve import task_of
 from amla.study.study import Data, Study
 from amla.tasks.dataset import Dataset
 from amla.tasks.findings import findings
-from amla.tasks.load import load as load_dataset
 
 
 def search(
@@ -100,9 +100,14 @@ def _searched(
         return altered(study, settings)
 
     def read(data: Data) -> Dataset:
-        return load_dataset(data.source, data_dir=data_dir, size=data.size)
+        return read_data(data, data_dir)
 
-    study, dataset = asked(given, change, read, name)
+    def change_data(study: Study) -> Study:
+        return altered(
+            study, {address: value for address, value in settings.items() if address.split(".")[0] == "data"}
+        )
+
+    study, dataset = asked(given, change, change_data, read, name)
     place, task = folder or RUNS / study.name, task_of(study, dataset)
     for notice in (*dataset.notices, *findings(task.parts, dataset.classes)):
         say(notice)

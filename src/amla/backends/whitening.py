@@ -60,7 +60,7 @@ def _components(task: Task, op: ops.Conv) -> NDArray[np.float32]:
 def _patches(task: Task, op: ops.Conv) -> NDArray[np.float64]:
     """Return patches (number, channels * positions) spread evenly over the first training examples."""
     examples = task.parts.train.inputs
-    inputs = examples[: max(1, min(EXAMPLES, ELEMENTS // examples[0].size))].astype(np.float32)
+    inputs = examples[: max(1, min(EXAMPLES, ELEMENTS // prod(examples.shape[1:])))].astype(np.float32)
     mean, deviation = (np.asarray(moment, np.float32) for moment in task.moments)
     normalised = (inputs - mean) / deviation
     spans = tuple(d * (k - 1) + 1 for k, d in zip(op.kernel, op.dilation, strict=True))

@@ -23,7 +23,7 @@ def predict_images(folder: Path, paths: list[Path], top: int, as_json: bool, dev
         raise StudyError(f"--top is {top}, but there are {len(classes)} classes.")
     predict = predictor(found.architecture, found.weights, found.facts, device)
     unreadable = 0
-    for part in shown(paths, found.architecture.shape):
+    for part in shown(paths, found.architecture.shape, found.canvas):
         if part.names:
             for name, probabilities in zip(part.names, predict(part.inputs), strict=True):
                 typer.echo(_line(name, classes, probabilities, top, as_json))

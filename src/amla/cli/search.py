@@ -10,7 +10,7 @@ from amla.cli.constraints import print_reaches
 from amla.cli.live import LiveListener, PlainListener
 from amla.cli.show import print_run
 from amla.reports.names import example_words
-from amla.reports.numbers import count, plural
+from amla.reports.numbers import count, percent, plural
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.study.asked import RUNS, Asked, asked
@@ -19,6 +19,7 @@ from amla.study.complete import Elsewhere, complete, is_complete
 from amla.study.constraints import reaches_of
 from amla.study.ended import why_ended
 from amla.study.plan import first
+from amla.study.reading import read
 from amla.study.resolve import algorithm_of, space_of, task_of
 from amla.study.settings.places import TabularSettings
 from amla.study.settings.searches import (
@@ -36,7 +37,6 @@ from amla.study.study import Data, Study, load
 from amla.study.tables import dataset_of, table_of
 from amla.tasks.dataset import Dataset
 from amla.tasks.findings import findings
-from amla.tasks.load import load as load_dataset
 from amla.tasks.recipe import Augment
 from amla.tasks.task import Task
 
@@ -61,7 +61,10 @@ def search_data(
     """Search a network for a dataset with the settings that fit it, changed as the user says."""
     console = opened()
     study, dataset = asked(
-        given, lambda study: changed(study, settings), lambda data: loaded(console, data, data_dir, plain)
+        given,
+        lambda study: changed(study, settings),
+        lambda study: changed(study, [each for each in settings if each.strip().startswith("data.")]),
+        lambda data: loaded(console, data, data_dir, plain),
     )
     _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, elsewhere)
 
@@ -109,13 +112,13 @@ def _run(
 def loaded(console: Console, data: Data, data_dir: Path | None, plain: bool) -> Dataset:
     """Return the dataset of a study, telling how far it is read unless `plain`."""
     if plain or not console.is_terminal:
-        return load_dataset(data.source, data_dir=data_dir, size=data.size)
+        return read(data, data_dir)
     with console.status(f"reading {escape(data.source)}") as status:
 
         def progress(done: int, total: int) -> None:
             status.update(f"reading {escape(data.source)}: {done:,} of {total:,} examples")
 
-        return load_dataset(data.source, data_dir=data_dir, size=data.size, progress=progress)
+        return read(data, data_dir, progress=progress)
 
 
 def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
@@ -173,10 +176,11 @@ def _as_many(trials: int | None, name: str) -> str:
 
 def _augmentation(augment: Augment, examples: str) -> str:
     """Return how training examples are changed at random, and how to change that."""
-    changes = [f"shifted by up to {augment.shift}"] if augment.shift else []
+    changes = [f"cropped to {percent(augment.crop, 0)} or more"] if augment.crop else []
+    changes += [f"shifted by up to {augment.shift}"] if augment.shift else []
     changes += ["mirrored"] if augment.flip else []
     changes += [f"cut out {augment.cutout} wide"] if augment.cutout else []
     return (
         f"training {examples} are {' and '.join(changes) or 'taken as they are'} "
-        "(--set recipe.augment.flip=true or false, shift=N, cutout=N)"
+        "(--set recipe.augment.flip=true or false, shift=N, crop=SHARE, cutout=N)"
     )

@@ -7,9 +7,9 @@ import typer
 from amla.cli.console import opened, say
 from amla.execution.service import Gone, Refused, address
 from amla.study.assignment import assigned, assignment
+from amla.study.reading import read
 from amla.study.resolve import SEARCH
 from amla.study.study import Data, StudyError, load
-from amla.tasks.load import load as load_dataset
 from amla.testing.workers import DIGITS, check_worker
 from amla.trials import calls
 
@@ -25,7 +25,7 @@ def check(url: str, study: Path | None, data_dir: Path | None, seconds: float) -
     task, shape, classes = assigned(Data("digits")), DIGITS, 10
     if study is not None:
         given = load(study)
-        dataset = load_dataset(given.data.source, data_dir=data_dir, size=given.data.size)
+        dataset = read(given.data, data_dir)
         task, shape, classes = assignment(given, SEARCH, dataset.fingerprint), dataset.shape, len(dataset.classes)
     try:
         found = check_worker(url, task, shape=shape, classes=classes, seconds=seconds, headers=calls.headers())

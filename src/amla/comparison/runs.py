@@ -13,11 +13,11 @@ from amla.storage.files import Files
 from amla.study import folder as folders
 from amla.study.complete import complete
 from amla.study.heard import silently
+from amla.study.reading import read
 from amla.study.resolve import check, task_of
 from amla.study.result import result
 from amla.study.rivals import hand_made
 from amla.tasks.dataset import Dataset
-from amla.tasks.load import load
 from amla.tasks.task import Task
 
 RUNS, NETWORKS = "runs", "networks"  # folders in that of a comparison
@@ -148,9 +148,7 @@ def begin(comparison: Comparison, folder: Path, data_dir: Path | None) -> Runnin
     """
     first = next(iter(comparison.contenders.values()))
     studies = {name: comparison.study(name, first, 0) for name in comparison.tasks}
-    datasets = {
-        name: load(study.data.source, data_dir=data_dir, size=study.data.size) for name, study in studies.items()
-    }
+    datasets = {name: read(study.data, data_dir) for name, study in studies.items()}
     running = Running(comparison, folder, datasets, data_dir)
     running.check()
     return running

@@ -13,6 +13,7 @@ from amla.spec.costs import BYTES, Costs, at_scale, costs
 from amla.spec.supernet import supernet
 from amla.spec.values import SpecError
 from amla.tasks.dials import turned
+from amla.tasks.memory import memory
 from amla.tasks.task import Task
 from amla.trials.progress import Progress, Report
 from amla.trials.snapshot import Snapshot
@@ -187,7 +188,7 @@ class Training:
 
     def _beyond_memory(self, counted: Costs) -> str | None:
         """Return why a network cannot be trained in the memory there is, by its counted cost; None if it can."""
-        limit = self.memory or _physical_memory()
+        limit = self.memory or memory()
         batch = min(self.task.recipe.batch, len(self.task.fitting.labels))
         needed = BYTES * OPTIMISER_COPIES * counted.training_parameters + batch * counted.training_memory
         if limit is None or needed <= limit:
@@ -206,14 +207,6 @@ class Training:
 
 class _OutOfTime(Exception):
     """A trial has used up its seconds."""
-
-
-def _physical_memory() -> int | None:
-    """Return the bytes of memory of this machine, where it says."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def _giga(count: float) -> str:

@@ -18,6 +18,7 @@ from amla.study.settings.searches import (
     BayesSettings,
     EvolutionSettings,
     LocalSettings,
+    NacSettings,
     Nsga2Settings,
     OptunaSettings,
     RandomSettings,
@@ -27,7 +28,7 @@ from amla.study.settings.searches import (
     ZeroCostSettings,
 )
 from amla.study.settings.tuning import TuningSettings
-from amla.study.study import Data, Study, StudyError
+from amla.study.study import Data, Final, Study, StudyError
 from amla.tasks.dataset import Dataset
 
 RUNS = Path("runs")
@@ -67,16 +68,22 @@ class Asked:
 
 
 def asked(
-    given: Asked, change: Callable[[Study], Study], load: Callable[[Data], Dataset], name: str | None = None
+    given: Asked,
+    change: Callable[[Study], Study],
+    change_data: Callable[[Study], Study],
+    load: Callable[[Data], Dataset],
+    name: str | None = None,
 ) -> tuple[Study, Dataset]:
     """Return the study that fits the data, changed by `change`, and the dataset, which `load` reads.
 
-    The study is called `name`, or as its data are. Raises StudyError and DataError.
+    `change_data` makes those changes that concern the data, and no others. The study is called `name`, or as its data
+    are. Raises StudyError and DataError.
     """
     limit = None if given.budget is None else seconds(given.budget)
     if given.algorithm != "nac" and given.algorithm not in ALGORITHMS:
         raise StudyError(f"There is no algorithm {given.algorithm!r}; there are nac, {', '.join(ALGORITHMS)}.")
-    data = Data(given.source)
+    plainest = Study("data", Data(given.source), algorithm=NacSettings(steps=1), final=Final(steps=1))
+    data = change_data(plainest).data  # before the rest, which fits them: reading them may take long
     dataset = load(data)
     flops = GPU_FLOPS if _has_gpu(given.device) else CORE_FLOPS * processor.cores()
     study = preset(dataset, data, name=name, seconds=limit, seed=given.seed, flops=flops)
@@ -93,7 +100,7 @@ def asked(
     if given.stop_below is not None:
         study = replace(study, terms=replace(study.terms or Terms(), stop=stop_of(given.stop_below)))
     study = change(study)
-    if (study.data.source, study.data.size) != (data.source, None):
+    if study.data != data:
         dataset = load(study.data)
     return study, dataset
 

@@ -13,13 +13,13 @@ from amla.spec.text import explain
 from amla.spec.values import value
 from amla.storage.files import Files
 from amla.study.phases import FINAL, SHORT, TUNING
+from amla.study.reading import read
 from amla.study.resolve import evaluation_of, task_of
 from amla.study.run import Limit
 from amla.study.settings.places import BackendSettings, Local, Torch
 from amla.study.settings.searches import RandomSettings
 from amla.study.study import Data, Final, Study, StudyError
 from amla.tasks.dataset import DataError, Dataset
-from amla.tasks.load import load
 from amla.tasks.recipe import Recipe
 
 
@@ -82,7 +82,7 @@ def understood(plain: Mapping[str, Any]) -> Assignment:
 
 def data_of(said: Assignment, source: str, data_dir: Path | None) -> Dataset:
     """Return the data of an assignment, which are at `source` here. Raises DataError unless they are the same."""
-    dataset = load(source, data_dir=data_dir, size=said.data.size)
+    dataset = read(said.data, data_dir, source=source)
     if said.fingerprint not in (None, dataset.fingerprint):
         raise DataError(
             f"{said.data.source!r} has the fingerprint {dataset.fingerprint} here, but the study was begun with "

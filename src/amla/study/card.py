@@ -61,8 +61,17 @@ def _data(found: Trained) -> list[str]:
             "Inputs",
             f"less {_listed(found.facts.mean)}, divided by {_listed(found.facts.deviation)}, channel by channel",
         ),
+        *(
+            [("Images", f"scaled to cover {_by(canvas)}, of which the middle is read")]
+            if (canvas := found.canvas)
+            else []
+        ),
         ("Classes", ", ".join(found.facts.classes)),
     )
+
+
+def _by(size: tuple[int, ...]) -> str:
+    return "x".join(map(str, size))
 
 
 def _training(found: Trained) -> list[str]:

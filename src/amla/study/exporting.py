@@ -1,6 +1,6 @@
 """The network of a run in other forms: ONNX is compared with it, and of ONNX in 8 bits the accuracy is measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from amla.storage.files import Files
 from amla.study.card import card
 from amla.study.study import StudyError
 from amla.study.trained import Trained, task_again
+from amla.tasks.cropping import taken
 from amla.tasks.dataset import Examples
 
 Form = Literal["source", "onnx", "int8", "torch", "card"]
@@ -73,7 +74,7 @@ def _programs(wrote: Wrote, found: Trained, forms: tuple[Form, ...], place: Path
     writing.export(network, inputs, path)
     parts = task_again(found.run, data_dir).parts
     test = parts.test
-    real = _batches(found, test.inputs[:CHECKED])
+    real = _batches(found, test, CHECKED)
     rng = np.random.default_rng(0)
     made_up = [rng.normal(size=(BATCH, *inputs.shape[1:])).astype(np.float32) for _ in range(MADE_UP)]
     worst = writing.compare(network, path, [*made_up, *real])
@@ -81,7 +82,7 @@ def _programs(wrote: Wrote, found: Trained, forms: tuple[Form, ...], place: Path
     wrote(path, f"logits within {worst:.1g} of PyTorch's, on {on}")
     if "int8" in forms:
         small = place / "network.int8.onnx"
-        writing.quantise(path, small, _batches(found, parts.train.inputs[:CALIBRATED]))
+        writing.quantise(path, small, list(_batches(found, parts.train, CALIBRATED)))
         before, after = (_accuracy(writing, found, file, test) for file in (path, small))
         sizes = " to ".join(size(file.stat().st_size) for file in (path, small))
         wrote(small, f"{sizes}; test accuracy {percent(before, 2)} before, {percent(after, 2)} after")
@@ -90,7 +91,7 @@ def _programs(wrote: Wrote, found: Trained, forms: tuple[Form, ...], place: Path
 def _accuracy(writing: Any, found: Trained, path: Path, test: Examples) -> float:
     """Return the accuracy of an ONNX file on the test part, measured as that of the run was."""
     session, right = writing.opened(path), 0
-    for start, batch in zip(range(0, len(test.labels), BATCH), _batches(found, test.inputs), strict=True):
+    for start, batch in zip(range(0, len(test.labels), BATCH), _batches(found, test), strict=True):
         logits = writing.logits(session, batch)
         if found.facts.mirrored:
             logits = logits + writing.logits(session, np.ascontiguousarray(batch[..., ::-1]))
@@ -98,11 +99,13 @@ def _accuracy(writing: Any, found: Trained, path: Path, test: Examples) -> float
     return right / len(test.labels)
 
 
-def _batches(found: Trained, inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
-    """Return inputs as networks take them: normalised, channels first."""
+def _batches(found: Trained, examples: Examples, most: int | None = None) -> Iterator[NDArray[np.float32]]:
+    """Yield the inputs of the first examples as networks take them: normalised, channels first."""
     mean, deviation = np.array(found.facts.mean), np.array(found.facts.deviation)
-    parts = (inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH))
-    return [np.ascontiguousarray(np.moveaxis((part - mean) / deviation, -1, 1), np.float32) for part in parts]
+    count = len(examples.labels) if most is None else min(most, len(examples.labels))
+    for start in range(0, count, BATCH):
+        part = taken(examples, slice(start, min(start + BATCH, count)))
+        yield np.ascontiguousarray(np.moveaxis((part - mean) / deviation, -1, 1), np.float32)
 
 
 def needed(module: str, extra: str) -> Any:

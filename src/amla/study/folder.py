@@ -91,7 +91,8 @@ def prepare(folder: Path, study: Study, task: Task, store: str | None = None) ->
         held = load(path)
         _check_same(folder, held, whole)
         log.choose(folder, store, study.name)
-        return replace(held, trackers=study.trackers)  # where it is shown is no part of what it is
+        # where it is shown is no part of what it is, nor how its data are read
+        return replace(held, trackers=study.trackers, data=replace(held.data, stream=study.data.stream))
     if not path.exists() and log.exists(folder):
         raise StudyError(
             f"'{folder}' holds the records of a study, but no {STUDY} that says which. Name another folder with --run, "
@@ -115,7 +116,8 @@ def provenance(task: Task) -> Provenance:
 
 
 def _check_same(folder: Path, held: Study, asked: Study) -> None:
-    one, other = (flat(to_plain(replace(each, provenance=None, trackers=()))) for each in (held, asked))
+    same = replace(asked, trackers=held.trackers, data=replace(asked.data, stream=held.data.stream))
+    one, other = (flat(to_plain(replace(each, provenance=None))) for each in (held, same))
     keys = [key for key in one | other if one.get(key) != other.get(key)]
     differing = [f"{key}: {one.get(key)} there, {other.get(key)} here" for key in keys]
     if differing:

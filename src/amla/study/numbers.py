@@ -21,6 +21,7 @@ _RECIPE = {
     "weight_decay": (0, _MOST, "0 or more, and finite"),
     "shift_rate": (0, _MOST, "0 or more, and finite"),
     "clip": (_LEAST, _MOST, "more than 0, and finite"),
+    "augment.crop": (_LEAST, 1, "more than 0, and at most 1"),
 }
 _RANGES = {
     **{f"{place}.{name}": rule for place in ("recipe", "final.recipe") for name, rule in _RECIPE.items()},

@@ -22,13 +22,13 @@ from amla.study.phases import REHEARSAL as REHEARSAL
 from amla.study.phases import SEARCH as SEARCH
 from amla.study.phases import TIMING as TIMING
 from amla.study.phases import TUNING
+from amla.study.reading import read
 from amla.study.settings.places import Http, Inline, Ray, Torch
 from amla.study.settings.searches import FixedSettings, NacSettings
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError, from_plain, to_plain
 from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
-from amla.tasks.load import load
 from amla.tasks.task import Task
 from amla.trials.progress import Report
 from amla.trials.trial import Outcome, Trial
@@ -58,6 +58,9 @@ def check(study: Study, task: Task) -> None:
     if study.constraints and not isinstance(study.algorithm, FixedSettings):
         check_met(space)
     algorithm_of(study, space, steps=1)
+    crops = (study.recipe.augment.crop, study.final_recipe.augment.crop)
+    if len(task.shape) != 3 and any(crops):
+        raise StudyError("augment.crop is given, but the data are series, of which no part is enlarged; leave it out.")
     if isinstance(study.algorithm, NacSettings):
         for setting in ("statistic", "skip_statistic"):
             try:
@@ -178,7 +181,7 @@ def evaluation_in_worker(config: str) -> Evaluate:
     said = json.loads(config)
     study = from_plain(said["study"])
     data_dir = Path(said["data_dir"]) if said["data_dir"] else None
-    dataset = load(study.data.source, data_dir=data_dir, size=study.data.size)
+    dataset = read(study.data, data_dir)
     member = Member(**said["member"]) if said["member"] else None
     files, workers = Files(said["folder"], said["shared"]), said["workers"]
     return evaluation_of(study, said["phase"], task_of(study, dataset), files, workers=workers, member=member)

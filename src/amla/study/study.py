@@ -44,6 +44,7 @@ from amla.study.settings.searches import (
 from amla.study.settings.spaces import EnvelopeSettings, NasBench201Settings, NasBenchMacroSettings, SpaceSettings
 from amla.study.settings.tuning import TuningSettings
 from amla.tasks.recipe import Recipe
+from amla.tasks.streaming import Stream
 
 
 class StudyError(ValueError):
@@ -52,13 +53,19 @@ class StudyError(ValueError):
 
 @value
 class Data:
-    """Which data, and how they are divided: a built-in name or a path, and shares for the parts that it lacks."""
+    """Which data, and how they are divided: a built-in name or a path, and shares for the parts that it lacks.
+
+    Images are resized to `size`; or scaled to cover a `canvas`, of which a network reads the middle or crops, of
+    `size`. How they are read, `stream`, makes no difference to what comes out.
+    """
 
     source: str
     validation: float = 0.1
     test: float = 0.2
     split_seed: int = 0
     size: tuple[int, ...] | None = None
+    canvas: tuple[int, ...] | None = None
+    stream: Stream = "auto"
 
 
 @value

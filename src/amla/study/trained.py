@@ -10,10 +10,10 @@ from amla.spec import text
 from amla.spec.architecture import Architecture
 from amla.storage.files import Files
 from amla.study.folder import BEST, WEIGHTS, Run, read
+from amla.study.reading import read as read_data
 from amla.study.resolve import task_of
 from amla.study.result import result
 from amla.study.study import StudyError
-from amla.tasks.load import load
 from amla.tasks.task import Task
 from amla.trials.snapshot import Arrays
 
@@ -28,6 +28,12 @@ class Trained:
     architecture: Architecture
     weights: Arrays
     facts: Facts
+
+    @property
+    def canvas(self) -> tuple[int, int] | None:
+        """What images are scaled to cover, (height, width), before their middle is read; None: they are stretched."""
+        canvas = self.run.study.data.canvas
+        return None if canvas is None else (canvas[0], canvas[1])
 
 
 def trained(folder: Path) -> Trained:
@@ -60,7 +66,7 @@ def task_again(run: Run, data_dir: Path | None) -> Task:
     data = run.study.data
     kept = run.folder / ARRAYS
     source = str(kept) if Path(data.source).name == ARRAYS and kept.is_file() else data.source
-    dataset = load(source, data_dir=data_dir, size=data.size)
+    dataset = read_data(data, data_dir, source=source)
     if run.study.provenance and run.study.provenance.data != dataset.fingerprint:
         raise StudyError(
             f"The run is of data with the fingerprint {run.study.provenance.data}, but {source!r} now has "

@@ -16,7 +16,7 @@ from amla.tasks.decoding import Progress
 from amla.tasks.download import DownloadError, fetch
 from amla.tasks.readers import arrays, cifar, recognise
 from amla.tasks.readers.labels import Column
-from amla.tasks.readers.source import Contents, Part, Size, Source, listed
+from amla.tasks.readers.source import Contents, Frame, Part, Source, listed
 
 VARIABLE = "AMLA_DATA"
 
@@ -104,14 +104,14 @@ def _digits() -> Source:
     images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
     labels = bunch.target.astype("<i8")
 
-    def read(size: Size | None) -> Contents:
+    def read(size: Frame | None) -> Contents:
         return _digits_contents(images, labels, size)
 
     digest = hashlib.blake2b(images.tobytes() + labels.tobytes(), digest_size=16).hexdigest()
     return Source("digits", Path("digits"), (), read, fingerprint=digest)
 
 
-def _digits_contents(images: NDArray[np.uint8], labels: NDArray[np.int64], size: Size | None) -> Contents:
+def _digits_contents(images: NDArray[np.uint8], labels: NDArray[np.int64], size: Frame | None) -> Contents:
     """A fifth of each class is its test part, always the same, as the source has none."""
     orders = shuffled_by_class(labels, seed=0).values()
     test = np.sort(np.concatenate([order[: round(len(order) / 5)] for order in orders]))

@@ -8,22 +8,28 @@ import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amla.tasks import arrayfile
 from amla.tasks.arrayfile import ArrayFile
 from amla.tasks.dataset import Examples
 from amla.tasks.decoding import Decoded, Progress, pour
-from amla.tasks.readers.source import Chunk, Contents, Part
+from amla.tasks.facts import DIGEST, digests_of, sums_of
+from amla.tasks.pictured import Pictured, packed
+from amla.tasks.readers.source import Chunk, Contents, Frame, Part
 
 VARIABLE = "AMLA_CACHE"
 
 _DESCRIPTION = "dataset.json"
-_KINDS = ("inputs", "labels")
-_LABELS = "<i8"
+_NUMBERS = "<i8"
+_BYTES = "|u1"
+
+Form = Literal["held", "read", "encoded"]
+"""What an entry has: inputs; inputs and what is known of them; or the encoded images, and what is known of inputs."""
 _UNFINISHED = ".unfinished-"
 _ABANDONED = 24 * 3600  # seconds without a change after which no process can still be writing
 
@@ -35,35 +41,52 @@ def folder(given: Path | None) -> Path:
     return Path(os.environ.get(VARIABLE) or Path("~", ".cache", "amla")).expanduser()
 
 
-def opened(entry: Path) -> Decoded | None:
-    """What `written` left in the folder `entry`; None where there is nothing, or anything is not as it was left."""
+def opened(entry: Path, root: Path | None = None) -> Decoded | None:
+    """What `written` left in the folder `entry`; None where there is nothing, or anything is not as it was left.
+
+    Image files that were left where they are lie in the folder `root`.
+    """
     try:
         description = json.loads((entry / _DESCRIPTION).read_bytes())
         parts: dict[Part, Examples] = {}
         for part, records in description["parts"].items():
-            inputs, labels = (arrayfile.opened(entry / f"{part}-{what}.npy", records[what]) for what in _KINDS)
-            parts[part] = Examples(inputs, np.array(labels, dtype=np.int64))
+            of = {what: arrayfile.opened(entry / f"{part}-{what}.npy", records[what]) for what in records}
+            if frame := description.get("frame"):
+                inputs: Any = Pictured(of["pictures"], of["ends"], root, Frame(*frame), description["channels"])
+            else:
+                inputs = of["inputs"]
+            labels = np.array(of["labels"], dtype=np.int64)
+            parts[part] = Examples(inputs, labels, sums=of.get("sums"), digests=of.get("digests"))
         return Decoded(tuple(description["classes"]), parts, tuple(description["notices"]))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
-def written(entry: Path, contents: Contents, progress: Progress | None = None) -> Decoded | None:
+def written(
+    entry: Path,
+    contents: Contents,
+    progress: Progress | None = None,
+    form: Form = "held",
+    frame: Frame | None = None,
+    root: Path | None = None,
+) -> Decoded | None:
     """Decode a dataset into the folder `entry`, which appears only when it is complete, and open it.
 
-    No more than a chunk is in memory at a time. None where what was written cannot be opened. Raises OSError where
-    the folder cannot be written, and DataError where too many images cannot be read.
+    No more than a chunk is in memory at a time. In the form "encoded" every image is decoded too, but only its bytes
+    are kept, or the name of its file in the folder `root`; it is decoded anew to a `frame` when it is read. None where
+    what was written cannot be opened. Raises OSError where the folder cannot be written, and DataError where too many
+    images cannot be read.
     """
     entry.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(entry.parent)
     unfinished = _new_name(entry.parent)
     unfinished.mkdir()
     try:
-        _write(unfinished, contents, progress)
+        _write(unfinished, contents, progress, form, frame)
         _publish(unfinished, entry)
     finally:
         _remove(unfinished)
-    return opened(entry)
+    return opened(entry, root)
 
 
 def _remove_abandoned(parent: Path) -> None:
@@ -77,17 +100,21 @@ def _new_name(parent: Path) -> Path:
     return parent / f"{_UNFINISHED}{uuid4().hex}"
 
 
-def _write(target: Path, contents: Contents, progress: Progress | None) -> None:
+def _write(target: Path, contents: Contents, progress: Progress | None, form: Form, frame: Frame | None) -> None:
     files: dict[tuple[Part, str], ArrayFile] = {}
     records: dict[str, dict[str, Any]] = {part: {} for part in contents.parts}
+    ends = dict.fromkeys(contents.parts, 0)
     try:
         for part in contents.parts:
-            files[part, "inputs"] = ArrayFile(target / f"{part}-inputs.npy", contents.dtype, contents.shape)
-            files[part, "labels"] = ArrayFile(target / f"{part}-labels.npy", _LABELS, ())
+            for what, (dtype, shape) in _kinds(contents, form).items():
+                files[part, what] = ArrayFile(target / f"{part}-{what}.npy", dtype, shape)
 
         def append(part: Part, chunk: Chunk) -> None:
-            files[part, "inputs"].append(chunk.inputs)
-            files[part, "labels"].append(chunk.labels)
+            for what, rows in _rows(chunk, form, ends[part]).items():
+                if (part, what) in files:
+                    files[part, what].append(rows)
+                if what == "ends" and len(rows):
+                    ends[part] = int(rows[-1])
 
         notices = pour(contents, append, progress)
         for (part, what), file in files.items():
@@ -95,8 +122,38 @@ def _write(target: Path, contents: Contents, progress: Progress | None) -> None:
     finally:
         for file in files.values():
             file.abandon()
-    description = {"classes": contents.classes, "notices": notices, "parts": records}
+    description: dict[str, Any] = {"classes": contents.classes, "notices": notices, "parts": records}
+    if form == "encoded":
+        description |= {"frame": frame or contents.shape[:2], "channels": contents.shape[2]}
     (target / _DESCRIPTION).write_text(json.dumps(description), encoding="utf-8")
+
+
+def _kinds(contents: Contents, form: Form) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return what an entry has a file of, for each part: the type of its rows, and their shape."""
+    kinds: dict[str, tuple[str, tuple[int, ...]]] = {"labels": (_NUMBERS, ())}
+    if form == "encoded":
+        kinds |= {"pictures": (_BYTES, ()), "ends": (_NUMBERS, ())}
+    else:
+        kinds["inputs"] = contents.dtype, contents.shape
+    if form != "held":
+        kinds["digests"] = _BYTES, (DIGEST,)
+        if contents.dtype == _BYTES:  # sums of others depend on their order
+            kinds["sums"] = _NUMBERS, (2, contents.shape[-1])
+    return kinds
+
+
+def _rows(chunk: Chunk, form: Form, end: int) -> dict[str, NDArray[Any]]:
+    """Return what is written of a chunk; encoded images so far end at `end`."""
+    rows: dict[str, NDArray[Any]] = {"inputs": chunk.inputs, "labels": chunk.labels}
+    if form == "encoded":
+        said = [packed(picture) for picture in chunk.pictures]
+        rows["pictures"] = np.frombuffer(b"".join(said), np.uint8)
+        rows["ends"] = end + np.cumsum([len(each) for each in said], dtype=np.int64)
+    if form != "held":
+        rows["digests"] = digests_of(chunk.inputs)
+        if chunk.inputs.dtype == np.uint8:
+            rows["sums"] = sums_of(chunk.inputs)
+    return rows
 
 
 def _publish(unfinished: Path, entry: Path) -> None:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 
@@ -25,6 +26,8 @@ def parts(dataset: Dataset, *, validation: float, test: float, seed: int) -> Par
     if not isinstance(dataset.train.inputs, np.memmap) or (dataset.validation and dataset.test):
         return split(dataset, validation=validation, test=test, seed=seed)
     described = [dataset.fingerprint, *dataset.shape, validation, test, seed, FORMAT]
+    if dataset.train.size:
+        described += dataset.train.inputs.shape[1:]
     name = blake2b(repr(described).encode() + dataset.train.labels.tobytes(), digest_size=16).hexdigest()
     entry = cache.folder(None) / "splits" / name
     found = cache.opened(entry)
@@ -43,7 +46,7 @@ def parts(dataset: Dataset, *, validation: float, test: float, seed: int) -> Par
                 shutil.rmtree(old, ignore_errors=True)  # whoever has mapped it keeps it
         if not found:
             return whole
-    of = found.parts
+    of = {part: replace(examples, size=dataset.train.size) for part, examples in found.parts.items()}
     return Parts(of["train"], dataset.validation or of["validation"], dataset.test or of["test"])
 
 

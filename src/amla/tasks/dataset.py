@@ -1,12 +1,14 @@
-"""A dataset of labelled images or series in memory, and how it is divided for training, validation and test."""
+"""A dataset of labelled images or series, and how it is divided for training, validation and test."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from amla.tasks.inputs import Chosen, Inputs, Joined
 
 
 class DataError(ValueError):
@@ -17,13 +19,54 @@ class DataError(ValueError):
 class Examples:
     """Images or series with their labels.
 
-    `inputs` is (n, height, width, channels), uint8, or (n, time, channels), float32; C-contiguous, read-only and
-    memory-mapped where it comes from the cache; `labels` is (n,), int64, each at least 0 and less than the number of
-    classes.
+    `inputs` is (n, height, width, channels), uint8, or (n, time, channels), float32: an array, C-contiguous, read-only
+    and memory-mapped where it comes from the cache; or what reads some of them at a time. `labels` is (n,), int64,
+    each at least 0 and less than the number of classes. `size` is what a network reads of an image, the middle or a
+    crop of so many pixels; None: all of it.
+
+    What is known of inputs that are not held in memory: `sums` (n, 2, channels), int64, of their elements and of the
+    squares of these; `digests` (n, 16), uint8, the same for two inputs only if these are.
     """
 
-    inputs: NDArray[Any]
+    inputs: Inputs
     labels: NDArray[np.int64]
+    size: tuple[int, int] | None = None
+    sums: NDArray[np.int64] | None = None
+    digests: NDArray[np.uint8] | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example as networks take it: (channels, height, width), or (channels, time)."""
+        *spatial, channels = self.inputs.shape[1:]
+        return (channels, *(self.size or spatial))
+
+    def only(self, places: NDArray[np.int64]) -> Examples:
+        """Return the examples at these positions: a copy of an array, else they stay where they are."""
+        inputs = self.inputs
+        held = isinstance(inputs, np.ndarray)
+        return replace(
+            self,
+            inputs=np.ascontiguousarray(inputs[places]) if held else Chosen(inputs, places),
+            labels=self.labels[places],
+            sums=None if self.sums is None else self.sums[places],
+            digests=None if self.digests is None else self.digests[places],
+        )
+
+    def and_then(self, others: Examples) -> Examples:
+        """Return these examples and others after them: a copy of two arrays, else they stay where they are."""
+        held = isinstance(self.inputs, np.ndarray) and isinstance(others.inputs, np.ndarray)
+        first, second = self.inputs, others.inputs
+        return replace(
+            self,
+            inputs=np.concatenate([first, second]) if held else Joined(first, second),
+            labels=np.concatenate([self.labels, others.labels]),
+            sums=_both(self.sums, others.sums),
+            digests=_both(self.digests, others.digests),
+        )
+
+
+def _both(one: NDArray[Any] | None, other: NDArray[Any] | None) -> NDArray[Any] | None:
+    return None if one is None or other is None else np.concatenate([one, other])
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +88,7 @@ class Dataset:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one example as networks take it: (channels, height, width), or (channels, time)."""
-        *spatial, channels = self.train.inputs.shape[1:]
-        return (channels, *spatial)
+        return self.train.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +106,8 @@ def split(dataset: Dataset, *, validation: float = 0.1, test: float = 0.2, seed:
     `validation` and `test` are shares of the source's training examples, and matter only where that part is carved.
     Every class gives its share, rounded, but at least one example to validation (and to test, where it has three or
     more). Which ones depends on `seed` and on nothing else, on every machine and with every version of numpy. Arrays
-    stay memory-mapped where nothing is carved; carving copies the images of the parts it makes into memory.
+    stay memory-mapped where nothing is carved; carving copies the images of the parts it makes into memory, unless
+    they are read when they are asked for.
     Raises DataError for shares and seeds that make no sense, and for a class that would be missing from training or
     from validation.
     """
@@ -85,9 +128,9 @@ def split(dataset: Dataset, *, validation: float = 0.1, test: float = 0.2, seed:
     rest = np.ones(len(dataset.train.labels), dtype=np.bool_)
     rest[chosen_validation] = rest[chosen_test] = False
     return Parts(
-        train=dataset.train if rest.all() else _taken(dataset.train, np.flatnonzero(rest)),
-        validation=dataset.validation or _taken(dataset.train, chosen_validation),
-        test=dataset.test or _taken(dataset.train, chosen_test),
+        train=dataset.train if rest.all() else dataset.train.only(np.flatnonzero(rest)),
+        validation=dataset.validation or dataset.train.only(chosen_validation),
+        test=dataset.test or dataset.train.only(chosen_test),
     )
 
 
@@ -150,7 +193,3 @@ def _carve(dataset: Dataset, validation: float, test: float, seed: int) -> tuple
         chosen[0].append(order[for_test : for_test + for_validation])
         chosen[1].append(order[:for_test])
     return np.sort(np.concatenate(chosen[0])), np.sort(np.concatenate(chosen[1]))
-
-
-def _taken(examples: Examples, positions: NDArray[np.int64]) -> Examples:
-    return Examples(np.ascontiguousarray(examples.inputs[positions]), examples.labels[positions])

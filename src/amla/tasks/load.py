@@ -7,11 +7,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from amla.tasks import builtin, cache
-from amla.tasks.dataset import DataError, Dataset
+from amla.tasks.dataset import DataError, Dataset, Examples
 from amla.tasks.decoding import Decoded, Progress, in_memory
 from amla.tasks.fingerprint import fingerprint
 from amla.tasks.readers import recognise
-from amla.tasks.readers.source import Size, Source
+from amla.tasks.readers.source import Frame, Part, Source
+from amla.tasks.streaming import Stream, check_fits, form_of, streamed
 
 FORMAT = 1  # to be raised when the same files are to give other arrays, so that no old entry is used
 
@@ -22,6 +23,8 @@ def load(
     data_dir: Path | None = None,
     cache_dir: Path | None = None,
     size: tuple[int, ...] | None = None,
+    canvas: tuple[int, ...] | None = None,
+    stream: Stream = "auto",
     download: bool = True,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -30,42 +33,57 @@ def load(
     `data_dir` is where built-in datasets are looked for, and downloaded to if `download` allows it; else the
     environment variable AMLA_DATA says where. Decoded images are kept in `cache_dir` (else in AMLA_CACHE, else in
     ~/.cache/amla) and memory-mapped; where that cannot be written they stay in memory. `size`, (height, width) in
-    pixels, is what all images are resized to; by default the size that most of them have. `progress` is told how much
-    is done of how much: bytes while downloading, then images while decoding. Raises DataError for every dataset that
-    cannot be used, saying what to do.
+    pixels, is what all images are resized to; by default the size that most of them have. With a `canvas`, as large or
+    larger, they are scaled to cover that, their edges cut off; a network reads the middle or crops, of `size`. `stream`
+    says whether they are read batch by batch: "never"; "disk", from the cache; "decode", from the encoded images; or
+    "auto", as the memory demands it. `progress` is told how much is done of how much: bytes while downloading, then
+    images while decoding. Raises DataError for every dataset that cannot be used, saying what to do.
     """
-    image_size = _checked_size(size)
+    frame = _frame(size, canvas)
     folder = cache.folder(cache_dir)
     try:
         found = _found(source, data_dir=data_dir, cache_dir=folder, download=download, progress=progress)
         digest = found.fingerprint or fingerprint(found.root, found.files, remembered_in=folder / "files")
-        suffix = f"{image_size[0]}x{image_size[1]}" if image_size else "own"
-        decoded = _decoded(found, folder / "datasets" / f"{digest}-{suffix}-{FORMAT}", image_size, progress)
+        suffix = f"{frame.height}x{frame.width}{'-cover' * frame.cover}" if frame else "own"
+        decoded = _decoded(found, folder / "datasets" / f"{digest}-{suffix}-{FORMAT}", frame, stream, progress)
     except OSError as error:
         raise DataError(
             f"{error.filename or source!r} cannot be read ({error.strerror or error}). Check that it is there and that "
             "you may read it."
         ) from error
+    read = size if canvas is not None else None
+
+    def part(name: Part) -> Examples | None:
+        examples = decoded.parts.get(name)
+        return replace(examples, size=(read[0], read[1])) if examples and read else examples
+
     return Dataset(
         name=found.name,
         fingerprint=digest,
         classes=_classes(found, decoded),
-        train=decoded.parts["train"],
-        validation=decoded.parts.get("validation"),
-        test=decoded.parts.get("test"),
+        train=part("train") or decoded.parts["train"],
+        validation=part("validation"),
+        test=part("test"),
         notices=decoded.notices,
     )
 
 
-def _checked_size(size: tuple[int, ...] | None) -> Size | None:
-    if size is None:
-        return None
-    if len(size) != 2 or not all(isinstance(length, int) and length > 0 for length in size):
+def _frame(size: tuple[int, ...] | None, canvas: tuple[int, ...] | None) -> Frame | None:
+    """Return what images are brought to when they are decoded."""
+    for name, given in (("size", size), ("canvas", canvas)):
+        if given is not None and (len(given) != 2 or not all(isinstance(each, int) and each > 0 for each in given)):
+            raise DataError(
+                f"{name} is {tuple(given)!r}, but images have two lengths in pixels, both 1 or more: (height, width). "
+                "Give it like (32, 32)."
+            )
+    if canvas is None:
+        return None if size is None else Frame(size[0], size[1])
+    if size is None or size[0] > canvas[0] or size[1] > canvas[1]:
         raise DataError(
-            f"size is {tuple(size)!r}, but images have two lengths in pixels, both 1 or more: (height, width). "
-            "Give it like (32, 32)."
+            f"canvas is {tuple(canvas)}, and size {None if size is None else tuple(size)}; a network reads the middle "
+            "or crops of the canvas. Give a size that is not larger."
         )
-    return size[0], size[1]
+    return Frame(canvas[0], canvas[1], cover=True)
 
 
 def _found(source: str, *, data_dir: Path | None, cache_dir: Path, download: bool, progress: Progress | None) -> Source:
@@ -82,18 +100,23 @@ def _found(source: str, *, data_dir: Path | None, cache_dir: Path, download: boo
     )
 
 
-def _decoded(source: Source, entry: Path, size: Size | None, progress: Progress | None) -> Decoded:
-    known = cache.opened(entry)
+def _decoded(source: Source, entry: Path, frame: Frame | None, stream: Stream, progress: Progress | None) -> Decoded:
+    encoded = entry.with_name(f"{entry.name}-encoded")
+    known = stream != "decode" and cache.opened(entry)
+    known = known or (stream in ("auto", "decode") and cache.opened(encoded, source.root))
     if known:
-        return known
-    contents = source.read(size)
+        return streamed(known, stream)
+    contents = source.read(frame)
+    form = form_of(contents, stream, entry.parent)
+    place = encoded if form == "encoded" else entry
     try:
-        fresh = cache.written(entry, contents, progress)
+        fresh = cache.written(place, contents, progress, form, frame, source.root)
         problem = "what was written cannot be opened"
     except OSError as error:
         fresh, problem = None, error.strerror or str(error)
     if fresh:
-        return fresh
+        return streamed(fresh, stream)
+    check_fits(contents, f"The cache folder {str(entry.parent)!r} cannot be used ({problem})")
     decoded = in_memory(contents, progress)
     notice = (
         f"The cache folder {str(entry.parent)!r} cannot be used ({problem}): the images are kept in memory, and will "

@@ -123,14 +123,19 @@ class Augment:
     `border` "reflect" the image mirrored at its edge. The place of the cutout square (DeVries and Taylor 2017) is drawn
     likewise; it may lie partly outside. With `flip` "alternate" an example that is mirrored in one epoch is not in the
     next (Jordan 2024): two epochs show both, where coins would show one of them twice half of the time.
+    With `crop` a network is first shown a random part of each image, brought to its size (Szegedy et al. 2015): `crop`
+    is the least share of the area that it has, 0.08 for ImageNet, more for small networks or few epochs.
     """
 
     flip: bool | Literal["alternate"] = False
     shift: int = 0
     cutout: int = 0
     border: Literal["zero", "reflect"] = "zero"
+    crop: float | None = None
 
     def __post_init__(self) -> None:
+        if self.crop is not None and not 0 < self.crop <= 1:
+            raise SpecError(f"augment.crop is {self.crop}; it must be above 0 and at most 1.")
         if self.shift < 0 or self.cutout < 0:
             raise SpecError(f"augment.shift is {self.shift}, augment.cutout {self.cutout}; both must be 0 or more.")
 

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from amla.tasks.cropping import middle
 from amla.tasks.dataset import DataError
 from amla.tasks.readers import npz, series, ucr
 from amla.tasks.readers.folders import SUFFIXES, batches, images_in
-from amla.tasks.readers.images import Album, Picture, chunks
+from amla.tasks.readers.images import Album, chunks
 from amla.tasks.readers.resizing import resized
-from amla.tasks.readers.source import listed
+from amla.tasks.readers.source import Frame, Picture, Size, listed
 
 _NAMES = ("images", "x", "x_test")  # of arrays in an archive, in the order in which they are looked for
 _SERIES = ("series", "series_test")
@@ -33,8 +34,10 @@ class Shown:
     unreadable: tuple[str, ...] = ()
 
 
-def shown(paths: Sequence[Path], shape: tuple[int, ...]) -> Iterator[Shown]:
+def shown(paths: Sequence[Path], shape: tuple[int, ...], canvas: Size | None = None) -> Iterator[Shown]:
     """Yield the images or series at `paths` in order, a few at a time, as a network of inputs `shape` takes them.
+
+    With a `canvas`, of (height, width), images are scaled to cover it, and their middle is taken.
 
     A path is an image file, a folder of such, or an .npz file; with series, an .npz file or one of the UCR archive,
     whose labels are not looked at. Raises DataError for what is none of these.
@@ -46,15 +49,21 @@ def shown(paths: Sequence[Path], shape: tuple[int, ...]) -> Iterator[Shown]:
     pictures: list[Picture] = []
     for path in paths:
         if path.is_file() and path.suffix == ".npz":
-            yield from _files(pictures, shape)
+            yield from _files(pictures, shape, canvas)
             pictures = []
-            yield from _archive(path, shape)
+            yield from _archive(path, shape, canvas)
         else:
             pictures += [Picture(str(file), file) for file in _found(path)]
-    yield from _files(pictures, shape)
+    yield from _files(pictures, shape, canvas)
 
 
-def arrays(images: NDArray[Any], shape: tuple[int, ...], name: str = "images", address: str = "array") -> NDArray[Any]:
+def arrays(
+    images: NDArray[Any],
+    shape: tuple[int, ...],
+    name: str = "images",
+    address: str = "array",
+    canvas: Size | None = None,
+) -> NDArray[Any]:
     """Return images (n, height, width) or (n, height, width, channels) as a network of inputs `shape` takes them.
 
     Floating-point numbers that go up to 1 are shares of 255, as in training. A network that reads series takes
@@ -66,10 +75,16 @@ def arrays(images: NDArray[Any], shape: tuple[int, ...], name: str = "images", a
     _check_images(shape)
     axis, scale = npz.channel_axis(address, name, images), npz.scales(address, {name: images})[name]
     made = np.empty((len(images), *shape[1:], shape[0]), np.uint8)
+    frame = _frame(shape, canvas)
     for start in range(0, len(images), _CHUNK):
         part = npz.converted(axis, scale, images[start : start + _CHUNK])
-        made[start : start + _CHUNK] = resized(_coloured(np.ascontiguousarray(part), shape[0]), (shape[1], shape[2]))
+        some = resized(_coloured(np.ascontiguousarray(part), shape[0]), frame)
+        made[start : start + _CHUNK] = middle(some, (shape[1], shape[2]))
     return made
+
+
+def _frame(shape: tuple[int, ...], canvas: Size | None) -> Frame:
+    return Frame(shape[1], shape[2]) if canvas is None else Frame(*canvas, cover=True)
 
 
 def _found(path: Path) -> list[Path]:
@@ -83,18 +98,19 @@ def _found(path: Path) -> list[Path]:
     return files
 
 
-def _files(pictures: list[Picture], shape: tuple[int, ...]) -> Iterator[Shown]:
+def _files(pictures: list[Picture], shape: tuple[int, ...], canvas: Size | None) -> Iterator[Shown]:
     if not pictures:
         return
     _check_images(shape)
     album = Album(np.arange(len(pictures)), partial(batches, pictures))
-    for chunk in chunks(album, (shape[1], shape[2], shape[0])):
-        yield Shown(tuple(pictures[i].name for i in chunk.labels.tolist()), chunk.inputs, chunk.unreadable)
+    for chunk in chunks(album, _frame(shape, canvas), shape[0]):
+        inputs = middle(chunk.inputs, (shape[1], shape[2]))
+        yield Shown(tuple(pictures[i].name for i in chunk.labels.tolist()), inputs, chunk.unreadable)
 
 
-def _archive(path: Path, shape: tuple[int, ...]) -> Iterator[Shown]:
+def _archive(path: Path, shape: tuple[int, ...], canvas: Size | None) -> Iterator[Shown]:
     name, found = _of_archive(path, _NAMES)
-    yield from _named(path, arrays(found, shape, name, str(path)))
+    yield from _named(path, arrays(found, shape, name, str(path), canvas))
 
 
 def _of_archive(path: Path, names: Sequence[str]) -> tuple[str, NDArray[Any]]:

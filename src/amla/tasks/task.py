@@ -1,14 +1,16 @@
 """What is to be learned: data, split, recipe and metric. The same for every algorithm of a comparison, and hashed."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from hashlib import blake2b
+from math import prod
 from typing import Literal
 
 import numpy as np
 from pydantic import TypeAdapter
 
 from amla.tasks.dataset import Dataset, Examples, Parts
+from amla.tasks.inputs import in_turn
 from amla.tasks.recipe import Recipe
 
 Part = Literal["train", "validation", "test"]
@@ -54,13 +56,8 @@ class Task:
 
     @cached_property
     def fitting(self) -> Examples:
-        """The examples that may be fitted; several parts are copied into one array."""
-        parts = [self._part(part) for part in self.fit_on]
-        if len(parts) == 1:
-            return parts[0]
-        return Examples(
-            np.concatenate([part.inputs for part in parts]), np.concatenate([part.labels for part in parts])
-        )
+        """The examples that may be fitted; several parts are copied into one array, if they are arrays."""
+        return reduce(Examples.and_then, (self._part(part) for part in self.fit_on))
 
     @property
     def held_out(self) -> Examples | None:
@@ -71,13 +68,15 @@ class Task:
     def moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of every channel of the training part, in the units of the inputs."""
         inputs = self.parts.train.inputs
-        axes = tuple(range(inputs.ndim - 1))
-        total, square = np.zeros(inputs.shape[-1]), np.zeros(inputs.shape[-1])
-        for start in range(0, len(inputs), CHUNK):
-            chunk = inputs[start : start + CHUNK].astype(np.float64)
-            total += chunk.sum(axes)
-            square += (chunk * chunk).sum(axes)
-        count = inputs.size // inputs.shape[-1]
+        if self.parts.train.sums is not None:
+            total, square = self.parts.train.sums.sum(0).astype(np.float64)
+        else:
+            total, square = np.zeros(inputs.shape[-1]), np.zeros(inputs.shape[-1])
+            for some in in_turn(inputs, CHUNK):
+                chunk, axes = some.astype(np.float64), tuple(range(some.ndim - 1))
+                total += chunk.sum(axes)
+                square += (chunk * chunk).sum(axes)
+        count = prod(inputs.shape[:-1])
         mean = total / count
         deviation = np.sqrt(np.maximum(square / count - mean * mean, 0))
         return tuple(mean.tolist()), tuple(np.where(deviation > 0, deviation, 1.0).tolist())
@@ -92,7 +91,9 @@ class Task:
         text = [self.dataset.fingerprint, str(self.shape), self.metric, recipe]
         hashed = blake2b("\n".join(text).encode(), digest_size=16)
         for part in (self.parts.train, self.parts.validation, self.parts.test):
-            hashed.update(part.labels.tobytes() + part.inputs[:1000].tobytes())
+            hashed.update(part.labels.tobytes())
+            for some in in_turn(part.only(np.arange(min(1000, len(part.labels)))).inputs, CHUNK):
+                hashed.update(some.tobytes())
         return hashed.hexdigest()
 
     def _part(self, part: Part) -> Examples:

@@ -47,4 +47,4 @@ def spread(examples: Examples, most: int) -> Examples:
     places = np.linspace(0, len(examples.labels) - 1, count).astype(np.int64)
     parts = -(-count // BATCH)
     order = np.concatenate([places[part::parts] for part in range(parts)])
-    return Examples(examples.inputs[order], examples.labels[order])
+    return examples.only(order)

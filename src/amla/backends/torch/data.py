@@ -2,6 +2,9 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from math import prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,11 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from amla.backends.torch.ahead import Ahead
 from amla.backends.torch.native.images import read, reads
+from amla.tasks.cropping import Crop, taken
 from amla.tasks.dataset import Examples
 from amla.tasks.recipe import Augment
 
 ORDER, CHANGE, DROP, MIRROR = 1, 2, 3, 4  # what a generator is for: each purpose has random numbers of its own
+AHEAD = 2  # batches that are read while one is trained on, where the data are not held
+SCORED_AT_ONCE = 2**24  # elements of inputs: 64 MiB of single precision, 500 images up to 105x105
+
+_Step = tuple[int, int, float | None]  # seed, step, and the least share of a crop
 
 
 def generator(device: torch.device, *key: int) -> torch.Generator:
@@ -36,45 +45,86 @@ class Batches:
         batch: int,
         device: torch.device,
     ) -> None:
-        self.inputs = _tensor(examples.inputs).to(device)
         self.labels = _tensor(examples.labels).to(device)
+        self._examples = examples
+        # an array that networks read all of is looked up whole, on the device; of others come only the rows of a batch
+        self._held = isinstance(examples.inputs, np.ndarray) and examples.size is None
         self.batch = min(batch, len(self.labels))
         self.device = device
         mean, deviation = moments
         self._mean = torch.tensor(mean, device=device)
         self._inverse = 1 / torch.tensor(deviation, device=device)
-        self._epoch: tuple[int, Tensor] | None = None
+        self._orders: dict[tuple[int, int], Tensor] = {}
         self._coins: tuple[int, Tensor] | None = None
+        self._ahead: Ahead[_Step, NDArray[Any]] = Ahead()
+        self._ahead_of_scoring: Ahead[range, NDArray[Any]] = Ahead()
+
+    @cached_property
+    def inputs(self) -> Tensor:
+        """All of the inputs on the device, (n, *spatial, channels)."""
+        return _tensor(self._examples.inputs[:]).to(self.device)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def training(self, seed: int, step: int, augment: Augment) -> tuple[Tensor, Tensor]:
         """Return the batch of `step`, augmented: every epoch in a new order, its incomplete last batch left out."""
-        epoch, place = divmod(step, len(self) // self.batch)
-        index = self._order(seed, epoch)[place * self.batch : (place + 1) * self.batch]
+        index = self._index(seed, step)
         numbers = generator(self.device, seed, CHANGE, step)
-        mirrored = self._mirrored(seed, epoch, index, augment, numbers)
-        if reads(self.inputs):
-            rows, columns = places((len(index), *self.inputs.shape[1:-1]), augment, mirrored, numbers)
-            inputs = read(self.inputs, index, rows, columns, self._mean, self._inverse)
+        mirrored = self._mirrored(seed, step // (len(self) // self.batch), index, augment, numbers)
+        if augment.crop is not None or not self._held:
+            whole, which = self._read(seed, step, augment.crop), torch.arange(len(index), device=self.device)
         else:
-            inputs = self._normalised(moved(self.inputs[index], augment, mirrored, numbers))
+            whole, which = self.inputs, index
+        if reads(whole):
+            rows, columns = places((len(which), *whole.shape[1:-1]), augment, mirrored, numbers)
+            inputs = read(whole, which, rows, columns, self._mean, self._inverse)
+        else:
+            inputs = self._normalised(moved(whole[which], augment, mirrored, numbers))
         if augment.cutout:
             inputs *= outside_squares(inputs, augment.cutout, numbers)
         return _first(inputs), self.labels[index]
 
     def scoring(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield all examples in order, `size` at a time."""
-        for start in range(0, len(self), size):
-            part = slice(start, start + size)
-            yield _first(self._normalised(self.inputs[part])), self.labels[part]
+        """Yield all examples in order, `size` at a time, or fewer where they are large."""
+        size = max(1, min(size, SCORED_AT_ONCE // prod(self._examples.shape)))
+        parts = [range(start, min(start + size, len(self))) for start in range(0, len(self), size)]
+        for place, part in enumerate(parts):
+            if self._held:
+                inputs = self.inputs[part.start : part.stop]
+            else:
+                some = self._ahead_of_scoring.get(part, parts[place + 1 : place + 2], self._in_order)
+                inputs = _tensor(some).to(self.device)
+            yield _first(self._normalised(inputs)), self.labels[part.start : part.stop]
+
+    def _read(self, seed: int, step: int, crop: float | None) -> Tensor:
+        """Return the inputs of a step, (batch, *spatial, channels), while those of the next steps are read."""
+        coming = [(seed, step + later, crop) for later in range(1, 1 + AHEAD)]
+        return _tensor(self._ahead.get((seed, step, crop), coming, self._of_step)).to(self.device)
+
+    def _of_step(self, which: _Step) -> NDArray[Any]:
+        """Return the inputs of a step in memory; in any thread."""
+        seed, step, crop = which
+        return taken(
+            self._examples, self._index(seed, step).cpu().numpy(), None if crop is None else Crop(seed, step, crop)
+        )
+
+    def _in_order(self, places: range) -> NDArray[Any]:
+        return taken(self._examples, slice(places.start, places.stop))
+
+    def _index(self, seed: int, step: int) -> Tensor:
+        """Return which examples the batch of a step has."""
+        epoch, place = divmod(step, len(self) // self.batch)
+        return self._order(seed, epoch)[place * self.batch : (place + 1) * self.batch]
 
     def _order(self, seed: int, epoch: int) -> Tensor:
-        if self._epoch is None or self._epoch[0] != epoch:
+        orders = self._orders
+        if (seed, epoch) not in orders:
             shuffled = torch.randperm(len(self), generator=generator(torch.device("cpu"), seed, ORDER, epoch))
-            self._epoch = (epoch, shuffled.to(self.device))
-        return self._epoch[1]
+            # of this epoch and of another one, in which batches may be that are read ahead
+            orders = {**dict(list(orders.items())[-1:]), (seed, epoch): shuffled.to(self.device)}
+            self._orders = orders
+        return orders[seed, epoch]
 
     def _mirrored(
         self, seed: int, epoch: int, index: Tensor, augment: Augment, numbers: torch.Generator

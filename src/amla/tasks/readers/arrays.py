@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from amla.tasks.dataset import DataError
 from amla.tasks.readers.labels import Column, class_indices
 from amla.tasks.readers.resizing import resized, resizing_notices
-from amla.tasks.readers.source import Chunk, Contents, Part, Size, Stream
+from amla.tasks.readers.source import Chunk, Contents, Frame, Part, Size, Stream
 
 _CHUNK = 1024
 
@@ -42,7 +42,7 @@ def contents(
     pixels: Mapping[Part, Pixels],
     columns: Mapping[Part, Column],
     *,
-    size: Size | None,
+    size: Frame | None,
     classes: tuple[str, ...] | None = None,
 ) -> Contents:
     """The dataset that these images and labels make.
@@ -53,16 +53,17 @@ def contents(
     for part, images in pixels.items():
         _check_lengths(images, columns[part])
     classes, labels = class_indices(columns, classes)
-    height, width, channels = _common_shape(pixels, size)
+    channels = _common_channels(pixels)
+    frame = size or Frame(*_sizes(pixels).most_common(1)[0][0])
     return Contents(
         address=address,
         classes=classes,
-        shape=(height, width, channels),
+        shape=(*frame.size, channels),
         parts={
-            part: Stream(len(images.values), partial(_chunks, images, labels[part], (height, width)))
+            part: Stream(len(images.values), partial(_chunks, images, labels[part], frame))
             for part, images in pixels.items()
         },
-        notices=resizing_notices(_sizes(pixels), (height, width)),
+        notices=resizing_notices(_sizes(pixels), frame.size),
     )
 
 
@@ -79,7 +80,7 @@ def _check_lengths(images: Pixels, column: Column) -> None:
         )
 
 
-def _common_shape(pixels: Mapping[Part, Pixels], size: Size | None) -> tuple[int, int, int]:
+def _common_channels(pixels: Mapping[Part, Pixels]) -> int:
     channels = {part: images.shape()[2] for part, images in pixels.items()}
     for part, images in pixels.items():
         if channels[part] != channels["train"]:
@@ -87,8 +88,7 @@ def _common_shape(pixels: Mapping[Part, Pixels], size: Size | None) -> tuple[int
                 f"{images.name} of {images.address!r} has {channels[part]} channel(s), but the training images have "
                 f"{channels['train']}. Store all of them grey, or all of them coloured."
             )
-    height, width = size or _sizes(pixels).most_common(1)[0][0]
-    return height, width, channels["train"]
+    return channels["train"]
 
 
 def _sizes(pixels: Mapping[Part, Pixels]) -> Counter[Size]:
@@ -98,7 +98,7 @@ def _sizes(pixels: Mapping[Part, Pixels]) -> Counter[Size]:
     return sizes
 
 
-def _chunks(images: Pixels, labels: NDArray[np.int64], size: Size) -> Iterator[Chunk]:
+def _chunks(images: Pixels, labels: NDArray[np.int64], frame: Frame) -> Iterator[Chunk]:
     for start in range(0, len(labels), _CHUNK):
         converted = images.convert(images.values[start : start + _CHUNK])
-        yield Chunk(resized(np.ascontiguousarray(converted), size), labels[start : start + _CHUNK])
+        yield Chunk(resized(np.ascontiguousarray(converted), frame), labels[start : start + _CHUNK])

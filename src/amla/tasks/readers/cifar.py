@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from amla.tasks.dataset import DataError
 from amla.tasks.readers.arrays import Pixels, contents
 from amla.tasks.readers.labels import Column
-from amla.tasks.readers.source import Contents, Part, Size, Source, listed
+from amla.tasks.readers.source import Contents, Frame, Part, Source, listed
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 ARCHIVE = "cifar-10-binary.tar.gz"
@@ -52,11 +52,11 @@ def find(root: Path) -> Source | None:
     return None
 
 
-def _read_folder(root: Path, size: Size | None) -> Contents:
+def _read_folder(root: Path, size: Frame | None) -> Contents:
     return _contents(root, {name: (root / name).read_bytes() for name in (*_TRAIN, _TEST)}, size)
 
 
-def _read_archive(root: Path, size: Size | None) -> Contents:
+def _read_archive(root: Path, size: Frame | None) -> Contents:
     try:
         files = _unpacked(root)
     except gzip.BadGzipFile as error:
@@ -90,7 +90,7 @@ def _damaged(root: Path, error: Exception) -> DataError:
     return DataError(f"{str(root)!r} is damaged ({error}). Get it anew.")
 
 
-def _contents(root: Path, files: Mapping[str, bytes], size: Size | None) -> Contents:
+def _contents(root: Path, files: Mapping[str, bytes], size: Frame | None) -> Contents:
     for name, data in files.items():
         if not data or len(data) % _RECORD:
             raise DataError(

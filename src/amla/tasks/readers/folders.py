@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from amla.tasks.dataset import DataError
-from amla.tasks.readers.images import Album, Picture, contents
+from amla.tasks.readers.images import Album, contents
 from amla.tasks.readers.labels import check_several
-from amla.tasks.readers.source import Contents, Part, Size, Source, listed, part_called
+from amla.tasks.readers.source import Contents, Frame, Part, Picture, Source, listed, part_called
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
@@ -114,7 +114,7 @@ def _check_classes(root: Path, tree: _Tree) -> None:
     check_several(tuple(train), str(root))
 
 
-def _read(root: Path, tree: _Tree, size: Size | None) -> Contents:
+def _read(root: Path, tree: _Tree, size: Frame | None) -> Contents:
     classes = tuple(tree.parts["train"])
     notices = (f"Folders without a folder for each class were left out: {listed(tree.ignored)}.",)
     return contents(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from amla.tasks.dataset import DataError
 from amla.tasks.readers.arrays import Pixels, contents
 from amla.tasks.readers.labels import Column
-from amla.tasks.readers.source import Contents, Part, Size, Source, listed, part_called
+from amla.tasks.readers.source import Contents, Frame, Part, Source, listed, part_called
 
 _NAME = re.compile(r"(?P<part>[a-z0-9]+)-(?P<what>images|labels)[-.]idx[13]-ubyte(\.gz)?")
 _PIECE = 2**24
@@ -49,7 +49,7 @@ def _check_complete(root: Path, found: dict[Part, dict[str, Path]]) -> None:
             raise DataError(f"{str(root)!r} lacks {listed(names)} (or .gz). Add the missing files.")
 
 
-def _read(root: Path, found: dict[Part, dict[str, Path]], size: Size | None) -> Contents:
+def _read(root: Path, found: dict[Part, dict[str, Path]], size: Frame | None) -> Contents:
     pixels: dict[Part, Pixels] = {}
     columns: dict[Part, Column] = {}
     for part, pair in found.items():

@@ -6,19 +6,18 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amla.tasks.readers.resizing import fitted, resizing_notices
-from amla.tasks.readers.source import Chunk, Contents, Part, Size, Stream, unreadable_notice
+from amla.tasks.readers.source import Chunk, Contents, Frame, Part, Picture, Size, Stream, unreadable_notice
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -31,14 +30,6 @@ _THREADS = min(8, os.cpu_count() or 1)
 _THREADS_PAY_FROM = 128 * 128  # pixels; smaller images cost threads more waiting for each other than decoding
 
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """One encoded image, as a file or as bytes (None where the source has none); `name` is for messages."""
-
-    name: str
-    data: Path | bytes | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +52,7 @@ def contents(
     address: str,
     albums: Mapping[Part, Album],
     *,
-    size: Size | None,
+    size: Frame | None,
     classes: tuple[str, ...],
     notices: tuple[str, ...] = (),
 ) -> Contents:
@@ -71,17 +62,19 @@ def contents(
     all get `size`, or the size that most have. Raises DataError where too many cannot be read.
     """
     survey = _surveyed(address, albums)
-    height, width = size or survey.sizes.most_common(1)[0][0]
-    shape = (height, width, 1 if survey.grey else 3)
+    frame = size or Frame(*survey.sizes.most_common(1)[0][0])
+    channels = 1 if survey.grey else 3
     threads = _THREADS if _typical_pixels(survey) >= _THREADS_PAY_FROM else 1
     return Contents(
         address=address,
         classes=classes,
-        shape=shape,
+        shape=(*frame.size, channels),
         parts={
-            part: Stream(len(album.labels), partial(chunks, album, shape, threads)) for part, album in albums.items()
+            part: Stream(len(album.labels), partial(chunks, album, frame, channels, threads))
+            for part, album in albums.items()
         },
-        notices=notices + resizing_notices(survey.sizes, (height, width)),
+        notices=notices + resizing_notices(survey.sizes, frame.size),
+        encoded=True,
     )
 
 
@@ -107,19 +100,31 @@ def _typical_pixels(survey: _Survey) -> float:
     return pixels / survey.sizes.total()
 
 
-def chunks(album: Album, shape: tuple[int, int, int], threads: int = _THREADS) -> Iterator[Chunk]:
-    """The pictures of an album as images of a shape (height, width, channels), in chunks with their labels."""
+def chunks(album: Album, frame: Frame, channels: int, threads: int = _THREADS) -> Iterator[Chunk]:
+    """The pictures of an album as images of a frame with 1 channel or 3, in chunks with their labels."""
     start = 0
-    count = max(1, min(_BATCH, _BATCH_BYTES // (shape[0] * shape[1] * shape[2])))
-    for batch, images in _worked_through(album, partial(_pixels, shape), count=count, threads=threads):
+    count = max(1, min(_BATCH, _BATCH_BYTES // (frame.height * frame.width * channels)))
+    for batch, images in _worked_through(album, partial(_pixels, frame, channels), count=count, threads=threads):
         readable = [image for image in images if image is not None]
         kept = np.array([image is not None for image in images], dtype=np.bool_)
         yield Chunk(
-            np.stack(readable) if readable else np.empty((0, *shape), dtype=np.uint8),
+            np.stack(readable) if readable else np.empty((0, *frame.size, channels), dtype=np.uint8),
             album.labels[start : start + len(batch)][kept],
             tuple(picture.name for picture, image in zip(batch, images, strict=True) if image is None),
+            tuple(picture for picture, image in zip(batch, images, strict=True) if image is not None),
         )
         start += len(batch)
+
+
+def decoded(
+    pictures: Sequence[Picture], frame: Frame, channels: int, pool: Executor | None = None
+) -> list[NDArray[np.uint8] | None]:
+    """Pictures as images of a frame with 1 channel or 3, by the threads of a pool; None for what cannot be read.
+
+    May be called in any thread: warnings, which belong to the whole process, are left as they are.
+    """
+    apply: Callable[..., Iterator[NDArray[np.uint8] | None]] = pool.map if pool else map
+    return list(apply(partial(_attempt, partial(_pixels, frame, channels)), pictures))
 
 
 def _worked_through(
@@ -177,10 +182,10 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I")
 
 
-def _pixels(shape: tuple[int, int, int], image: Image.Image) -> NDArray[np.uint8]:
+def _pixels(frame: Frame, channels: int, image: Image.Image) -> NDArray[np.uint8]:
     from PIL import Image
 
     if _is_deep(image):  # Pillow's own conversion would cut everything off at 255
         image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    image = image.convert("L" if shape[2] == 1 else "RGB")
-    return np.asarray(fitted(image, shape[:2])).reshape(shape)
+    image = image.convert("L" if channels == 1 else "RGB")
+    return np.asarray(fitted(image, frame)).reshape(*frame.size, channels)

@@ -14,7 +14,7 @@ from amla.tasks.dataset import DataError
 from amla.tasks.readers import series
 from amla.tasks.readers.arrays import Pixels, contents
 from amla.tasks.readers.labels import Column
-from amla.tasks.readers.source import Contents, Part, Size, Source, listed
+from amla.tasks.readers.source import Contents, Frame, Part, Source, listed
 
 _CHANNELS = (1, 3, 4)
 _PAIRS: dict[Part, tuple[tuple[str, str], ...]] = {
@@ -43,7 +43,7 @@ def find(root: Path) -> Source | None:
     return Source(root.stem, root, (root,), partial(_read, root))
 
 
-def _read(root: Path, size: Size | None) -> Contents:
+def _read(root: Path, size: Frame | None) -> Contents:
     found = arrays(root)
     names = _names(root, set(found))
     columns = {part: Column(labels, str(root), np.atleast_1d(found[labels])) for part, (_, labels) in names.items()}

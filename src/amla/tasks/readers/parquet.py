@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from amla.tasks.dataset import DataError
-from amla.tasks.readers.images import Album, Picture, contents
+from amla.tasks.readers.images import Album, contents
 from amla.tasks.readers.labels import Column, class_indices
-from amla.tasks.readers.source import Contents, Part, Size, Source, listed, part_called
+from amla.tasks.readers.source import Contents, Frame, Part, Picture, Source, listed, part_called
 
 _SHARD = re.compile(r"(?P<part>.+?)-(?P<index>\d{5})-of-(?P<count>\d{5})")
 _LABEL_NAMES = ("label", "labels", "fine_label", "class", "target", "y")
@@ -83,7 +83,7 @@ def _check_shards(files: list[Path]) -> None:
             )
 
 
-def _read(root: Path, parts: Mapping[Part, list[Path]], size: Size | None) -> Contents:
+def _read(root: Path, parts: Mapping[Part, list[Path]], size: Frame | None) -> Contents:
     _pyarrow_parquet()
     columns = _columns(parts["train"][0])
     labels = {part: _labels(root, files, columns) for part, files in parts.items()}

@@ -8,32 +8,39 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from amla.tasks.readers.source import Size
+from amla.tasks.readers.source import Frame, Size
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
-def fitted(image: Image.Image, size: Size) -> Image.Image:
-    """A Pillow image stretched to (height, width), bilinear and without aliasing; the same one where it fits."""
+def fitted(image: Image.Image, frame: Frame) -> Image.Image:
+    """A Pillow image brought to a frame, bilinear and without aliasing; the same one where it fits."""
     from PIL import Image
 
-    height, width = size
-    if image.size == (width, height):
+    target = frame.width, frame.height
+    if image.size == target:
         return image
-    return image.resize((width, height), Image.Resampling.BILINEAR)
+    return image.resize(target, Image.Resampling.BILINEAR, _inside(image.size, frame) if frame.cover else None)
 
 
-def resized(images: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    """Images (k, height, width, channels) with 1 channel or 3, each `fitted` to (height, width)."""
+def _inside(size: tuple[int, int], frame: Frame) -> tuple[float, float, float, float]:
+    """The largest box in the middle of an image (width, height) that has the proportions of a frame."""
+    scale = min(size[0] / frame.width, size[1] / frame.height)
+    left, top = (size[0] - frame.width * scale) / 2, (size[1] - frame.height * scale) / 2
+    return max(left, 0), max(top, 0), min(size[0] - left, size[0]), min(size[1] - top, size[1])
+
+
+def resized(images: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
+    """Images (k, height, width, channels) with 1 channel or 3, each `fitted` to a frame."""
     from PIL import Image
 
-    if images.shape[1:3] == size:
+    if images.shape[1:3] == frame.size:
         return images
-    result = np.empty((len(images), *size, images.shape[3]), dtype=np.uint8)
+    result = np.empty((len(images), *frame.size, images.shape[3]), dtype=np.uint8)
     for target, image in zip(result, images, strict=True):
         picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-        target[:] = np.asarray(fitted(picture, size)).reshape(target.shape)
+        target[:] = np.asarray(fitted(picture, frame)).reshape(target.shape)
     return result
 
 

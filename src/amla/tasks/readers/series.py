@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from amla.tasks.dataset import DataError
 from amla.tasks.readers.labels import Column, class_indices
-from amla.tasks.readers.source import Chunk, Contents, Part, Size, Stream
+from amla.tasks.readers.source import Chunk, Contents, Frame, Part, Stream
 
 _CHUNK = 1024
 
 
 def contents(
-    address: str, series: Mapping[Part, tuple[str, NDArray[Any]]], columns: Mapping[Part, Column], *, size: Size | None
+    address: str, series: Mapping[Part, tuple[str, NDArray[Any]]], columns: Mapping[Part, Column], *, size: Frame | None
 ) -> Contents:
     """The dataset that arrays (n, channels, time) and labels make; (n, time) has one channel. Each has a name.
 
@@ -25,7 +25,9 @@ def contents(
     series, is of another shape than the training part, or has what is no finite number, and if a `size` is given.
     """
     if size is not None:
-        raise DataError(f"size is {size}, but {address!r} holds series, which keep their length. Leave the size out.")
+        raise DataError(
+            f"size is {size.size}, but {address!r} holds series, which keep their length. Leave the size out."
+        )
     arrays = {part: three_axes(address, name, array) for part, (name, array) in series.items()}
     for part, array in arrays.items():
         _check(address, series[part][0], array, arrays["train"], columns[part])

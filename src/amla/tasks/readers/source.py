@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,20 @@ from amla.tasks.dataset import DataError
 
 Part = Literal["train", "validation", "test"]
 Size = tuple[int, int]  # height, width
+
+
+class Frame(NamedTuple):
+    """What images are brought to, in pixels: stretched to it, or with `cover` scaled to cover it and cut around."""
+
+    height: int
+    width: int
+    cover: bool = False
+
+    @property
+    def size(self) -> Size:
+        """The two lengths."""
+        return self.height, self.width
+
 
 _PARTS: dict[str, Part] = {
     "train": "train",
@@ -25,12 +39,24 @@ _PARTS: dict[str, Part] = {
 
 
 @dataclass(frozen=True, eq=False)
+class Picture:
+    """One encoded image, as a file or as bytes (None where the source has none); `name` is for messages."""
+
+    name: str
+    data: Path | bytes | None
+
+
+@dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some examples in order: inputs (k, *spatial, channels), labels (k,), and the names of unreadable images."""
+    """Some examples in order: inputs (k, *spatial, channels), labels (k,), and the names of unreadable images.
+
+    `pictures` are what the inputs were decoded from, (k,); none where the source holds arrays.
+    """
 
     inputs: NDArray[Any]
     labels: NDArray[np.int64]
     unreadable: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +71,7 @@ class Stream:
 class Contents:
     """All of a dataset, not yet decoded. `shape` is that of one example: (height, width, channels), (time, channels).
 
-    `dtype` is that of the examples, as numpy writes it.
+    `dtype` is that of the examples, as numpy writes it. `encoded` says that chunks have pictures.
     """
 
     address: str
@@ -54,21 +80,22 @@ class Contents:
     parts: Mapping[Part, Stream]
     notices: tuple[str, ...] = ()
     dtype: str = "|u1"
+    encoded: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
     """A dataset that was recognised by its file names; nothing of it has been read.
 
-    `files` are all that its examples depend on, in or under `root`. `read` opens them; its argument is the size that
-    images shall have, or None for their own. `classes` replaces the class names that the files give, and
+    `files` are all that its examples depend on, in or under `root`. `read` opens them; its argument is the frame that
+    images are brought to, or None for their own size. `classes` replaces the class names that the files give, and
     `fingerprint` the digest of the files, where there are none.
     """
 
     name: str
     root: Path
     files: tuple[Path, ...]
-    read: Callable[[Size | None], Contents]
+    read: Callable[[Frame | None], Contents]
     classes: tuple[str, ...] | None = None
     fingerprint: str | None = None
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from amla.tasks.dataset import DataError
 from amla.tasks.readers import series
 from amla.tasks.readers.labels import Column
-from amla.tasks.readers.source import Contents, Part, Size, Source, listed
+from amla.tasks.readers.source import Contents, Frame, Part, Source, listed
 
 SUFFIXES = (".tsv", ".ts", ".txt", ".csv")
 NAMED = re.compile(rf"(.+)_(TRAIN|TEST)({'|'.join(map(re.escape, SUFFIXES))})")
@@ -73,7 +73,7 @@ def read(path: Path) -> tuple[NDArray[np.float32], list[str]]:
     return values, _labels([label for _, label, _ in rows])
 
 
-def _read(folder: Path, paths: dict[Part, Path], size: Size | None) -> Contents:
+def _read(folder: Path, paths: dict[Part, Path], size: Frame | None) -> Contents:
     found = {part: read(path) for part, path in paths.items()}
     return series.contents(
         str(folder),

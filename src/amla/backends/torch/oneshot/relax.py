@@ -23,7 +23,6 @@ from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import at_scale, costs
 from amla.spec.supernet import supernet
 from amla.spec.values import SpecError
-from amla.tasks.dataset import Examples
 from amla.tasks.recipe import rate
 from amla.tasks.task import Task
 from amla.trials.snapshot import Snapshot, ungrouped
@@ -158,7 +157,7 @@ class RelaxLearner:
             if self._mixture.learns:
                 order = np.random.default_rng((self.seed, HALVES)).permutation(len(examples.labels))
                 middle = len(order) - len(order) // 2
-                parts = [Examples(examples.inputs[some], examples.labels[some]) for some in np.split(order, [middle])]
+                parts = [examples.only(some) for some in np.split(order, [middle])]
             else:
                 parts = [examples, examples]
             self._halves = self._shared.batches(parts[0], first), self._shared.batches(parts[1], second)

@@ -74,5 +74,4 @@ def distinct(examples: Examples, most: int, seed: int) -> Examples:
     """Return up to `most` examples, drawn by the seed, no two of which are the same."""
     order = np.random.default_rng((seed, DATA)).permutation(len(examples.labels))[: DRAWN * most]
     _, first = np.unique(examples.inputs[order].reshape(len(order), -1), axis=0, return_index=True)
-    chosen = order[np.sort(first)[:most]]
-    return Examples(examples.inputs[chosen], examples.labels[chosen])
+    return examples.only(order[np.sort(first)[:most]])
