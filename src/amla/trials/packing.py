@@ -32,6 +32,24 @@ class _Table:
         return found
 
 
+class _Nodes:
+    """Nodes by number: a table for the one thing of which there are so many that it must be quick."""
+
+    def __init__(self) -> None:
+        self.things: list[Node] = []
+        self._numbers: dict[Node, int] = {}
+
+    def numbers(self, nodes: tuple[Node, ...]) -> tuple[int, ...]:
+        """Return the numbers of nodes, which they get if they have none."""
+        known = self._numbers
+        found = tuple([known.setdefault(node, len(known)) for node in nodes])
+        if len(known) > len(self.things):
+            self.things += dict.fromkeys(
+                node for node, number in zip(nodes, found, strict=True) if number >= len(self.things)
+            )
+        return found
+
+
 class Packing:
     """Makes bytes of trials, and equal trials of the bytes.
 
@@ -42,7 +60,7 @@ class Packing:
     """
 
     def __init__(self) -> None:
-        self._nodes, self._words, self._forms = _Table(), _Table(), _Table()
+        self._nodes, self._words, self._forms = _Nodes(), _Table(), _Table()
         self._structs: list[Struct] = []  # of the leaves, by the number of the form
         # Networks that are in use, each with itself and the numbers of its nodes.
         self._networks: WeakKeyDictionary[Architecture, tuple[ref[Architecture], tuple[int, ...]]] = WeakKeyDictionary()
@@ -54,7 +72,7 @@ class Packing:
         """
         if (known := self._networks.get(network)) and (found := known[0]()) is not None:
             return found
-        numbers = tuple(map(self._nodes.number, network.nodes))
+        numbers = self._nodes.numbers(network.nodes)
         shared = self._network(numbers)
         self._networks[shared] = ref(shared), numbers
         return shared
@@ -130,10 +148,10 @@ class Packing:
 
     def _numbers(self, network: Architecture) -> tuple[int, ...]:
         known = self._networks.get(network)
-        return known[1] if known else tuple(map(self._nodes.number, network.nodes))
+        return known[1] if known else self._nodes.numbers(network.nodes)
 
     def _network(self, numbers: "Iterator[int] | tuple[int, ...]") -> Architecture:
-        return Architecture.again(tuple(cast("Node", self._nodes.things[number]) for number in numbers))
+        return Architecture.again(tuple(map(self._nodes.things.__getitem__, numbers)))
 
 
 @lru_cache
