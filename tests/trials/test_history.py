@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 from amla.storage.replay import proposals
+from amla.trials import record
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Trial, TrialId
 
@@ -47,10 +50,16 @@ class Plain:
         assert history.replayed("all", list[Trial], list.append) == finished
 
 
+@pytest.mark.parametrize("newest", [record.NEWEST, 1])
 @settings(deadline=None, max_examples=60)
-@given(st.data())
-def test_every_history_is_right_whatever_others_grew_from_it(data: st.DataObject):
-    """Histories are appended to in any order, many times each; all stay right."""
+@given(data=st.data())
+def test_every_history_is_right_whatever_others_grew_from_it(newest: int, data: st.DataObject):
+    """Histories are appended to in any order, many times each; all stay right, packed or not."""
+    with patch.object(record, "NEWEST", newest):
+        check_growth(data)
+
+
+def check_growth(data: st.DataObject) -> None:
     grown = [(History(), Plain([], []))]
     for number in range(data.draw(st.integers(1, 12), label="events")):
         history, plain = grown[data.draw(st.integers(0, len(grown) - 1), label="from")]

@@ -60,7 +60,7 @@ class Halving:
         ladder = history.replayed(self, lambda: _Ladder(self), lambda found, trial: found.hear(trial, history))
         running = history.running
         going_on = {trial.proposal.start for trial in running}
-        if (chosen := ladder.promotable(going_on)) is not None:
+        if (chosen := ladder.promotable(going_on, history)) is not None:
             trial, rung = chosen
             leg = self.totals[rung + 1] - self.totals[rung]
             keep = rung + 1 < len(self.totals) - 1
@@ -90,7 +90,6 @@ class _Rung:
     """The networks of one bracket that were trained so far: the best first, and in the order of their promotion."""
 
     sorted: list[tuple[float, TrialId]] = field(default_factory=list)
-    trials: dict[TrialId, Trial] = field(default_factory=dict)
     order: list[TrialId] | None = None
 
 
@@ -118,30 +117,30 @@ class _Ladder:
         self.begun[first] += ask.start is None
         rung = self.rungs.setdefault((first, totals.index(total)), _Rung())
         insort(rung.sorted, (-reached(trial, self.search.metric), trial.id))
-        rung.trials[trial.id], rung.order = trial, None
+        rung.order = None
 
-    def promotable(self, going_on: set[TrialId | None]) -> tuple[Trial, int] | None:
+    def promotable(self, going_on: set[TrialId | None], history: History) -> tuple[Trial, int] | None:
         """Return a trial that may go on, and its rung: from the highest rung that has one, the best of it."""
         for first, number in sorted(self.rungs, key=lambda place: (-place[1], place[0])):
             rung = self.rungs[first, number]
             if number + 1 == len(self.search.totals):
                 continue
-            for trial_id in self._order(rung):
-                if trial_id not in self.gone_on and trial_id not in going_on and rung.trials[trial_id].proposal.keep:
-                    return rung.trials[trial_id], number
+            for trial_id in self._order(rung, history):
+                if trial_id not in self.gone_on and trial_id not in going_on and history[trial_id].proposal.keep:
+                    return history[trial_id], number
         return None
 
-    def _order(self, rung: _Rung) -> list[TrialId]:
+    def _order(self, rung: _Rung, history: History) -> list[TrialId]:
         """Return the best 1 / eta of a rung, those that failed aside, the best first."""
         if rung.order is None:
             count = len(rung.sorted) // self.search.eta
             able = [trial_id for value, trial_id in rung.sorted if value < inf]
-            rung.order = (self._by_layers(rung, able) if self.search.costs else able)[:count]
+            rung.order = (self._by_layers(able, history) if self.search.costs else able)[:count]
         return rung.order
 
-    def _by_layers(self, rung: _Rung, able: list[TrialId]) -> list[TrialId]:
+    def _by_layers(self, able: list[TrialId], history: History) -> list[TrialId]:
         """Return trials layer by layer, those of a layer so that the first are spread over it."""
-        found = pareto.points((rung.trials[i] for i in able), self.search.metric, self.search.costs)
+        found = pareto.points((history[i] for i in able), self.search.metric, self.search.costs)
         known = [place for place, row in enumerate(found.tolist()) if all(map(isfinite, row))]
         if not known:
             return []

@@ -35,11 +35,16 @@ class Distinct:
 
     def ask(self, history: History) -> Proposal | None:
         """Return the next proposal of something new; None also while what is proposed is being trained."""
-        seen: dict[Key, Trial] = history.replayed(self, dict[Key, Trial], _noting(history))
+        seen: dict[Key, TrialId] = history.replayed(self, dict[Key, TrialId], _noting(history))
         known = seen.copy()
         for trial in history.running:
             _noting(history)(known, trial)
-        return _asked(self.search, history, lambda proposal, past: known.get(_key(proposal, past)), KNOWN)
+
+        def answer(proposal: Proposal, past: History) -> Trial | None:
+            first = known.get(_key(proposal, past))
+            return None if first is None else history[first]
+
+        return _asked(self.search, history, answer, KNOWN)
 
     def recommend(self, history: History) -> Architecture | None:
         """Return what the search recommends."""
@@ -118,9 +123,9 @@ def _real(asked: Proposal, past: History, stand_ins: Mapping[TrialId, Trial]) ->
     )
 
 
-def _noting(history: History) -> Callable[[dict[Key, Trial], Trial], None]:
-    def note(seen: dict[Key, Trial], trial: Trial) -> None:
-        seen.setdefault(_key(trial.proposal, history), trial)
+def _noting(history: History) -> Callable[[dict[Key, TrialId], Trial], None]:
+    def note(seen: dict[Key, TrialId], trial: Trial) -> None:
+        seen.setdefault(_key(trial.proposal, history), trial.id)
 
     return note
 

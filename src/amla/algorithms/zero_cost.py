@@ -59,7 +59,7 @@ class ZeroCost:
 
     def ask(self, history: History) -> Proposal | None:
         """Return a network to score; once all are scored, one to train; None while the last ones are being scored."""
-        scored = [trial for trial in history.trials if isinstance(trial.proposal.method, Untrained)]
+        scored = [] if len(history) < self.candidates else list(filter(_is_scored, history.trials))
         if len(scored) < self.candidates:
             # Whatever runs or failed meanwhile, but another one where a wrapper refused the last.
             rng = np.random.default_rng((self.seed, len(history), history.real))
@@ -74,6 +74,10 @@ class ZeroCost:
         if winner := best(history, self.metric):
             return winner.proposal.architecture
         return next(iter(chosen(history.done, self.scores, 1)), None)
+
+
+def _is_scored(trial: Trial) -> bool:
+    return isinstance(trial.proposal.method, Untrained)
 
 
 def score(network: Architecture, scores: tuple[str, ...], examples: int, seed: int) -> Proposal:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from amla.algorithms.pruning import averaged
 from amla.algorithms.rounds import Construction, continued
 from amla.trials.history import History
-from amla.trials.trial import Cost, Measurement, Outcome, Trial, TrialId
+from amla.trials.trial import Cost, Failure, Measurement, Outcome, Trial, TrialId
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def condensed(history: History) -> Condensed:
     first: dict[TrialId, TrialId] = {}  # of each leg, the first leg of its network
     for trial in history.trials:
         start = continued(trial, history)
-        apart = start is None or trial in history.failed
+        apart = start is None or isinstance(trial.outcome, Failure)
         first[trial.id] = trial.id if apart or start is None else first[start]
         groups.setdefault(first[trial.id], []).append(trial)
     legs = {number: tuple(leg.id for leg in group) for number, group in enumerate(groups.values())}

@@ -76,14 +76,11 @@ class Architecture:
         found.__dict__.update(nodes=nodes, version=1, picks={})
         return found
 
-    def sharing(self, nodes: dict[Node, Node]) -> "Architecture":
-        """Return an equal architecture of the nodes that are in `nodes`, into which those go that were not.
-
-        It has none of the caches of this one: many can be kept.
-        """
-        found = object.__new__(Architecture)
-        object.__setattr__(found, "nodes", tuple(nodes.setdefault(node, node) for node in self.nodes))
-        object.__setattr__(found, "version", self.version)
+    @classmethod
+    def again(cls, nodes: tuple[Node, ...]) -> "Architecture":
+        """Return an architecture that there was before, of its nodes: unchecked, and with nothing cached."""
+        found = object.__new__(cls)
+        found.__dict__.update(nodes=nodes, version=1)
         return found
 
     def __iter__(self) -> Iterator[Node]:
