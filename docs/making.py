@@ -30,6 +30,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     roles.register_local_role("named", named)
     app.connect("source-read", with_contents)
     app.connect("doctree-read", with_files, priority=400)  # before Sphinx looks for what is to be downloaded
+    app.connect("doctree-read", with_few_entries, priority=600)  # after Sphinx has made the contents of a page
     app.connect("autodoc-process-signature", as_written)
     app.connect("autodoc-process-docstring", as_prose)
     app.connect("missing-reference", linked)
@@ -91,6 +92,14 @@ def with_files(app: Sphinx, doctree: nodes.document) -> None:
     for raw in doctree.findall(nodes.raw):
         for source in re.findall(r'src="([^":]+)"', raw.astext()):
             copied(app, Path(normpath(page.parent / source)))
+
+
+def with_few_entries(app: Sphinx, doctree: nodes.document) -> None:
+    """Leave methods out of the contents of a page, which are many, and are copied for every page."""
+    for entry in app.env.tocs[app.env.docname].findall(nodes.reference):
+        if entry.get("anchorname", "").startswith("#amla."):
+            for below in list(entry.parent.parent.findall(nodes.bullet_list)):
+                below.parent.remove(below)
 
 
 def copied(app: Sphinx, place: Path) -> None:
