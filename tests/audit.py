@@ -28,7 +28,8 @@ ALLOWED = {
     "MPL-2.0",  # asks for the source of its own files alone
 }
 ALLOWED_FOR = {
-    **{"psycopg": "LGPL-3.0-only", "psycopg-binary": "LGPL-3.0-only"},  # a library, imported and not changed
+    "psycopg": "LGPL-3.0-only",  # a library, imported and not changed
+    "psycopg-binary": "LGPL-3.0-only",
     "docutils": "GPL",  # of its mode for Emacs alone, which is not among what is installed
 }
 LOOSE = {  # as older packages write them
