@@ -1,12 +1,13 @@
 # make demo: install amla with PyTorch, and search a network for scikit-learn's digits.
 # make test: install what the tests need, and run them all.
+# make docs: install what the documentation needs, and make a site of it in build/site; nothing is fetched to read it.
 
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint requirements.lock --editable
 
-.PHONY: demo test format clean
+.PHONY: demo test docs format clean
 
 demo: $(VENV)/demo
 	$(BIN)/amla search digits
@@ -20,12 +21,16 @@ test: $(VENV)/test
 	$(BIN)/python tests/audit.py
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
+docs: $(VENV)/docs
+	$(BIN)/python -m sphinx -W --keep-going -n -q -c docs -d build/doctrees . build/site
+	@echo 'Open build/site/index.html in a browser.'
+
 format: $(VENV)/test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build/site build/doctrees .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/demo: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -35,4 +40,9 @@ $(VENV)/demo: pyproject.toml requirements.lock
 $(VENV)/test: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) '.[torch,datasets,test]'
-	touch $@ $(VENV)/demo
+	touch $@ $(VENV)/demo $(VENV)/docs
+
+$(VENV)/docs: pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) '.[docs]'
+	touch $@

@@ -23,10 +23,15 @@ ROOT = "amla[torch,datasets,test]"  # what the tests are run with
 NOT_LOCKED = re.compile(r"pip|setuptools|nvidia-.*|cuda-.*|triton|colorama")  # of the venv, or of some machines alone
 ALLOWED = {
     *("MIT", "MIT-0", "MIT-CMU", "HPND", "ISC", "0BSD", "Zlib", "CC0-1.0", "BSL-1.0", "Unlicense", "PSF-2.0"),
+    "Public Domain",
     *("BSD", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "Python-2.0"),
     "MPL-2.0",  # asks for the source of its own files alone
 }
-ALLOWED_FOR = {"psycopg": "LGPL-3.0-only", "psycopg-binary": "LGPL-3.0-only"}  # a library, imported and not changed
+ALLOWED_FOR = {
+    "psycopg": "LGPL-3.0-only",  # a library, imported and not changed
+    "psycopg-binary": "LGPL-3.0-only",
+    "docutils": "GPL",  # of its mode for Emacs alone, which is not among what is installed
+}
 LOOSE = {  # as older packages write them
     "MIT License": "MIT",
     "BSD License": "BSD",
@@ -37,6 +42,7 @@ LOOSE = {  # as older packages write them
     "ISC License (ISCL)": "ISC",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
+    "GNU General Public License (GPL)": "GPL",
 }
 IGNORED: Mapping[str, str] = {}  # vulnerabilities by id, each with the reason why it does not concern amla
 SECONDS = 90.0  # that asking a service may take
