@@ -11,6 +11,7 @@ from amla.backends import processor
 from amla.spec.constraints import Constraints
 from amla.study.durations import seconds
 from amla.study.presets import CORE_FLOPS, GPU_FLOPS, preset
+from amla.study.settings.latency import LatencySettings
 from amla.study.settings.places import ExecutorSettings, Inline, Local, Torch
 from amla.study.settings.searches import (
     AlgorithmSettings,
@@ -24,7 +25,7 @@ from amla.study.settings.searches import (
     ReinforceSettings,
     ZeroCostSettings,
 )
-from amla.study.study import Data, Study, StudyError
+from amla.study.study import Data, Prefer, Study, StudyError
 from amla.tasks.dataset import Dataset
 
 RUNS = Path("runs")
@@ -57,6 +58,8 @@ class Asked:
     device: str | None = None
     constraints: Constraints = field(default_factory=Constraints)
     seed: int = 0
+    latency: LatencySettings | None = None
+    prefer: Prefer = "accurate"
 
 
 def asked(
@@ -80,6 +83,8 @@ def asked(
         backend=Torch(device=given.device),
         limit=replace(study.limit, clock=given.budget_clock),
         constraints=given.constraints,
+        latency=given.latency,
+        prefer=given.prefer,
     )
     study = change(study)
     if (study.data.source, study.data.size) != (data.source, None):
