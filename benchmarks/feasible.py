@@ -95,7 +95,8 @@ def limits_of(space: Space, samples: int, seed: int) -> dict[str, tuple[Constrai
     for name in COUNTED:
         numbers = np.array([each[name] for each in found])
         limit = int(np.sort(numbers)[int(SHARE * samples)])
-        limits[name] = replace(Constraints(), **{name: limit}), float((numbers <= limit).mean())
+        at = [limit if each == name else None for each in COUNTED]
+        limits[name] = Constraints(at[0], at[1], at[2]), float((numbers <= limit).mean())
     return limits
 
 

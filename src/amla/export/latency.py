@@ -3,7 +3,7 @@
 Weights are random, as latency follows from the structure. What runs is the network as it is exported: its plain source.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -11,10 +11,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from amla.backends import processor
 from amla.backends.initial import initial
-from amla.backends.latency import Latency, Runtime, measured
+from amla.backends.latency import LONGEST, Latency, Runtime, measured
 from amla.export.module import example, module
 from amla.export.source import Facts
 from amla.spec.architecture import Architecture
@@ -26,7 +27,8 @@ LIBRARY = {"onnx": "onnxruntime", "torch": "torch"}
 def device(runtime: Runtime, batch: int, threads: int) -> str:
     """Return what a latency depends on besides the network."""
     library = f"{LIBRARY[runtime]} {metadata.version(LIBRARY[runtime])}"
-    return f"{processor.description()}, {processor.cores()} cores, {library}, threads {threads}, batch {batch}"
+    described = ", ".join(filter(None, processor.description().split(", ")))
+    return f"{described}, {processor.cores()} cores, {library}, threads {threads}, batch {batch}"
 
 
 def of_network(architecture: Architecture, runtime: Runtime, batch: int, threads: int) -> Latency:
@@ -45,33 +47,34 @@ def of_network(architecture: Architecture, runtime: Runtime, batch: int, threads
     with TemporaryDirectory(prefix="amla-latency-") as folder:
         path = Path(folder) / "network.onnx"
         export_quickly(network, inputs, path)
-        return of_file(path, batch, threads)
+        return of_file(path.read_bytes(), batch, threads)
 
 
-def of_file(path: Path, batch: int, threads: int) -> Latency:
-    """Measure the network in an ONNX file, whose inputs are made up; a dimension that is free is the batch.
+def of_file(content: bytes, batch: int, threads: int) -> Latency:
+    """Measure the network in the bytes of an ONNX file, on made-up inputs; a dimension that is free is the batch.
 
-    Raises ValueError for what ONNX Runtime cannot run.
+    As it is no file any more, it can refer to no other. Raises ValueError for what ONNX Runtime cannot run, or not in
+    ten seconds.
     """
-    from amla.export.onnx import opened
+    from amla.export.onnx import opened, stopping
 
     try:
-        session = opened(path, threads)
+        session = opened(content, threads)
         rng = np.random.default_rng(0)
         inputs = {
             each.name: _made_up(rng, each.type, [size if isinstance(size, int) else batch for size in each.shape])
             for each in session.get_inputs()
         }
-        run: Callable[[], object] = lambda: session.run(None, inputs)  # noqa: E731
-        run()
+        with stopping(LONGEST) as options:
+            session.run(None, inputs, options)
     except Exception as error:  # ONNX Runtime has kinds of its own for what is wrong with a file
         if isinstance(error, MemoryError):
             raise
         raise ValueError(f"ONNX Runtime cannot run this file: {str(error).splitlines()[0][:200]}") from None
-    return measured(run, device("onnx", batch, threads), alone=threads == 1)
+    return measured(lambda: session.run(None, inputs), device("onnx", batch, threads), alone=threads == 1)
 
 
-def _made_up(rng: np.random.Generator, kind: str, shape: list[int]) -> np.ndarray:
+def _made_up(rng: np.random.Generator, kind: str, shape: list[int]) -> NDArray[np.float32]:
     if kind != "tensor(float)":
         raise ValueError(f"an input is a {kind}, where single precision is expected")
     return rng.normal(size=shape).astype(np.float32)

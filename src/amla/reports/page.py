@@ -6,6 +6,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
+from amla.reports.fronts import front
 from amla.reports.growth import constructions
 from amla.reports.headline import headline, key_figures
 from amla.reports.markup import Html, Section, element, escaped, join, section
@@ -26,6 +27,7 @@ def render(report: Report) -> str:
         final_network(report),
         growth(report, steps),
         constructions_table(report, steps),
+        front(report),
         *plots,
         failures(report),
         classes(report),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from amla.spec.architecture import Architecture
 from amla.trials.history import History
 from amla.trials.progress import Progress
-from amla.trials.trial import TrialId
+from amla.trials.trial import Trial, TrialId
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Report:
     that it has not trained; `ended` says why one ended early. `curves` are learning curves, by "search/<trial>" and
     "final/<trial>". `classes` holds (right, all) test examples by class. `metric` is the validation metric of the
     search, and `template` the open architecture whose branches get fixed places in drawings. `run` is the folder of the
-    run, and `files` says what lies where in it.
+    run, and `files` says what lies where in it. `front` are the trials that none beats in accuracy and all `costs`,
+    `preferred` says why the winner is not simply the most accurate one, and `latency` what is known of its latency.
     """
 
     name: str
@@ -48,3 +49,7 @@ class Report:
     template: Architecture | None = None
     run: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
+    front: Sequence[Trial] = ()
+    costs: Sequence[str] = ()
+    preferred: str = ""
+    latency: str = ""

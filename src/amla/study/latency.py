@@ -16,7 +16,7 @@ from amla.execution.service import Connection, Gone, Refused
 from amla.spec.architecture import Architecture
 from amla.spec.digest import digest
 from amla.spec.text import explain
-from amla.spec.values import value
+from amla.spec.values import SpecError, value
 from amla.storage.files import Files
 from amla.study.settings.latency import LatencySettings
 from amla.study.study import Study, StudyError
@@ -69,7 +69,10 @@ class Meter:
         """What is measured on. Raises StudyError where that cannot be found out."""
         asked = self.settings
         if asked.url is None:
-            return str(self._library.device(asked.runtime, asked.batch, asked.threads))
+            try:
+                return str(self._library.device(asked.runtime, asked.batch, asked.threads))
+            except ModuleNotFoundError as error:
+                raise _lacking(error) from None
         path = device_path(asked.runtime, asked.batch, asked.threads)
         return str(json.loads(self._asked("GET", path, None))["device"])
 
@@ -80,6 +83,10 @@ class Meter:
                 found: Latency = self._library.of_network(network, asked.runtime, asked.batch, asked.threads)
             except ModuleNotFoundError as error:
                 raise _lacking(error) from None
+            except SpecError:
+                raise
+            except ValueError as error:
+                raise StudyError(f"The latency of a network cannot be measured: {error}.") from None
             return found
         body = asking.dump_json(Asked(network, asked.runtime, asked.batch, asked.threads))
         text = self._asked("POST", "latency", body)

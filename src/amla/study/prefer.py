@@ -12,7 +12,7 @@ from amla.algorithms import pareto
 from amla.algorithms.protocol import ranked
 from amla.evidence.shares import wilson
 from amla.reports.numbers import count, interval, percent, plural
-from amla.study.study import Prefer
+from amla.study.study import Prefer, Study
 from amla.trials.history import History
 from amla.trials.trial import Trial
 
@@ -46,9 +46,19 @@ def front(history: History, costs: Sequence[str]) -> list[Trial]:
     return pareto.front(ranked(history, history.done, METRIC), METRIC, costs)
 
 
-def costs_of(history: History) -> tuple[str, ...]:
-    """Return the costs by which a front is told: the size, and the latency or what stands for it."""
-    return "parameters", LATENCY if _is_measured(ranked(history, history.done, METRIC)) else "macs"
+def costs_of(study: Study, history: History) -> tuple[str, ...]:
+    """Return the costs by which a front is told: those that the search goes by, and the size and the latency.
+
+    Where that is not measured, the multiply-accumulates stand for it.
+    """
+    named = tuple(cost for cost in getattr(study.algorithm, "costs", ()) if cost in NAMES)
+    speed = LATENCY if _is_measured(ranked(history, history.done, METRIC)) else "macs"
+    return tuple(dict.fromkeys((*named, "parameters", speed)))
+
+
+def is_of_interest(study: Study) -> bool:
+    """Whether a study looks at what networks cost besides their accuracy."""
+    return study.latency is not None or study.prefer != "accurate" or bool(getattr(study.algorithm, "costs", ()))
 
 
 def cost_words(cost: str, amount: float) -> str:
