@@ -17,9 +17,12 @@ from amla.spaces.envelope import Envelope
 from amla.spaces.errors import SpaceError
 from amla.spec.architecture import Architecture
 from amla.spec.constraints import Constraints
+from amla.spec.costs import costs
+from amla.spec.digest import digest
 from amla.spec.estimate import Estimate, amounts
-from amla.study.constraints import check_met, reaches
+from amla.study.constraints import check_met
 from amla.study.folder import STUDY
+from amla.study.gauged import milliseconds
 from amla.study.latency import Meter
 from amla.study.settings.latency import Learned
 from amla.study.settings.searches import FixedSettings
@@ -27,7 +30,8 @@ from amla.study.spaces import Found, space_of
 from amla.study.study import Study, StudyError, load
 from amla.tasks.task import Task
 
-LEVELS = 8  # sizes, from the smallest networks of the space to its median, at which networks are measured
+LEVELS = 5  # sizes, from the smallest networks of the space to its median, at which networks are measured
+MIDDLE = 25  # random networks for that median
 SLOW = 4.0  # times the limit: networks of that latency and beyond say little about those near it
 NEAR = 4  # of the networks, one in so many is drawn near the limit, once an estimate says where that is
 SAFE = 0.9  # of the networks that an estimate admits, the share that should be within the limit when measured
@@ -43,6 +47,7 @@ Tell = Callable[[str], None]
 class _Seen:
     """A network that was measured: what it has of each term, and the nanoseconds that it took."""
 
+    key: str  # its digest
     amounts: dict[str, int]
     took: float
 
@@ -98,21 +103,20 @@ class _Calibrating:
         """Return the estimate, its error as a share, and all networks that were measured."""
         latency = self.study.latency
         assert latency is not None  # noqa: S101
-        rng, seen = default_rng(0), list[_Seen]()
+        rng, known = default_rng(0), dict[str, _Seen]()
         each = max(1, latency.networks // LEVELS)
         for level in self._levels():
             with_it = self.study.constraints.tightened(Constraints(macs=level))
-            found = [self._seen(network, len(seen)) for network in self._drawn(with_it, each, rng)]
-            seen += found
+            found = [self._seen(network, len(known)) for network in self._drawn(with_it, each, rng)]
+            known |= {one.key: one for one in found}
             if found and median(one.took for one in found) > SLOW * self.limit:
                 break
-        if not seen:
+        if not (seen := list(known.values())):
             raise StudyError("The space has no network within the other constraints; loosen them.")
         first = fitted(seen, self.limit)
-        near = [
-            self._seen(network, len(seen))
-            for network in self._drawn(self._within(first), max(2, latency.networks // NEAR), rng)
-        ]
+        drawn = self._drawn(self._within(first), max(2, latency.networks // NEAR), rng)
+        near = list({one.key: one for one in (self._seen(network, len(seen)) for network in drawn)}.values())
+        near = [one for one in near if one.key not in known]
         if min(one.took for one in (*seen, *near)) > self.limit:
             raise StudyError(self._hopeless([*seen, *near]))
         ratios = [one.took / max(1, first.sum(one.amounts)) for one in near or seen]
@@ -125,8 +129,13 @@ class _Calibrating:
         raise StudyError(self._hopeless([*seen, *near]))
 
     def _levels(self) -> list[int]:
-        (reach,) = reaches(self.study.space, self.task.shape, self.task.classes, Constraints(macs=UNBOUNDED))
-        low, high = max(1, reach.least), max(2.0, reach.middle)
+        """Return bounds on multiply-accumulates, from twice those of the smallest network to those of half of all."""
+        bounded = self._space(Constraints(macs=UNBOUNDED)).space
+        smallest = bounded.guide.counted(bounded.guide.smallest)
+        free = self._space(Constraints()).space
+        middle = median(costs(free.sample(default_rng(number))).macs for number in range(MIDDLE))
+        low = max(1, 2 * smallest["macs"]) if smallest else 1
+        high = max(low, middle)
         return sorted({int(np.ceil(low * (high / low) ** (step / (LEVELS - 1)))) for step in range(LEVELS)})
 
     def _drawn(self, constraints: Constraints, count: int, rng: Generator) -> Iterator[Architecture]:
@@ -143,7 +152,7 @@ class _Calibrating:
 
     def _seen(self, network: Architecture, number: int) -> _Seen:
         self.tell(f"measuring the latency of network {number + 1}")
-        return _Seen(amounts(network.trunk), self.meter(network).median * NANO)
+        return _Seen(digest(network), amounts(network.trunk), self.meter(network).median * NANO)
 
     def _within(self, estimate: Estimate) -> Constraints:
         return replace(self.study.constraints, latency=estimate)
@@ -159,11 +168,13 @@ class _Calibrating:
         return True
 
     def _hopeless(self, seen: Sequence[_Seen]) -> str:
-        least = min(one.took for one in seen)
+        took = sorted(one.took for one in seen)
+        least, middle, most = (milliseconds(each / NANO) for each in (took[0], median(took), took[-1]))
         return (
-            f"No network of the space is known to be within {self.limit / NANO:.3g} s: of {len(seen)} that were "
-            f"measured, from the smallest ones on, the fastest took {least / NANO:.3g} s. Allow more, or take a space "
-            "with fewer cells or kinds of branches, a larger space.stem_stride, or smaller images (data.size)."
+            f"No network of the space is known to be within {milliseconds(self.limit / NANO)}: of {len(seen)} that "
+            f"were measured, from the smallest ones on, the fastest took {least}, the median is {middle}, the slowest "
+            f"took {most}. Allow more, or take a space with fewer cells or kinds of branches, a larger "
+            "space.stem_stride, or smaller images (data.size)."
         )
 
 

@@ -87,6 +87,10 @@ def _interval(best: Trial) -> tuple[float, float]:
 
 def _why(prefer: Prefer, cost: str, found: Trial, best: Trial, alike: int, bounds: str) -> str:
     least = "fewest parameters" if cost == "parameters" else "lowest latency" if cost == LATENCY else "fewest MACs"
+    if alike == 1:
+        return (
+            f"Preferred {prefer}: all other networks can be told from the best by validation (95 % interval {bounds})."
+        )
     mine, its = found.measurement.metrics, best.measurement.metrics
     among = f"{plural(alike, 'network')} not to be told from the best by validation (95 % interval {bounds})"
     if found.id == best.id:
