@@ -39,7 +39,7 @@ from amla.spaces.nasbench201 import nasbench201
 from amla.spaces.nasbench_macro import nasbench_macro
 from amla.spaces.space import Space, constrained
 from amla.spec.architecture import Architecture
-from amla.spec.constraints import NAMES, Constraints, counts
+from amla.spec.constraints import COUNTED, Constraints, counts
 from amla.spec.costs import costs
 from amla.testing import Synthetic
 from amla.trials.history import History
@@ -92,10 +92,11 @@ def limits_of(space: Space, samples: int, seed: int) -> dict[str, tuple[Constrai
     rng = np.random.default_rng((seed, 1))
     found = [counts(costs(space.close(space.draw(rng)))) for _ in range(samples)]
     limits = {}
-    for name in NAMES:
+    for name in COUNTED:
         numbers = np.array([each[name] for each in found])
         limit = int(np.sort(numbers)[int(SHARE * samples)])
-        limits[name] = Constraints(**{name: limit}), float((numbers <= limit).mean())
+        at = [limit if each == name else None for each in COUNTED]
+        limits[name] = Constraints(at[0], at[1], at[2]), float((numbers <= limit).mean())
     return limits
 
 

@@ -1,9 +1,10 @@
 """A user has limits: what is found is within them, or it is said at once that nothing is."""
 
+import json
 from pathlib import Path
 
 import pytest
-from terminal import TINY, Here
+from terminal import TINY, Ended, Here
 
 from amla.spec.constraints import Constraints
 from amla.spec.text import load
@@ -54,3 +55,46 @@ def test_what_is_no_size_is_refused(archive: Path, here: Here):
     ended = here("search", str(archive), "--max-memory", "two apples")
     assert ended.code == 2
     assert "max-memory 'two apples' is no size; write for example 2MB" in ended.err
+
+
+FAST = ("--set", "latency.networks=8", "--set", "latency.runtime=torch")
+
+
+def test_a_limit_of_latency_is_shown_kept_and_reported(archive: Path, here: Here):
+    few = ("--algorithm", "random", "--set", "algorithm.trials=3", "--workers", "0")
+    ended = here("search", str(archive), "--max-latency", "1s", "--prefer", "fast", *few, *FAST, *STEPS)
+    assert ended.code == 0, ended.err
+    assert "fastest" in ended.out
+    assert "estimated from counts" in ended.out
+    assert "Preferred fast" in ended.out
+    (run,) = Path("runs").iterdir()
+    assert "latency:\n    at_most: " in (run / "study.yaml").read_text()
+    report = (run / "report.html").read_text()
+    assert "measured before it was trained" in report
+    assert "Preferred fast" in report
+    again = here("search", str(archive), "--max-latency", "1s", "--prefer", "fast", *few, *FAST, *STEPS)
+    assert again.code == 0, again.err
+
+
+def test_a_latency_that_nothing_meets_is_told_before_anything_is_written(archive: Path, here: Here):
+    ended = here("search", str(archive), "--max-latency", "2us", *FAST, *TINY)
+    assert ended.code == 2
+    assert "No network of the space is known to be within 0.002 ms" in ended.err
+    assert not Path("runs").exists()
+
+
+def test_a_device_that_is_not_there_is_told(archive: Path, here: Here):
+    ended = here("search", str(archive), "--max-latency", "1s", "--latency-device", "http://127.0.0.1:9", *TINY)
+    assert ended.code == 2
+    assert "http://127.0.0.1:9 does not answer" in ended.err
+    assert "amla probe-device --listen" in ended.err
+
+
+def test_a_device_measures_a_network_of_a_run(digits: tuple[Path, Ended], here: Here):
+    folder, _ = digits
+    ended = here("probe-device", str(folder / "runs/digits"), "--runtime", "torch", "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["median"] > 0
+    refused = here("probe-device", "--listen", "--host", "0.0.0.0")  # noqa: S104 - it is refused
+    assert refused.code == 2
+    assert "it needs tokens" in refused.err

@@ -20,7 +20,7 @@ from amla.spaces.envelope import Envelope
 from amla.spec.architecture import Architecture
 from amla.spec.digest import digest
 from amla.trials.history import History
-from amla.trials.trial import Proposal, Trial, TrialId
+from amla.trials.trial import Failure, Proposal, Trial, TrialId
 
 SKIP_NORM = "norm"  # of what a skip connection adds: the size of its learned scale times the norm of what it scales
 PATIENCE = 3  # attempts at a construction whose training fails
@@ -128,21 +128,32 @@ class Nac:
         failures = self._failures(history, done)
         known = {construction.architecture for construction in tried}
         given_up = {network for network, count in failures.items() if count >= PATIENCE}
-        return next((network for network in self._known_candidates(done, given_up) if network not in known), None)
+        refused = {trial.proposal.architecture for trial in history.failed if _is_certain(trial)}
+        candidates = self._known_candidates(done, given_up, refused)
+        return next((network for network in candidates if network not in known), None)
 
     def _failures(self, history: History, done: Sequence[Round]) -> Counter[Architecture]:
-        """Return how often the training of each network has failed since the last round."""
+        """Return how often the training of each network has failed since the last round; often enough if it is sure."""
         last = done[-1].chosen.legs[-1].id if done else -1
-        return Counter(trial.proposal.architecture for trial in history.failed if trial.id > last)
+        failed = Counter[Architecture]()
+        for trial in history.failed:
+            if trial.id > last:
+                failed[trial.proposal.architecture] += PATIENCE if _is_certain(trial) else 1
+        return failed
 
-    def _known_candidates(self, done: Sequence[Round], given_up: Set[Architecture]) -> tuple[Architecture, ...]:
+    def _known_candidates(
+        self, done: Sequence[Round], given_up: Set[Architecture], refused: Set[Architecture]
+    ) -> tuple[Architecture, ...]:
         """Return what `_candidates` yields; each ask reads all rounds anew, and would otherwise prune all of them."""
         legs = done[-1].chosen.legs if done else ()
-        key = len(done), frozenset(given_up), tuple(map(id, legs))
+        key = len(done), frozenset(given_up), frozenset(refused), tuple(map(id, legs))
         if key not in self._cache:
             if len(self._cache) >= CACHED:
                 self._cache.clear()
-            self._cache[key] = legs, tuple(self._candidates(done, given_up))  # the legs stay, so no other has their ids
+            self._cache[key] = (
+                legs,
+                tuple(self._candidates(done, given_up, refused)),
+            )  # the legs stay, so no other has their ids
         return self._cache[key][1]
 
     @cached_property
@@ -150,11 +161,16 @@ class Nac:
         """A cache, of what follows from the legs of a network: never the only copy of anything."""
         return {}
 
-    def _candidates(self, done: Sequence[Round], given_up: Container[Architecture]) -> Iterator[Architecture]:
-        """Yield the networks that may come next; one that grew and cannot be trained is tried without that."""
+    def _candidates(
+        self, done: Sequence[Round], given_up: Container[Architecture], refused: Container[Architecture]
+    ) -> Iterator[Architecture]:
+        """Yield the networks that may come next; one that grew and cannot be trained is tried without that.
+
+        Where the first one was refused, and would be again, it is a smaller one.
+        """
         space, pruning = self.envelope.space, self.pruning
         if not done:
-            beginning = self.envelope.beginning()
+            beginning = self.envelope.beginning(refused)
             if beginning is not None and (first := space.close(beginning)) not in given_up:
                 yield first
             return
@@ -220,6 +236,11 @@ class Nac:
         return Pruning(
             self.envelope, self.quota, self.share, self.skip_share, self.growing_only, self.alike, self.worst
         )
+
+
+def _is_certain(trial: Trial) -> bool:
+    """Whether a network that was refused would be refused again."""
+    return isinstance(trial.outcome, Failure) and trial.outcome.reason == "infeasible"
 
 
 def failures_since_done(history: History) -> int:

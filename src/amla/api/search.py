@@ -12,7 +12,7 @@ from amla.api import arrays
 from amla.api.arrays import Given
 from amla.api.listening import Lines, aloud, silence
 from amla.api.result import SearchResult
-from amla.study.amounts import constraints_of
+from amla.study.amounts import constraints_of, latency_of
 from amla.study.asked import ALGORITHMS, RUNS, Asked, asked
 from amla.study.changes import altered
 from amla.study.complete import complete, is_complete
@@ -37,6 +37,9 @@ def search(
     max_params: int | str | None = None,
     max_macs: int | str | None = None,
     max_memory: int | str | None = None,
+    max_latency: float | str | None = None,
+    latency_device: str | None = None,
+    prefer: Literal["accurate", "small", "fast"] = "accurate",
     data_dir: str | PathLike[str] | None = None,
     progress: bool | Callable[[str], None] = False,
     **settings: Any,
@@ -51,8 +54,11 @@ def search(
     on with a run that was cut off, and returns at once with a finished one. `algorithm` is a name, or a mapping of its
     settings, {"kind": "random", "trials": 20}. No network has more trained numbers than `max_params`, more
     multiply-accumulates an image than `max_macs`, nor more bytes of activations at once for one image than
-    `max_memory`: numbers, or such as "200k", "30M" and "512KiB". `progress` prints lines, or calls what is given with
-    them. `settings` change any setting of the study: recipe={"batch": 128}, or **{"recipe.batch": 128}.
+    `max_memory`: numbers, or such as "200k", "30M" and "512KiB". None takes longer for an image than `max_latency`, in
+    seconds or such as "5ms", measured here or by the agent at `latency_device`. `prefer` says which of the trained
+    networks is taken: the most accurate, or of those that cannot be told from it the smallest or the fastest.
+    `progress` prints lines, or calls what is given with them. `settings` change any setting of the study:
+    recipe={"batch": 128}, or **{"recipe.batch": 128}.
     Raises StudyError, DataError, SpaceError or SpecError for what cannot be run, and says what to do.
     """
     say = silence if progress is False else aloud if progress is True else progress
@@ -69,6 +75,8 @@ def search(
         device=device,
         constraints=constraints_of(max_params, max_macs, max_memory),
         seed=seed,
+        latency=latency_of(max_latency, latency_device),
+        prefer=prefer,
     )
     if isinstance(data, str | PathLike):
         given = replace(given, source=os.fspath(data))

@@ -14,7 +14,7 @@ from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement, Outcome, Trial
 
 PHASES = {phase: phase for phase in phases.PHASES} | {phases.FINAL: "final training"}
-TIMES = {"step_seconds"}  # metrics that are measured times
+TIMES = {"step_seconds", "latency", "latency_spread"}  # metrics that are measured times
 MOST = 8  # differences that are told; the rest follows from them
 
 

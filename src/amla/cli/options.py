@@ -1,7 +1,7 @@
 """Options that several commands have."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -57,6 +57,30 @@ MaxMemory = Annotated[
         metavar="SIZE",
         help="Activations alive at once for one image at most, such as 2MB (millions of bytes) or 512KiB.",
         show_default=False,
+    ),
+]
+
+MaxLatency = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="How long a network may take for one image at most, measured before it is trained, such as 5ms or 800us.",
+        show_default=False,
+    ),
+]
+LatencyDevice = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where latency is measured: `amla probe-device --listen` there. [default: this machine]",
+        show_default=False,
+    ),
+]
+PreferOption = Annotated[
+    Literal["accurate", "small", "fast"],
+    typer.Option(
+        help="Which of the trained networks to take: the most accurate, or of those that cannot be told from it the "
+        "one with the fewest parameters, or the lowest latency (MACs, where that is not measured)."
     ),
 ]
 

@@ -10,10 +10,13 @@ from amla.cli.options import (
     DataDir,
     Device,
     FilesUrl,
+    LatencyDevice,
+    MaxLatency,
     MaxMacs,
     MaxMemory,
     MaxParams,
     Plain,
+    PreferOption,
     RunFolder,
     Seed,
     Server,
@@ -71,6 +74,9 @@ def search(
     max_params: MaxParams = None,
     max_macs: MaxMacs = None,
     max_memory: MaxMemory = None,
+    max_latency: MaxLatency = None,
+    latency_device: LatencyDevice = None,
+    prefer: PreferOption = "accurate",
     baselines: Annotated[
         bool, typer.Option(help="Train plain and random networks beside what is found, to see whether it is better.")
     ] = True,
@@ -105,12 +111,27 @@ def search(
     """
     with users_mistakes():
         from amla.cli.search import search_data
-        from amla.study.amounts import constraints_of
+        from amla.study.amounts import constraints_of, latency_of
         from amla.study.asked import Asked
         from amla.study.complete import Elsewhere
 
         limits = constraints_of(max_params, max_macs, max_memory)
-        given = Asked(data, budget, budget_clock, algorithm, workers, device, limits, seed, baselines, stop_below, tune)
+        latency = latency_of(max_latency, latency_device)
+        given = Asked(
+            data,
+            budget,
+            budget_clock,
+            algorithm,
+            workers,
+            device,
+            limits,
+            seed,
+            latency=latency,
+            prefer=prefer,
+            baselines=baselines,
+            stop_below=stop_below,
+            tune=tune,
+        )
         search_data(given, run, data_dir, settings or [], plain, Elsewhere(store, files))
 
 

@@ -1,12 +1,13 @@
 """`amla search` and `amla run`: load the data, tell what was found, run the study, show what came out."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rich.console import Console
 
 from amla.cli.console import escape, opened, say
-from amla.cli.constraints import print_reaches
+from amla.cli.constraints import print_latency, print_reaches
 from amla.cli.live import LiveListener, PlainListener
 from amla.cli.show import print_run
 from amla.reports.names import example_words
@@ -14,13 +15,15 @@ from amla.reports.numbers import count, percent, plural
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.study.asked import RUNS, Asked, asked
+from amla.study.calibration import calibrated
 from amla.study.changes import changed
 from amla.study.complete import Elsewhere, complete, is_complete
 from amla.study.constraints import reaches_of
 from amla.study.ended import why_ended
+from amla.study.latency import meter_of
 from amla.study.plan import first
 from amla.study.reading import read
-from amla.study.resolve import algorithm_of, space_of, task_of
+from amla.study.resolve import algorithm_of, check, space_of, task_of
 from amla.study.settings.places import TabularSettings
 from amla.study.settings.searches import (
     AshaSettings,
@@ -101,12 +104,24 @@ def _run(
     def notice(line: str) -> None:
         say(console, f"[yellow]note[/yellow] {escape(line)}")
 
-    if study.constraints and not is_complete(folder):
+    if not is_complete(folder):
         print_reaches(console, reaches_of(study, task))
+    study = _calibrated(console, study, task, folder, notice)
     run = complete(study, task, folder, listening, data_dir, elsewhere, notice)
     print_run(console, run)
     if ended := why_ended(study, task, run.search):
         say(console, f"[yellow]the search ended early:[/yellow] {escape(ended)}")
+
+
+def _calibrated(console: Console, study: Study, task: Task, folder: Path, notice: Callable[[str], None]) -> Study:
+    """Return the study with what was learned of the latencies of its space, and show that."""
+    if study.latency is None or study.latency.at_most is None or is_complete(folder):
+        return study
+    check(study, task)
+    with console.status("measuring the latency of networks") as status:
+        study = calibrated(study, task, folder, meter_of(study, notice), status.update)
+    print_latency(console, study)
+    return study
 
 
 def loaded(console: Console, data: Data, data_dir: Path | None, plain: bool) -> Dataset:

@@ -48,24 +48,41 @@ class Serving:
 
 def run_server(role: str, listening: Listening, serving: Serving) -> None:
     """Serve until SIGINT or SIGTERM. Raises ServiceError where that cannot be."""
-    try:
-        from amla.services.app import application
-        from amla.services.guard import Guard
-        from amla.services.serve import serve
-    except ModuleNotFoundError as error:
-        raise ServiceError(f"This needs {error.name!r}; install it with: pip install 'amla[serve]'.") from None
+    _check_installed()
     if serving.data is not None and not serving.data.is_dir():
         raise ServiceError(f"'{serving.data}' is no folder; --data names the one below which the data lie.")
-    guard = Guard(listening.host, listening.tokens, listening.names, listening.largest, listening.rate)
+    _guard(listening)  # before anything is opened
     names = SERVED if role == "all" else (role,)
-    roles = {name: _role(name, serving) for name in names}
+    listen({name: _role(name, serving) for name in names}, listening)
+
+
+def listen(roles: dict[str, Any], listening: Listening) -> None:
+    """Serve some roles, by name, until SIGINT or SIGTERM. Raises ServiceError where that cannot be."""
+    _check_installed()
+    from amla.services.app import application
+    from amla.services.serve import serve
+
+    guard = _guard(listening)
 
     def listens(url: str) -> None:
-        typer.echo(f"amla serves {', '.join(names)} at {url}")
+        typer.echo(f"amla serves {', '.join(roles)} at {url}")
         if not guard.is_local and listening.certificate is None:
             typer.echo("Without TLS others can read tokens on their way: give --tls-cert and --tls-key.", err=True)
 
     serve(application(roles, guard), guard, listening.port, listening.certificate, listening.key, listens)
+
+
+def _guard(listening: Listening) -> Any:
+    from amla.services.guard import Guard
+
+    return Guard(listening.host, listening.tokens, listening.names, listening.largest, listening.rate)
+
+
+def _check_installed() -> None:
+    try:
+        import_module("amla.services.app")
+    except ModuleNotFoundError as error:
+        raise ServiceError(f"This needs {error.name!r}; install it with: pip install 'amla[serve]'.") from None
 
 
 def _worker(serving: Serving) -> Any:

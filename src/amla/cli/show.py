@@ -21,6 +21,7 @@ from amla.study.baselines import beside
 from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS, Run, read
 from amla.study.log import EVENTS
 from amla.study.phases import SEARCH
+from amla.study.prefer import cost_words, costs_of, front, is_of_interest, preferred
 from amla.study.result import Result, files, result, winner
 from amla.trials.history import History
 from amla.trials.trial import Trial
@@ -44,6 +45,8 @@ def print_run(console: Console, run: Run) -> None:
     for row in rows:
         if row.failure:
             say(console, f"[red]trial {row.trial} failed ({row.failure.reason})[/red]: {escape(row.failure.message)}")
+    if is_of_interest(run.study):
+        _print_front(console, run)
     if found := result(run):
         _print_result(console, run, found)
     else:
@@ -80,6 +83,20 @@ def _scores(row: Construction) -> list[str]:
         return ["running", "", ""]
     metric = percent(row.metric) if row.metric is not None else "–"
     return [metric, f"{row.loss:.3f}" if row.loss is not None else "–", f"{row.seconds or 0:.1f}"]
+
+
+def _print_front(console: Console, run: Run) -> None:
+    """Print the networks that none beats in accuracy and in what they cost, and why one of them is preferred."""
+    costs, shown = costs_of(run.study, run.search), condensed(run.search)
+    found = front(run.search, costs)
+    if len(found) > 1:
+        say(console, "\n[bold]Pareto front[/bold]: none is better in accuracy and in all costs")
+    for trial in found if len(found) > 1 else ():
+        metrics = trial.measurement.metrics
+        words = ", ".join(cost_words(cost, metrics[cost]) for cost in costs)
+        say(console, f"  construction {shown.trial(trial.id)}: {percent(metrics['accuracy'])}, {words}")
+    if choice := preferred(run.study.prefer, run.search):
+        say(console, choice.why)
 
 
 def _print_result(console: Console, run: Run, found: Result) -> None:

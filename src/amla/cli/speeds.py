@@ -65,7 +65,7 @@ def bench_network(
 ) -> None:
     """Measure a network in training. Raises SpecError, StudyError."""
     _check(out)
-    file = _architecture(path)
+    file = architecture_file(path)
     if threads > processor.cores():
         raise StudyError(f"--threads is {threads}, but this process may use {plural(processor.cores(), 'core')}.")
     architecture = text.load(file)
@@ -102,7 +102,7 @@ def _check(out: Path | None) -> None:
         raise StudyError(f"There is no folder '{out.parent}' to write '{out.name}' into.")
 
 
-def _architecture(path: Path) -> Path:
+def architecture_file(path: Path) -> Path:
     """Return the file of a network, that of the best one if this is a run folder."""
     if not path.is_dir():
         return path

@@ -1,7 +1,7 @@
 """The commands around networks and services, and their options."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -43,6 +43,45 @@ def import_network(
         from amla.cli.imported import import_file
 
         import_file(file, output, record, classes, seed)
+
+
+@app.command("probe-device")
+def probe_device(
+    network: Annotated[
+        Path | None,
+        typer.Argument(
+            help="An architecture, .json or .yaml, an .onnx file, or a run folder. [default: a network of 10 M MACs]",
+            show_default=False,
+        ),
+    ] = None,
+    runtime: Annotated[
+        Literal["onnx", "torch"], typer.Option(help="What an architecture is measured in: ONNX Runtime, or PyTorch.")
+    ] = "onnx",
+    batch: Annotated[int, typer.Option(min=1, max=1024, help="Inputs at once.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Threads to compute with.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    listen: Annotated[
+        bool, typer.Option("--listen", help="Measure over HTTP for searches elsewhere, until it is ended.")
+    ] = False,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; others than this machine need a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0: any that is free.")] = 8020,
+    tokens: Annotated[
+        Path | None, typer.Option(help="A file of `amla token`; then every request needs a token.", show_default=False)
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="A certificate, .pem: speak TLS.", show_default=False)] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The key of the certificate.", show_default=False)] = None,
+) -> None:
+    """Measure how long a network takes on this machine; with --listen, for searches on others (--latency-device)."""
+    with users_mistakes():
+        from amla.cli.device import probe, serve_device
+        from amla.cli.serving import Listening
+
+        if listen:
+            serve_device(Listening(host, port, (), tokens, tls_cert, tls_key, None, 16 << 20))
+        else:
+            probe(network, runtime, batch, threads, as_json)
 
 
 @app.command("check-generator")

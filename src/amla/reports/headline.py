@@ -56,6 +56,8 @@ def _told(report: Report) -> tuple[str, list[str]]:
         return f"{_sized(subject)} gets {percent(verdict.accuracy)} of the test {noun} right", [
             f"The 95{SPACE}% interval is {bounds}, from {whole(verdict.images)} {noun} kept apart from the search.",
             _search(report),
+            report.preferred,
+            report.latency,
             _made_wider(report),
             f"The final training took {duration(report.final_seconds)}." if report.final_seconds is not None else "",
         ]
@@ -123,7 +125,7 @@ REASONS = {
     "diverged": "diverged",
     "timeout": "took too long",
     "crashed": "crashed",
-    "infeasible": "could not be built",
+    "infeasible": "could not be built or took too long",
 }
 
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 from amla.reports.beside import worth_it
+from amla.reports.fronts import front
 from amla.reports.growth import constructions
 from amla.reports.headline import headline, key_figures
 from amla.reports.markup import Html, Section, element, escaped, join, section
@@ -29,6 +30,7 @@ def render(report: Report) -> str:
         worth_it(report),
         growth(report, steps),
         constructions_table(report, steps),
+        front(report),
         tuned(report),
         *plots,
         failures(report),

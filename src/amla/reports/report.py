@@ -7,7 +7,7 @@ from amla.evidence.beside import Beside
 from amla.spec.architecture import Architecture
 from amla.trials.history import History
 from amla.trials.progress import Progress
-from amla.trials.trial import TrialId
+from amla.trials.trial import Trial, TrialId
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Report:
     "final/<trial>". `beside` is what was found and its baselines, trained alike; `tuning` the trials of recipes.
     `classes` holds (right, all) test examples by class. `metric` is the validation metric of the search, and `template`
     the open architecture whose branches get fixed places in drawings. `run` is the folder of the run, and `files` says
-    what lies where in it.
+    what lies where in it. `front` are the trials that none beats in accuracy and all `costs`,
+    `preferred` says why the winner is not simply the most accurate one, and `latency` what is known of its latency.
     """
 
     name: str
@@ -52,3 +53,7 @@ class Report:
     template: Architecture | None = None
     run: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
+    front: Sequence[Trial] = ()
+    costs: Sequence[str] = ()
+    preferred: str = ""
+    latency: str = ""

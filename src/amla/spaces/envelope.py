@@ -7,7 +7,7 @@ Depth is a Pick too: a stage ends with one of its cells.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -18,6 +18,7 @@ from amla.spec.architecture import Architecture, NodeId
 from amla.spec.constraints import Constraints
 from amla.spec.costs import costs, shapes
 from amla.spec.decisions import Decisions, close
+from amla.spec.estimate import Estimate
 from amla.spec.ops import Size
 
 __all__ = ["BRANCHES", "Cell", "Envelope", "Stage", "envelope", "recovered"]
@@ -38,12 +39,14 @@ class Envelope:
         """Return the decisions of the EnvelopeNet that a search starts from: all branches, all skips, few cells."""
         return self._as_deep_as({stage.depth: stage.start for stage in self.stages})
 
-    def beginning(self) -> Decisions | None:
+    def beginning(self, without: Container[Architecture] = ()) -> Decisions | None:
         """Return the first network within the space's constraints that a search may start from, None if none is.
 
         It is the initial one, or else that with fewer skips, then kinds of branches, then cells: the same in all cells.
+        Networks in `without` are passed over.
         """
-        return next((chosen for chosen in self._smaller() if self.space.accepts(self.space.close(chosen))), None)
+        networks = ((chosen, self.space.close(chosen)) for chosen in self._smaller())
+        return next((chosen for chosen, made in networks if made not in without and self.space.accepts(made)), None)
 
     def _smaller(self) -> Iterator[Decisions]:
         """Yield the initial decisions, and ever smaller ones."""
@@ -97,6 +100,7 @@ def envelope(
     macs: int | None = None,
     parameters: int | None = None,
     memory: int | None = None,
+    latency: Estimate | None = None,
 ) -> Envelope:
     """Return the space of EnvelopeNets for inputs of `shape` (channels, *spatial).
 
@@ -112,8 +116,8 @@ def envelope(
     the stem is a convolution of patches of 2 along every axis, the branches of each stage's first cell halve the
     resolution by max-pooling after their convolution, and the head takes the maximum over all positions.
 
-    With `macs`, `parameters` or `memory` (bytes of activations at once) a network is as wide as these bounds allow,
-    from one channel a branch to `width`: so all cost about the same, whatever was decided.
+    With `macs`, `parameters`, `memory` (bytes of activations at once) or `latency`, an estimate, a network is as wide
+    as these bounds allow, from one channel a branch to `width`: so all cost about the same, whatever was decided.
 
     Raises SpaceError, SpecError.
     """
@@ -124,7 +128,7 @@ def envelope(
     open_architecture, stages = template(options, width)
     found = Envelope(Space(open_architecture), stages)
     shapes(found.space.close(found.deepest()))  # a template that does not fit together fails here
-    within = Constraints(parameters, macs, memory)
+    within = Constraints(parameters, macs, memory, latency)
     if not within:
         return found
     widest = _Widest(options, len(branches), width, within)

@@ -107,7 +107,10 @@ class Space:
         try:
             if self._tally is None:
                 return self.within.of(self.close(decisions))
-            return self.within.only(partial(self._tally.used, decisions), partial(self._tally.peak_memory, decisions))
+            tally = self._tally
+            return self.within.only(
+                partial(tally.used, decisions), partial(tally.peak_memory, decisions), partial(tally.amounts, decisions)
+            )
         except SpecError:
             return None
 

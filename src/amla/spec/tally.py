@@ -7,6 +7,7 @@ from amla.spec.architecture import Architecture, NodeId
 from amla.spec.closing import Closing, bits
 from amla.spec.costs import BYTES, Step, step_of
 from amla.spec.decisions import Decisions
+from amla.spec.estimate import summed
 from amla.spec.ops import Merge, Pick, Size
 from amla.spec.values import SpecError
 
@@ -23,6 +24,7 @@ class Tally:
     def __init__(self, closing: Closing, steps: list[Step]) -> None:
         self._closing, template = closing, closing.template
         self._place = {node.id: number for number, node in enumerate(template)}
+        self._shapes = [step.shape for step in steps]
         self._work = np.array([[step.parameters, step.macs] for step in steps], dtype=np.int64)
         self._elements = np.array([step.elements for step in steps], dtype=np.int64)
         decided = [(n, node) for n, node in enumerate(template) if not isinstance(node.op, Pick)]
@@ -34,6 +36,13 @@ class Tally:
         wanted, _ = self._closing.reached(decisions)
         parameters, macs = (_lives(wanted) @ self._work).tolist()
         return parameters, macs
+
+    def amounts(self, decisions: Decisions) -> dict[str, int]:
+        """Return what a closing has of each term of an estimate. Raises SpecError as `Closing.close` does."""
+        wanted, merges = self._closing.reached(decisions)
+        template = self._closing.template.nodes
+        nodes = (merges.get(number, template[number]) for number, lives in enumerate(bits(wanted)) if lives)
+        return summed((node.op, tuple(self._shapes[self._place[source]] for source in node.inputs)) for node in nodes)
 
     def peak_memory(self, decisions: Decisions) -> int:
         """Return the bytes of a closing's activations alive at once. Raises SpecError as `Closing.close` does."""

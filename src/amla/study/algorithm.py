@@ -16,7 +16,7 @@ from amla.spaces.envelope import Envelope
 from amla.spaces.space import everything
 from amla.spec import ops, text
 from amla.spec.architecture import Architecture
-from amla.spec.constraints import Constraints
+from amla.spec.constraints import COUNTED, Constraints
 from amla.spec.costs import shapes
 from amla.spec.ops import Size
 from amla.spec.values import SpecError
@@ -119,7 +119,11 @@ def _remote(study: Study, settings: RemoteSettings, space: Found, steps: int) ->
     remote: Algorithm = module.Remote(
         settings.url, unlimited, steps, study.seed, study.name, settings.options, settings.seconds
     )
-    most = {"peak_memory" if name == "memory" else name: float(limit) for name, limit in limits.given.items()}
+    most = {
+        "peak_memory" if name == "memory" else name: float(limit)
+        for name, limit in limits.given.items()
+        if name in COUNTED
+    }
     return Filtered(remote, most) if most else remote
 
 

@@ -11,6 +11,7 @@ from amla.backends import processor
 from amla.spec.constraints import Constraints
 from amla.study.durations import seconds
 from amla.study.presets import CORE_FLOPS, GPU_FLOPS, preset
+from amla.study.settings.latency import LatencySettings
 from amla.study.settings.places import ExecutorSettings, Inline, Local, Torch
 from amla.study.settings.searches import (
     AlgorithmSettings,
@@ -28,7 +29,7 @@ from amla.study.settings.searches import (
     ZeroCostSettings,
 )
 from amla.study.settings.tuning import TuningSettings
-from amla.study.study import Data, Final, Study, StudyError
+from amla.study.study import Data, Final, Prefer, Study, StudyError
 from amla.tasks.dataset import Dataset
 
 RUNS = Path("runs")
@@ -62,6 +63,8 @@ class Asked:
     device: str | None = None
     constraints: Constraints = field(default_factory=Constraints)
     seed: int = 0
+    latency: LatencySettings | None = None
+    prefer: Prefer = "accurate"
     baselines: bool = True
     stop_below: str | None = None
     tune: int | None = None
@@ -94,6 +97,8 @@ def asked(
         backend=Torch(device=given.device),
         limit=replace(study.limit, clock=given.budget_clock),
         constraints=given.constraints,
+        latency=given.latency,
+        prefer=given.prefer,
         tuning=None if given.tune is None else TuningSettings(given.tune),
         baselines=study.baselines if given.baselines else None,
     )

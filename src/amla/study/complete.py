@@ -8,14 +8,16 @@ from pathlib import Path
 from amla.reports.page import render
 from amla.storage.files import Files
 from amla.study import folder as folders
+from amla.study.calibration import calibrated, held
 from amla.study.folder import Run
 from amla.study.following import followed
 from amla.study.heard import Listener
+from amla.study.latency import meter_of
 from amla.study.log import writing
 from amla.study.report import report
 from amla.study.resolve import check
 from amla.study.result import is_finished
-from amla.study.search import Search
+from amla.study.search import Search, unsaid
 from amla.study.shared import files_of, publish, reach, share, shared
 from amla.study.study import Study
 from amla.study.tracking import require
@@ -39,10 +41,6 @@ class Elsewhere:
 IN_THE_FOLDER = Elsewhere()
 
 
-def unsaid(line: str) -> None:
-    """Say nothing."""
-
-
 def complete(
     study: Study,
     task: Task,
@@ -61,10 +59,13 @@ def complete(
     finished = is_complete(folder)
     if not finished:
         check(study, task)  # a study that cannot be run leaves no folder behind
+        study = calibrated(study, task, folder, meter_of(study, notice), unsaid)
         for tracker in study.trackers:
             require(tracker)
     if elsewhere.files and shared(folder) is None:
         reach(elsewhere.files)
+    elif study.latency is not None:
+        study = held(study, folder) or study
     study = folders.prepare(folder, study, task, elsewhere.store)
     share(folder, elsewhere.files, study.name)
     if finished:
@@ -72,7 +73,8 @@ def complete(
         return folders.read(folder)
     with writing(folder) as log, listening(study) as listener, followed(folder, study.trackers, notice):
         try:
-            Search(study, task, log, files_of(folder), folder, listener, data_dir).run()
+            meter = meter_of(study, notice)
+            Search(study, task, log, files_of(folder), folder, listener, data_dir, meter, notice).run()
         except BaseException:
             with suppress(Exception):  # what happened first is what the user must hear of
                 _write_report(folder, task)

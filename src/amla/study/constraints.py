@@ -8,7 +8,7 @@ from numpy.random import default_rng
 
 from amla.spaces.envelope import Envelope
 from amla.spaces.guide import Guide
-from amla.spec.constraints import Constraints, counts
+from amla.spec.constraints import COUNTED, Constraints, counts
 from amla.spec.costs import costs
 from amla.spec.ops import Size
 from amla.study.settings.searches import FixedSettings
@@ -65,15 +65,16 @@ def reaches_of(study: Study, task: Task) -> list[Reach]:
 
 def reaches(settings: SpaceSettings, shape: Size, classes: int, constraints: Constraints) -> list[Reach]:
     """Return what each constraint limits in the space that `settings` describe. Raises SpaceError."""
-    if not constraints:
+    if not set(COUNTED) & constraints.given.keys():
         return []
     free = space_of(settings, shape, classes).space
     narrow = space_of(settings, shape, classes, constraints).space.narrow
     rng, found = default_rng(0), list[Reach]()
     drawn = [counts(costs(free.sample(rng))) for _ in range(DRAWN)]
-    for name, limit in constraints.given.items():
-        numbers = [each[name] for each in drawn]
-        one = Constraints(**{name: limit})
+    for name in COUNTED:
+        if (limit := constraints.given.get(name)) is None:
+            continue
+        numbers, one = [each[name] for each in drawn], constraints.only_of(name)
         smallest = _counted(Guide(replace(free, within=one, narrow=narrow)), "smallest", name)
         largest = None if free.sized else _counted(Guide(replace(free, within=one, narrow=None)), "largest", name)
         found.append(Reach(name, limit, min(smallest, *numbers), median(numbers), max(largest or 0, *numbers)))

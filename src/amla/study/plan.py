@@ -93,7 +93,7 @@ def foreseen(algorithm: Algorithm, steps: int) -> list[Leg]:
         history = history.asked(proposal)
         metrics = {name: float(getattr(counted, name)) for name in ("parameters", "macs", "peak_memory")}
         history = history.told(
-            len(history) - 1, Measurement({"accuracy": 0.5, "step_seconds": 1.0, **metrics}, statistics)
+            len(history) - 1, Measurement({"accuracy": 0.5, "step_seconds": 1.0, "latency": 1.0, **metrics}, statistics)
         )
     return found
 

@@ -1,19 +1,25 @@
 """From a run to what its report shows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from amla.reports.condensed import Condensed, condensed
+from amla.reports.numbers import plural
 from amla.reports.plots import joined
 from amla.reports.report import Report, Verdict
+from amla.spec.digest import digest
 from amla.study.baselines import beside
 from amla.study.ended import why_ended
 from amla.study.folder import BEST, WEIGHTS, Run
+from amla.study.gauged import milliseconds, recorded, told
 from amla.study.phases import FINAL, SEARCH
+from amla.study.prefer import costs_of, front, preferred
 from amla.study.resolve import space_of, task_of
 from amla.study.result import Result, by_class, chooses, files, result, winner
 from amla.study.study import to_yaml
 from amla.tasks.dataset import Dataset
 from amla.trials.progress import Progress
+from amla.trials.trial import Trial
 
 FILES = {BEST: "The network", WEIGHTS: "Its weights"}
 
@@ -27,6 +33,7 @@ def report(run: Run, dataset: Dataset) -> Report:
     tested = run.final.done[-1].measurement if found else None
     trained = run.final.trials[0].proposal.architecture if len(run.final) else None
     machine = {"machine": provenance.machine, "code": provenance.code} | provenance.versions if provenance else {}
+    choice, costs = preferred(run.study.prefer, run.search), costs_of(run.study, run.search)
     return Report(
         name=run.study.name,
         history=shown.history,
@@ -47,7 +54,32 @@ def report(run: Run, dataset: Dataset) -> Report:
         template=space_of(run.study, task).space.template if chooses(run.study) else None,
         run=str(run.folder),
         files={FILES[name]: f"{run.folder}/{name}" for name in files(run.study)} if found else {},
+        front=[trial for leg in front(run.search, costs) if (trial := _shown(shown, leg))],
+        costs=costs,
+        preferred=choice.why if choice else "",
+        latency=_latency(run, best),
     )
+
+
+def _shown(shown: Condensed, leg: Trial) -> Trial | None:
+    """Return the trial of the report that a leg is of."""
+    found = shown.trial(leg.id)
+    return None if found is None else replace(leg, id=found)
+
+
+def _latency(run: Run, best: Trial | None) -> str:
+    """Return what is known of the latency of the network that was chosen, and how sure that is."""
+    latency = run.study.latency
+    known = recorded(run.search).get(digest(best.proposal.architecture)) if best else None
+    if latency is None or known is None:
+        return ""
+    said = f"It takes {told(known)} for {plural(latency.batch, 'example')}, measured before it was trained."
+    if latency.at_most is None:
+        return said
+    limit = milliseconds(latency.at_most)
+    if known.is_close_to(latency.at_most):
+        return f"{said} That spreads by more than what is left to the limit of {limit}."
+    return f"{said} The limit is {limit}."
 
 
 def _curves(run: Run, shown: Condensed) -> dict[str, Sequence[Progress]]:

@@ -1,20 +1,18 @@
 """What a study has found: the network it stands behind, its test accuracy with an interval, and what it cost."""
 
-from math import sqrt
-
 from amla.algorithms.nac import FEWEST
 from amla.algorithms.protocol import best
 from amla.algorithms.rounds import fairest
 from amla.algorithms.shadow import means
+from amla.evidence.shares import wilson as wilson
 from amla.spec.architecture import Architecture
 from amla.spec.values import value
 from amla.study.folder import BEST, REPORT, WEIGHTS, Run
+from amla.study.prefer import preferred
 from amla.study.settings.places import TabularSettings
 from amla.study.settings.searches import NacSettings
 from amla.study.study import Study
 from amla.trials.trial import Measurement, Trial
-
-Z = 1.959964  # of the standard normal distribution, for 95 %
 
 
 @value
@@ -47,11 +45,13 @@ class Result:
 
 
 def winner(run: Run) -> Trial | None:
-    """Return the trial of the search with the best validation metric.
+    """Return the trial of the search with the best validation metric, or the one that the study prefers.
 
     In NAC's paper mode, which chooses none: the one whose network was trained to the end, or None if it was new.
     """
     if chooses(run.study):
+        if choice := preferred(run.study.prefer, run.search):
+            return choice.trial
         return _fairest(run) or _of_means(run) or best(run.search)
     final = run.final[0].proposal.architecture if len(run.final) else None
     return next((trial for trial in run.search.done if trial.proposal.architecture == final), None)
@@ -121,11 +121,3 @@ def by_class(measurement: Measurement, classes: tuple[str, ...]) -> dict[str, tu
         for i, name in enumerate(classes)
         if f"right/{i}" in metrics
     }
-
-
-def wilson(right: int, examples: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share (Wilson 1927), which is sound near 0 and 1 and for few examples."""
-    share, square = right / examples, Z * Z / examples
-    middle = (share + square / 2) / (1 + square)
-    half = Z * sqrt(share * (1 - share) / examples + square / (4 * examples)) / (1 + square)
-    return max(0.0, middle - half), min(1.0, middle + half)

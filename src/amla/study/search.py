@@ -5,7 +5,7 @@ on as if it had not been.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,9 +25,13 @@ from amla.study.baselines import SEEDS_APART, keep, networks
 from amla.study.executors import arranged_elsewhere, cluster, executor
 from amla.study.folder import BEST
 from amla.study.forecast import forecast
+from amla.study.gauged import Gauged, milliseconds, told
+from amla.study.gauged import recorded as latencies_in
 from amla.study.heard import Curves, Heard, Listener
+from amla.study.latency import Meter
 from amla.study.mending import Mending
 from amla.study.phases import BASELINES, FINAL, REHEARSAL, SEARCH, SHORT, TIMING, TUNING
+from amla.study.prefer import preferred
 from amla.study.resolve import algorithm_of, space_of
 from amla.study.run import Executor, Limit, Store, run
 from amla.study.settings.places import Http, Ray, Simulated, TabularSettings
@@ -43,6 +47,10 @@ from amla.trials.progress import Report
 from amla.trials.trial import Failure, Measurement, TrialId
 
 
+def unsaid(line: str) -> None:
+    """Say nothing."""
+
+
 @dataclass(frozen=True)
 class Search:
     """One study with all it needs to run."""
@@ -54,6 +62,8 @@ class Search:
     folder: Path
     listener: Listener
     data_dir: Path | None = None
+    meter: Meter | None = None
+    notice: Callable[[str], None] = unsaid
 
     def run(self) -> None:
         """Run the study to its end, from wherever it was cut off. Raises StudyError where nothing could be trained."""
@@ -70,12 +80,14 @@ class Search:
         searched = self.phase(SEARCH, algorithm, self._search_limit())
         for trial in searched.done:  # from which nothing can start any more
             self.files.drop(f"{SEARCH}/{trial.id}")
-        winner = algorithm.recommend(searched)
+        choice = preferred(self.study.prefer, searched)
+        winner = choice.trial.proposal.architecture if choice else algorithm.recommend(searched)
         if winner is None:
             raise StudyError(_why_nothing(searched))
         self._beside(space, winner, searched, speed)
         changes = self._tuned(winner, searched, speed)
         winner, speed = self._widened(winner, searched, speed)
+        winner = self._in_time(winner, searched)
         if broken := self.study.constraints.broken(self.study.constraints.of(winner)):
             raise StudyError(f"The network to be trained to the end has {broken}; take another algorithm or space.")
         self.files.write_text(BEST, to_json(winner, indent=1) + "\n")  # also if cut off after the last one was told
@@ -101,10 +113,49 @@ class Search:
             if self._looks_up:  # there are no weights
                 return run(name, algorithm, running, heard, limit)
             mending = Mending(running, name, self.files, lambda: heard.known, mends)
-            history = run(name, algorithm, mending, heard, limit)
+            history = run(name, algorithm, self._gauged(name, mending), heard, limit)
             if name == FINAL and history.done and not (tested := history.done[-1].proposal).budget:
                 mending.sound(tested.start)  # its weights are what the search was for
             return history
+
+    def _gauged(self, phase: str, running: Executor) -> Executor:
+        """Return what measures networks before it has them trained, where the study says so.
+
+        In a rehearsal nothing is found, and a final training that has begun has been let pass.
+        """
+        latency = self.study.latency
+        if latency is None or self.meter is None or phase == REHEARSAL:
+            return running
+        self.meter.known.update(latencies_in(self.store.history(SEARCH)))
+        begun = phase == FINAL and len(self.store.history(FINAL))
+        return Gauged(running, self.meter, None if begun else latency.at_most)
+
+    def _in_time(self, winner: Architecture, searched: History) -> Architecture:
+        """Return the network to train to the end; where it was made wider and that is too slow, the one that was found.
+
+        Once a final training has begun it is that one's, as another measurement might say otherwise.
+        """
+        latency = self.study.latency
+        if latency is None or latency.at_most is None or self.meter is None:
+            return winner
+        if len(begun := self.store.history(FINAL)):
+            return begun[0].proposal.architecture
+        self.meter.known.update(latencies_in(searched))
+        found = self.meter(winner)
+        if found.median > latency.at_most:
+            narrow = algorithm_of(self.study, space_of(self.study, self.task), plan.LEAST_STEPS).recommend(searched)
+            if narrow is None or (found := self.meter(narrow)).median > latency.at_most:
+                raise StudyError(
+                    f"The network to be trained to the end has a latency of {told(found)}, and "
+                    f"{milliseconds(latency.at_most)} are allowed; take another algorithm or space."
+                )
+            winner = narrow
+        if found.is_close_to(latency.at_most):
+            self.notice(
+                f"The latency of the network is {told(found)}: that spreads by more than what is left to "
+                f"{milliseconds(latency.at_most)}, so another measurement may be beyond."
+            )
+        return winner
 
     @cached_property
     def arranged(self) -> Arranged:
@@ -246,10 +297,11 @@ class Search:
     @property
     def _preparing(self) -> float:
         """The seconds that finding the arrangement took, and starting workers to rehearse and to search."""
-        found = self.arranged
+        found, latency = self.arranged, self.study.latency
+        learning = latency.learned.seconds if latency and latency.learned else 0.0
         if self.study.limit.clock == "cpu":  # waiting for workers takes none
-            return max(0.0, found.seconds - sum(timing.starting for timing in found.timings))
-        return found.seconds + found.starting(found.final) + found.starting(found.search)
+            return learning + max(0.0, found.seconds - sum(timing.starting for timing in found.timings))
+        return learning + found.seconds + found.starting(found.final) + found.starting(found.search)
 
     @property
     def _batch(self) -> int:

@@ -1,6 +1,6 @@
 """From what a study says of its space to that space, for the data it has."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from amla.spaces.darts import darts
@@ -46,7 +46,8 @@ def space_of(settings: SpaceSettings, shape: Size, classes: int, constraints: Co
 def envelope_of(settings: EnvelopeSettings, shape: Size, classes: int, constraints: Constraints = NONE) -> Envelope:
     """Return the space of EnvelopeNets that `settings` describe, as wide as `constraints` allow. Raises SpaceError."""
     given = {name: number for name, number in asdict(settings).items() if name != "kind"}
-    given |= asdict(Constraints(settings.parameters, settings.macs).tightened(constraints))
+    within = Constraints(settings.parameters, settings.macs).tightened(constraints)
+    given |= {limit.name: getattr(within, limit.name) for limit in fields(within)}
     try:
         return envelope(shape, classes, **given)
     except SpaceError as error:

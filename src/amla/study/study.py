@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +17,7 @@ from amla.spec.values import SpecError, value
 from amla.study.numbers import out_of_range
 from amla.study.run import Limit
 from amla.study.settings.baselines import BaselineSettings
+from amla.study.settings.latency import LatencySettings
 from amla.study.settings.places import (
     Auto,
     BackendSettings,
@@ -45,6 +46,8 @@ from amla.study.settings.spaces import EnvelopeSettings, NasBench201Settings, Na
 from amla.study.settings.tuning import TuningSettings
 from amla.tasks.recipe import Recipe
 from amla.tasks.streaming import Stream
+
+Prefer = Literal["accurate", "small", "fast"]
 
 
 class StudyError(ValueError):
@@ -107,6 +110,8 @@ class Study:
     baselines: BaselineSettings | None = field(default=None, kw_only=True)
     tuning: TuningSettings | None = field(default=None, kw_only=True)
     constraints: Constraints = field(default=Constraints(), kw_only=True)
+    latency: LatencySettings | None = field(default=None, kw_only=True)
+    prefer: Prefer = field(default="accurate", kw_only=True)
     final: Final = Final()
     backend: BackendSettings = Torch()
     executor: ExecutorSettings = Inline()
@@ -153,6 +158,12 @@ class Study:
             raise StudyError("terms are given, but paper mode searches as it did in 2018; leave them out.")
         if self.constraints and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":
             raise StudyError("constraints are given, but networks of 2018 know none; leave them out in paper mode.")
+        if self.prefer != "accurate":
+            self._check_prefer()
+        if self.latency is None and "latency" in getattr(self.algorithm, "costs", ()):
+            raise StudyError("algorithm.costs names 'latency', which is measured where latency is given: latency: {}.")
+        if self.latency is not None:
+            self._check_latency(self.latency)
         if self.devices > 1:
             self._check_devices(self.devices)
         for tracker in self.trackers:
@@ -212,6 +223,36 @@ class Study:
                 raise StudyError(
                     "run_off is given, but with algorithm.stable trainings end at different times; leave it out."
                 )
+
+    def _check_prefer(self) -> None:
+        """Another network than the most accurate one can be preferred where several were trained by themselves."""
+        match self.algorithm:
+            case DartsSearchSettings() | EnasSettings() | RandomSharingSettings():
+                raise StudyError(f"prefer is {self.prefer}, but a one-shot search trains no networks to choose from.")
+            case NacSettings(mode="paper"):
+                raise StudyError(f"prefer is {self.prefer}, but paper mode takes its last network; leave it out.")
+        if self.final.macs is not None:
+            raise StudyError(
+                f"prefer is {self.prefer}, but final.macs makes the final network wider; give final.macs as null."
+            )
+
+    def _check_latency(self, latency: LatencySettings) -> None:
+        """Latency is measured of closed networks that are trained by themselves."""
+        if isinstance(self.backend, TabularSettings):
+            raise StudyError("latency is given, but a table trains nothing whose latency could be measured.")
+        if latency.url is not None:
+            try:
+                address(latency.url)
+            except ValueError as error:
+                raise StudyError(f"latency.url: {error}") from None
+        match self.algorithm:
+            case DartsSearchSettings() | EnasSettings() | RandomSharingSettings() if latency.at_most is not None:
+                raise StudyError(
+                    "latency.at_most is given, but a one-shot search trains all networks as one, before it is known "
+                    "which of them is the result; take another algorithm, or constraints.macs."
+                )
+            case NacSettings(mode="paper") if latency.at_most is not None:
+                raise StudyError("latency.at_most is given, but networks of 2018 know no limits; leave it out.")
 
     def _check_devices(self, devices: int) -> None:
         """Several devices train one network on equal shares of each batch, on this machine."""

@@ -1,0 +1,39 @@
+"""The networks of a search that no other one beats in accuracy and in what they cost."""
+
+from collections.abc import Sequence
+
+from amla.reports.headline import chosen
+from amla.reports.markup import Html, Section, element, row, section, table
+from amla.reports.numbers import count, metric_reading
+from amla.reports.report import Report
+from amla.trials.trial import Trial
+
+HEADS = {"parameters": "Parameters", "macs": "MACs", "peak_memory": "Peak memory, bytes", "latency": "Latency"}
+
+
+def front(report: Report) -> Section | None:
+    """Return the Pareto front of what was trained; None where there is no choice: of fewer than two networks."""
+    if len(report.front) < 2:
+        return None
+    best = chosen(report)
+    words = " and ".join(HEADS.get(cost, cost).lower().replace("macs", "MACs") for cost in report.costs)
+    text = f"Of those trained equally long, no network is better than one of these in accuracy and in {words}."
+    head = {"Construction": False, f"Validation {report.metric}": True, **{HEADS.get(c, c): True for c in report.costs}}
+    rows = [_row(report, trial, best is not None and best.id == trial.id) for trial in report.front]
+    return section("front", "What may be had for what", element("p", text), table("The Pareto front", head, rows))
+
+
+def cost_reading(cost: str, amount: float) -> str:
+    """Return a cost as it is read."""
+    return f"{1000 * amount:.3g} ms" if cost == "latency" else count(amount)
+
+
+def _row(report: Report, trial: Trial, is_chosen: bool) -> Html:
+    metrics = trial.measurement.metrics
+    badge = element("span", "chosen", class_="badge") if is_chosen else None
+    cells: Sequence[str] = [
+        metric_reading(report.metric, metrics[report.metric]),
+        *(cost_reading(cost, metrics[cost]) for cost in report.costs),
+    ]
+    name = element("span", str(trial.id), badge)
+    return row(name, *cells, numbers=range(len(cells)), class_="chosen" if is_chosen else None)
