@@ -46,10 +46,10 @@ def test_an_event_is_json_of_its_type_and_is_numbered(run: Path):
         assert text == HAPPENED.dump_json(HAPPENED.validate_json(text))
     assert counts(run) == {"search": Count(3, 3), "final": Count(2, 2)}
     assert [seen for seen, _ in told] == [
-        *((0, number + 1, 0) for number in range(6)), *((0, 6, number + 1) for number in range(4)),
+        *((0, number + 1, 0, 0, 0) for number in range(6)), *((0, 6, 0, 0, number + 1) for number in range(4)),
     ]  # fmt: skip
-    assert since(run, (0, 6, 2), (0, 6, 3)) == told[8:9]
-    assert since(run, (0, 6, 4)) == []
+    assert since(run, (0, 6, 0, 0, 2), (0, 6, 0, 0, 3)) == told[8:9]
+    assert since(run, (0, 6, 0, 0, 4)) == []
 
 
 def test_a_trial_that_runs_has_no_outcome_yet(run: Path):
@@ -66,7 +66,7 @@ def test_what_is_no_number_is_told_as_json_can(run: Path):
         outcome = history[0].outcome
         assert isinstance(outcome, Measurement)
         records.told("search", 3, replace(outcome, metrics={"loss": nan}, seconds=inf))
-    for text in (page(run, "search", 3, 1), since(run, (0, 7, 0))[0][1]):
+    for text in (page(run, "search", 3, 1), since(run, (0, 7, 0, 0, 0))[0][1]):
         assert json.loads(text, parse_constant=pytest.fail)
         assert b'"metrics":{"loss":"NaN"}' in text
 

@@ -172,7 +172,7 @@ def test_a_stream_that_was_seen_to_its_end_is_not_told_again(served: Served, key
     assert stream.headers["content-type"].startswith("text/event-stream")
     last = [line for line in stream.text.splitlines() if line.startswith("id: ")][-1].removeprefix("id: ")
     assert served.ask("GET", f"/v1/studies/{key}/events", headers={"last-event-id": last}).status_code == 204
-    for wrong in ("x", "1", "1-2", "-1-2-3", f"{10**30}-0-0", "1-2-3-4"):
+    for wrong in ("x", "1", "1-2", "-1-2-3", f"{10**30}-0-0-0-0", "1-2-3", "1-2-3-4-5-6"):
         problem(served.ask("GET", f"/v1/studies/{key}/events", headers={"last-event-id": wrong}), 400)
 
 

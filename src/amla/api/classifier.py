@@ -39,8 +39,7 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         image_shape: of images that come flattened.
         run: the run folder, which must be new or of the same call; None: a temporary one.
         workers, device, max_params, max_macs, max_memory: as of `amla.search`.
-        settings: any settings of the study by address, {"recipe.batch": 32}. No baselines are trained unless these
-            say so, {"baselines": {}}.
+        settings: any settings of the study by address, {"recipe.batch": 32}; without "baselines" none are trained.
         random_state: the seed of everything random: a number, a RandomState, or None for one of numpy's.
 
     Once fitted it has `classes_`, (classes,); `network_`, an Architecture; `weights_`, arrays by name; `accuracy_` on

@@ -28,12 +28,11 @@ def seen(last_event_id: str | None) -> Seen:
     """Return what the header Last-Event-ID says was seen. Raises Problem for what is no id of ours."""
     if not last_event_id:
         return NOTHING
-    if not re.fullmatch(r"\d{1,12}-\d{1,12}-\d{1,12}", last_event_id, re.ASCII):
+    if not re.fullmatch(r"\d{1,12}" + (len(PHASES) - 1) * r"-\d{1,12}", last_event_id, re.ASCII):
         raise Problem(
             HTTPStatus.BAD_REQUEST, f"Last-Event-ID is {last_event_id[:80]!r}; send one of this stream, or none."
         )
-    rehearsal, search, final = map(int, last_event_id.split("-"))
-    return rehearsal, search, final
+    return tuple(map(int, last_event_id.split("-")))
 
 
 class Watched:
