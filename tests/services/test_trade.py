@@ -73,5 +73,5 @@ def test_a_task_that_is_none_is_refused_in_words(task, said):
 
 
 def test_a_phase_that_is_none_is_refused():
-    with pytest.raises(StudyError, match="phase is 'timing'; it must be one of rehearsal, search, .*, final"):
+    with pytest.raises(StudyError, match=r"phase is 'timing'; it must be one of rehearsal, search, .*, final"):
         StudyTrade(1).check(order("digits", phase="timing"))
