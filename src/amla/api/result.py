@@ -98,6 +98,11 @@ class SearchResult:
         return self._result.macro_f1
 
     @property
+    def metric(self) -> str:
+        """What the search looked for the highest of, on the validation part."""
+        return self.study.metric
+
+    @property
     def report(self) -> Report:
         """The report; notebooks show it."""
         return Report(self.run / REPORT)

@@ -22,6 +22,7 @@ from amla.study.study import Data, Study
 from amla.tasks.dataset import Dataset
 from amla.tasks.findings import findings
 from amla.tasks.load import load as load_dataset
+from amla.tasks.task import Metric
 
 
 def search(
@@ -37,6 +38,7 @@ def search(
     max_params: int | str | None = None,
     max_macs: int | str | None = None,
     max_memory: int | str | None = None,
+    metric: Metric = "accuracy",
     data_dir: str | PathLike[str] | None = None,
     progress: bool | Callable[[str], None] = False,
     **settings: Any,
@@ -51,7 +53,8 @@ def search(
     on with a run that was cut off, and returns at once with a finished one. `algorithm` is a name, or a mapping of its
     settings, {"kind": "random", "trials": 20}. No network has more trained numbers than `max_params`, more
     multiply-accumulates an image than `max_macs`, nor more bytes of activations at once for one image than
-    `max_memory`: numbers, or such as "200k", "30M" and "512KiB". `progress` prints lines, or calls what is given with
+    `max_memory`: numbers, or such as "200k", "30M" and "512KiB". The search looks
+    for the highest `metric` on the validation part. `progress` prints lines, or calls what is given with
     them. `settings` change any setting of the study: recipe={"batch": 128}, or **{"recipe.batch": 128}.
     Raises StudyError, DataError, SpaceError or SpecError for what cannot be run, and says what to do.
     """
@@ -69,6 +72,7 @@ def search(
         device=device,
         constraints=constraints_of(max_params, max_macs, max_memory),
         seed=seed,
+        metric=metric,
     )
     if isinstance(data, str | PathLike):
         given = replace(given, source=os.fspath(data))
@@ -104,10 +108,10 @@ def _searched(
 
     study, dataset = asked(given, change, read, name)
     place, task = folder or RUNS / study.name, task_of(study, dataset)
-    for notice in (*dataset.notices, *findings(task.parts, dataset.classes)):
+    for notice in (*dataset.notices, *findings(task)):
         say(notice)
     if study.constraints and not is_complete(place):
         for reach in reaches_of(study, task):
             say(str(reach))
-    complete(study, task, place, lambda _: nullcontext(Lines(say)), data_dir, notice=say)
+    complete(study, task, place, lambda _: nullcontext(Lines(say, study.metric)), data_dir, notice=say)
     return SearchResult(place)

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from amla.cli.console import escape, say
 from amla.cli.pace import Pace
-from amla.reports.numbers import count, duration, percent, plural
+from amla.reports.names import metric_name
+from amla.reports.numbers import count, duration, metric_reading, percent, plural
 from amla.study.arrangement import Arranged
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
 from amla.study.settings.searches import (
@@ -218,13 +219,17 @@ def outcome(study: Study, phase: str, trial: Trial, failed: int) -> str:
         case Failure(reason=reason, message=message):
             return f"[red]{which} failed ({reason})[/red]: {escape(message)}"
         case Measurement(metrics=metrics, seconds=seconds) if phase == FINAL and not trial.proposal.budget:
-            return f"test accuracy {percent(metrics['accuracy'])}, {duration(seconds)}"
+            return f"test {_reached(study, metrics)}, {duration(seconds)}"
         case Measurement(metrics=metrics, seconds=seconds):
             costs_text = f"{count(metrics['parameters'])} parameters, {count(metrics['macs'])} MACs"
-            score = f", validation accuracy {percent(metrics['accuracy'])}" if "accuracy" in metrics else ""
+            score = f", validation {_reached(study, metrics)}" if study.metric in metrics else ""
             return f"{which}: {costs_text}{score}, {duration(seconds)}"
         case _:
             return which
+
+
+def _reached(study: Study, metrics: Mapping[str, float]) -> str:
+    return f"{metric_name(study.metric)} {metric_reading(study.metric, metrics[study.metric])}"
 
 
 def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:

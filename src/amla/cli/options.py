@@ -1,7 +1,7 @@
 """Options that several commands have."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -58,6 +58,11 @@ MaxMemory = Annotated[
         help="Activations alive at once for one image at most, such as 2MB (millions of bytes) or 512KiB.",
         show_default=False,
     ),
+]
+
+MetricName = Annotated[
+    Literal["accuracy", "balanced_accuracy", "macro_f1"],
+    typer.Option("--metric", help="What the search looks for the highest of, on the validation part."),
 ]
 
 Server = Annotated[

@@ -13,6 +13,7 @@ from amla.cli.options import (
     MaxMacs,
     MaxMemory,
     MaxParams,
+    MetricName,
     Plain,
     RunFolder,
     Seed,
@@ -71,6 +72,7 @@ def search(
     max_params: MaxParams = None,
     max_macs: MaxMacs = None,
     max_memory: MaxMemory = None,
+    metric: MetricName = "accuracy",
     seed: Seed = 0,
     data_dir: DataDir = None,
     settings: Settings = None,
@@ -90,7 +92,7 @@ def search(
         from amla.study.complete import Elsewhere
 
         limits = constraints_of(max_params, max_macs, max_memory)
-        given = Asked(data, budget, budget_clock, algorithm, workers, device, limits, seed)
+        given = Asked(data, budget, budget_clock, algorithm, workers, device, limits, seed, metric)
         search_data(given, run, data_dir, settings or [], plain, Elsewhere(store, files))
 
 

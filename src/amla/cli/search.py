@@ -129,7 +129,7 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
         f"{channels} × {sizes}, {task.classes} classes",
     )
     trains = not isinstance(study.backend, TabularSettings)
-    for notice in (*task.dataset.notices, *(findings(parts, task.dataset.classes) if trains else ())):
+    for notice in (*task.dataset.notices, *(findings(task) if trains else ())):
         say(console, f"[yellow]note[/yellow] {escape(notice)}")
     if trains:
         say(console, _augmentation(study.recipe.augment, examples))

@@ -11,8 +11,8 @@ from amla.cli.console import escape, opened, say
 from amla.cli.live import called, status
 from amla.reports.condensed import condensed
 from amla.reports.growth import Construction, constructions
-from amla.reports.names import example_words
-from amla.reports.numbers import count, duration, interval, percent
+from amla.reports.names import example_words, metric_name
+from amla.reports.numbers import count, duration, interval, metric_reading, percent
 from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS, Run, read
@@ -34,10 +34,11 @@ def show_run(folder: Path) -> None:
 def print_run(console: Console, run: Run) -> None:
     """Print every construction of a run, then its result, or how far it is."""
     shown = condensed(run.search)
-    rows = constructions(shown.history)
+    metric = run.study.metric
+    rows = constructions(shown.history, metric)
     if rows:
         best = winner(run)
-        console.print(table(rows, shown.trial(best.id) if best else None, console.width))
+        console.print(table(rows, shown.trial(best.id) if best else None, console.width, metric))
     for row in rows:
         if row.failure:
             say(console, f"[red]trial {row.trial} failed ({row.failure.reason})[/red]: {escape(row.failure.message)}")
@@ -47,12 +48,12 @@ def print_run(console: Console, run: Run) -> None:
         _print_state(console, run)
 
 
-def table(rows: tuple[Construction, ...], best: int | None, width: int) -> Table:
+def table(rows: tuple[Construction, ...], best: int | None, width: int, metric: str = "accuracy") -> Table:
     """Return the constructions as a table that fits `width`; the best by validation is marked."""
     grown = any(row.parent is not None for row in rows)
     heads = ["", *(["pruned"] if grown else []), "branches", "skips", "cells", "params", "MACs"]
-    heads += ["validation", "loss", "seconds"]
-    texts = [_texts(row, grown) for row in rows]
+    heads += ["validation" if metric == "accuracy" else metric_name(metric), "loss", "seconds"]
+    texts = [_texts(row, grown, metric) for row in rows]
     widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
     gap = 2 if sum(widths) + 2 * (len(widths) - 1) <= width else 1
     shown = Table(header_style="bold", box=None, pad_edge=False, padding=(0, gap, 0, 0))
@@ -64,19 +65,19 @@ def table(rows: tuple[Construction, ...], best: int | None, width: int) -> Table
     return shown
 
 
-def _texts(row: Construction, grown: bool) -> list[str]:
+def _texts(row: Construction, grown: bool, metric: str) -> list[str]:
     pruned = [str(len(row.pruned)) if row.parent is not None else "–"] if grown else []
     size = [str(row.branches), str(row.skips), "-".join(map(str, row.cells.values()))]
-    return [str(row.trial), *pruned, *size, count(row.parameters or 0), count(row.macs or 0), *_scores(row)]
+    return [str(row.trial), *pruned, *size, count(row.parameters or 0), count(row.macs or 0), *_scores(row, metric)]
 
 
-def _scores(row: Construction) -> list[str]:
+def _scores(row: Construction, metric: str) -> list[str]:
     if row.failure:
         return ["failed", "", f"{row.failure.seconds:.1f}"]
     if row.is_running:
         return ["running", "", ""]
-    metric = percent(row.metric) if row.metric is not None else "–"
-    return [metric, f"{row.loss:.3f}" if row.loss is not None else "–", f"{row.seconds or 0:.1f}"]
+    reached = metric_reading(metric, row.metric) if row.metric is not None else "–"
+    return [reached, f"{row.loss:.3f}" if row.loss is not None else "–", f"{row.seconds or 0:.1f}"]
 
 
 def _print_result(console: Console, run: Run, found: Result) -> None:
@@ -87,8 +88,12 @@ def _print_result(console: Console, run: Run, found: Result) -> None:
         f"(95 % interval {interval(tested.low, tested.high)}; "
         f"{tested.right:,} of {tested.examples:,} test {several} right)",
     )
+    if scored := found.scored:
+        between = f" (95 % interval {interval(*scored.interval)})" if scored.interval else ""
+        value = metric_reading(scored.metric, scored.value, 2)
+        say(console, f"[bold]test {metric_name(scored.metric)} {value}[/bold]{between}, by which it was chosen")
     balanced, f1 = found.balanced_accuracy, found.macro_f1
-    if balanced is not None and f1 is not None and abs(balanced - tested.accuracy) >= DIFFERENT:
+    if balanced is not None and f1 is not None and (scored or abs(balanced - tested.accuracy) >= DIFFERENT):
         say(console, f"on average over classes {percent(balanced, 2)} (balanced accuracy), F1 {f1:.3f}")
     say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs {one}{_made_wider(run, found)}")
     say(

@@ -4,9 +4,9 @@ from collections import Counter
 
 from amla.algorithms.protocol import best
 from amla.reports.markup import Html, element
-from amla.reports.names import example_words
+from amla.reports.names import example_words, metric_name
 from amla.reports.numbers import SPACE, count, duration, interval, metric_reading, percent, plural, size, whole
-from amla.reports.report import Report
+from amla.reports.report import Report, Verdict
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.trials.trial import Measurement, Trial
@@ -55,6 +55,7 @@ def _told(report: Report) -> tuple[str, list[str]]:
         noun, bounds = example_words(subject.shape)[1], interval(verdict.low, verdict.high)
         return f"{_sized(subject)} gets {percent(verdict.accuracy)} of the test {noun} right", [
             f"The 95{SPACE}% interval is {bounds}, from {whole(verdict.images)} {noun} kept apart from the search.",
+            _by_metric(report, verdict),
             _search(report),
             _made_wider(report),
             f"The final training took {duration(report.final_seconds)}." if report.final_seconds is not None else "",
@@ -71,6 +72,15 @@ def _told(report: Report) -> tuple[str, list[str]]:
         tried = plural(len(report.history.failed), "construction")
         return f"Nothing could be measured: {tried} failed", [_search(report)]
     return ("The first construction is in training" if report.history.pending else "The search has not begun"), []
+
+
+def _by_metric(report: Report, verdict: Verdict) -> str:
+    """Return what was reached by the metric that decided, where that is not accuracy."""
+    if verdict.scored is None:
+        return ""
+    between = f" (95{SPACE}%: {interval(*verdict.bounds)})" if verdict.bounds else ""
+    value = metric_reading(report.metric, verdict.scored)
+    return f"It was chosen by {metric_name(report.metric)}, in which it reaches {value} on them{between}."
 
 
 def _made_wider(report: Report) -> str:
@@ -93,7 +103,8 @@ def _so_far(report: Report) -> str:
     trial, value = chosen(report), _reached(report)
     if trial is None or value is None:
         return ""
-    return f"{_sized(trial.proposal.architecture)}, it reached a validation {report.metric} of {value} in the search."
+    metric = metric_name(report.metric)
+    return f"{_sized(trial.proposal.architecture)}, it reached a validation {metric} of {value} in the search."
 
 
 def _reached(report: Report) -> str | None:
@@ -129,9 +140,18 @@ REASONS = {
 
 def _accuracy(report: Report) -> list[Figure]:
     if verdict := report.verdict:
-        return [("Test accuracy", percent(verdict.accuracy), f"95{SPACE}%: {interval(verdict.low, verdict.high)}")]
+        accuracy = ("Test accuracy", percent(verdict.accuracy), f"95{SPACE}%: {interval(verdict.low, verdict.high)}")
+        if verdict.scored is None:
+            return [accuracy]
+        note = f"95{SPACE}%: {interval(*verdict.bounds)}" if verdict.bounds else "the mean of all classes"
+        scored = metric_reading(report.metric, verdict.scored)
+        return [(f"Test {metric_name(report.metric)}", scored, note), accuracy]
     trial, value = chosen(report), _reached(report)
-    return [(f"Validation {report.metric}", value, f"construction {trial.id}, not tested")] if trial and value else []
+    return (
+        [(f"Validation {metric_name(report.metric)}", value, f"construction {trial.id}, not tested")]
+        if trial and value
+        else []
+    )
 
 
 def _size(report: Report) -> list[Figure]:

@@ -11,12 +11,17 @@ from amla.trials.trial import TrialId
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the test said of the final network, once: `accuracy` on `images`, and its 95 % interval `low` to `high`."""
+    """What the test said of the final network, once: `accuracy` on `images`, and its 95 % interval `low` to `high`.
+
+    `scored` is the metric that decided, where that is another one, and `bounds` its 95 % interval, where one is known.
+    """
 
     accuracy: float
     low: float
     high: float
     images: int
+    scored: float | None = None
+    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

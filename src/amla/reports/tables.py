@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from amla.reports.growth import Construction
 from amla.reports.headline import REASONS, chosen, standing
 from amla.reports.markup import Content, Html, Section, element, row, section, table
+from amla.reports.names import metric_title
 from amla.reports.numbers import MINUS, count, duration, metric_reading, percent, reading, whole
 from amla.reports.report import Report
 from amla.spec.architecture import NodeId
@@ -20,7 +21,7 @@ def constructions_table(report: Report, steps: Sequence[Construction]) -> Sectio
     best = chosen(report)
     grown = any(step.changed for step in steps)
     shown = steps if len(steps) <= LONGEST else sorted(steps, key=lambda step: -(step.metric or 0))[:LONGEST]
-    head = {"Construction": False, report.metric.capitalize(): True, "Loss": True, "Parameters": True, "MACs": True}
+    head = {"Construction": False, metric_title(report.metric): True, "Loss": True, "Parameters": True, "MACs": True}
     head |= (
         {"Cells": True, "Width": True, "Branches": True}
         | ({"Pruned, added": False} if grown else {})

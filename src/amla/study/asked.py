@@ -26,6 +26,7 @@ from amla.study.settings.searches import (
 )
 from amla.study.study import Data, Study, StudyError
 from amla.tasks.dataset import Dataset
+from amla.tasks.task import Metric
 
 RUNS = Path("runs")
 ALGORITHMS: dict[str, AlgorithmSettings] = {  # as they are called, besides NAC, whose settings fit the data
@@ -57,6 +58,7 @@ class Asked:
     device: str | None = None
     constraints: Constraints = field(default_factory=Constraints)
     seed: int = 0
+    metric: Metric = "accuracy"
 
 
 def asked(
@@ -80,6 +82,7 @@ def asked(
         backend=Torch(device=given.device),
         limit=replace(study.limit, clock=given.budget_clock),
         constraints=given.constraints,
+        metric=given.metric,
     )
     study = change(study)
     if (study.data.source, study.data.size) != (data.source, None):

@@ -1,5 +1,6 @@
 """A model card (Mitchell et al. 2019): what a network is for, how it was made, how good it is, and its limits."""
 
+from amla.reports.names import metric_name
 from amla.reports.numbers import count, duration, interval, percent, size
 from amla.spec.costs import costs
 from amla.spec.digest import digest
@@ -23,6 +24,7 @@ def card(found: Trained) -> str:
     lines += _table(
         ("Test accuracy", f"{percent(tested.accuracy, 2)}, 95 % interval {interval(tested.low, tested.high)}"),
         *_averages(known),
+        ("Chosen by", f"{metric_name(study.metric)} on the validation part"),
         ("Measured on", f"{tested.examples:,} test examples, read once, after everything was decided"),
         ("Parameters", f"{counted.parameters:,} ({size(4 * counted.parameters)} in single precision)"),
         ("Multiply-accumulates", f"{count(counted.macs)} an example"),
@@ -44,7 +46,12 @@ def _averages(known: Result) -> list[tuple[str, str]]:
     """Return what all classes have on average, where it was measured."""
     if known.balanced_accuracy is None or known.macro_f1 is None:
         return []
-    return [("Balanced accuracy", percent(known.balanced_accuracy, 2)), ("Macro F1", f"{known.macro_f1:.3f}")]
+    scored = known.scored.interval if known.scored else None
+    between = f", 95 % interval {interval(*scored)}" if scored else ""
+    return [
+        ("Balanced accuracy", f"{percent(known.balanced_accuracy, 2)}{between}"),
+        ("Macro F1", f"{known.macro_f1:.3f}"),
+    ]
 
 
 def _data(found: Trained) -> list[str]:
@@ -75,6 +82,7 @@ def _training(found: Trained) -> list[str]:
         ("Search", f"{study.algorithm.kind}, {len(run.search)} networks, {duration(run.search.seconds)}"),
         ("Final training", f"{known.steps if known else 0:,} steps, {duration(run.final.seconds)}"),
         ("Optimiser", f"{recipe.optimiser.kind}, batch {recipe.batch}"),
+        ("Classes count", "the same" if recipe.class_weights == "balanced" else "by how many examples they have"),
         ("Seed", str(study.seed)),
         ("Energy", f"{energy / 3600:.1f} Wh" if joules and None not in joules else "could not be read on this machine"),
         ("Machine", about.machine if about else "not noted"),

@@ -38,7 +38,7 @@ def report(run: Run, dataset: Dataset) -> Report:
         notices=dataset.notices,
         environment=machine | {"seed": str(run.study.seed), "device": _device(run)},
         classes=by_class(tested, dataset.classes) if tested else {},
-        metric="accuracy",
+        metric=run.study.metric,
         template=space_of(run.study, task).space.template if chooses(run.study) else None,
         run=str(run.folder),
         files={FILES[name]: f"{run.folder}/{name}" for name in files(run.study)} if found else {},
@@ -58,7 +58,9 @@ def _curves(run: Run, shown: Condensed) -> dict[str, Sequence[Progress]]:
 
 
 def _verdict(found: Result) -> Verdict:
-    return Verdict(found.tested.accuracy, found.tested.low, found.tested.high, found.tested.examples)
+    tested, scored = found.tested, found.scored
+    decided = (scored.value, scored.interval) if scored else (None, None)
+    return Verdict(tested.accuracy, tested.low, tested.high, tested.examples, *decided)
 
 
 def _device(run: Run) -> str:

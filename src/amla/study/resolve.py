@@ -38,10 +38,10 @@ BACKENDS = {"torch": "amla.backends.torch.backend:TorchBackend"}
 
 
 def task_of(study: Study, dataset: Dataset) -> Task:
-    """Return the task of a study: its data, split, and the recipe of the search."""
+    """Return the task of a study: its data, split, metric, and the recipe of the search."""
     data = study.data
     divided = parts(dataset, validation=data.validation, test=data.test, seed=data.split_seed)
-    return Task(dataset, divided, study.recipe)
+    return Task(dataset, divided, study.recipe, study.metric)
 
 
 def space_of(study: Study, task: Task) -> Found:

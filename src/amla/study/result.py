@@ -1,17 +1,20 @@
 """What a study has found: the network it stands behind, its test accuracy with an interval, and what it cost."""
 
+from collections.abc import Mapping
 from math import sqrt
 
 from amla.algorithms.nac import FEWEST
 from amla.algorithms.protocol import best
 from amla.algorithms.rounds import fairest
 from amla.algorithms.shadow import means
+from amla.evidence.classes import mean_interval
 from amla.spec.architecture import Architecture
-from amla.spec.values import value
+from amla.spec.values import Number, value
 from amla.study.folder import BEST, REPORT, WEIGHTS, Run
 from amla.study.settings.places import TabularSettings
 from amla.study.settings.searches import NacSettings
 from amla.study.study import Study
+from amla.tasks.task import Metric
 from amla.trials.trial import Measurement, Trial
 
 Z = 1.959964  # of the standard normal distribution, for 95 %
@@ -29,8 +32,20 @@ class Tested:
 
 
 @value
+class Scored:
+    """What the metric that decided is on the test part, and its 95 % interval, None where none is known."""
+
+    metric: Metric
+    value: Number
+    interval: tuple[float, float] | None = None
+
+
+@value
 class Result:
-    """What a finished study says; what all classes have on average is None where it was not measured."""
+    """What a finished study says; what all classes have on average is None where it was not measured.
+
+    `scored` is by the metric of the study, None where that is accuracy.
+    """
 
     architecture: Architecture
     tested: Tested
@@ -42,6 +57,7 @@ class Result:
     final_seconds: float
     balanced_accuracy: float | None = None
     macro_f1: float | None = None
+    scored: Scored | None = None
 
 
 def winner(run: Run) -> Trial | None:
@@ -50,7 +66,7 @@ def winner(run: Run) -> Trial | None:
     In NAC's paper mode, which chooses none: the one whose network was trained to the end, or None if it was new.
     """
     if chooses(run.study):
-        return _fairest(run) or _of_means(run) or best(run.search)
+        return _fairest(run) or _of_means(run) or best(run.search, run.study.metric)
     final = run.final[0].proposal.architecture if len(run.final) else None
     return next((trial for trial in run.search.done if trial.proposal.architecture == final), None)
 
@@ -59,7 +75,7 @@ def _fairest(run: Run) -> Trial | None:
     """Return the last leg of NAC's choice, where networks may have trained for different times."""
     match run.study.algorithm:
         case NacSettings(stable=float(), inherit=False):
-            found = fairest(run.search, "accuracy", FEWEST)
+            found = fairest(run.search, run.study.metric, FEWEST)
             return found.legs[-1] if found else None
         case _:
             return None
@@ -68,7 +84,7 @@ def _fairest(run: Run) -> Trial | None:
 def _of_means(run: Run) -> Trial | None:
     """Return the first training of the network that is the best by the mean of several seeds, if there are several."""
     seeds = run.study.terms.seeds if run.study.terms else 1
-    found = best(means(run.search, seeds)) if seeds > 1 else None
+    found = best(means(run.search, seeds), run.study.metric) if seeds > 1 else None
     return run.search[found.id * seeds] if found else None
 
 
@@ -96,7 +112,18 @@ def result(run: Run) -> Result | None:
         final_seconds=run.final.seconds,
         balanced_accuracy=metrics.get("balanced_accuracy"),
         macro_f1=metrics.get("macro_f1"),
+        scored=None if run.study.metric == "accuracy" else _scored(run.study.metric, metrics),
     )
+
+
+def _scored(metric: Metric, metrics: Mapping[str, float]) -> Scored:
+    """Return a metric of the test part; that of a mean of shares has an interval, by those of the classes."""
+    if metric != "balanced_accuracy":
+        return Scored(metric, metrics[metric])
+    pairs = {name.partition("/")[2]: int(count) for name, count in metrics.items() if name.startswith("examples/")}
+    right = {number: int(metrics[f"right/{number}"]) for number in pairs}
+    shares = [(right[number] / of, *wilson(right[number], of)) for number, of in pairs.items() if of]
+    return Scored(metric, metrics[metric], mean_interval(shares) if shares else None)
 
 
 def is_finished(run: Run) -> bool:

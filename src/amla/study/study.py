@@ -42,6 +42,7 @@ from amla.study.settings.searches import (
 )
 from amla.study.settings.spaces import EnvelopeSettings, NasBench201Settings, NasBenchMacroSettings, SpaceSettings
 from amla.tasks.recipe import Recipe
+from amla.tasks.task import Metric
 
 
 class StudyError(ValueError):
@@ -91,6 +92,7 @@ class Study:
     name: str
     data: Data
     recipe: Recipe = Recipe()
+    metric: Metric = field(default="accuracy", kw_only=True)
     space: SpaceSettings = EnvelopeSettings()
     algorithm: AlgorithmSettings = NacSettings()
     terms: Terms | None = field(default=None, kw_only=True)
@@ -163,6 +165,8 @@ class Study:
         """What is looked up takes simulated time, in the space that the table is about, for the steps that it knows."""
         if not (isinstance(self.backend, TabularSettings) and isinstance(self.executor, Simulated)):
             raise StudyError("backend.kind tabular and executor.kind simulated belong together; give both, or neither.")
+        if self.metric != "accuracy":
+            raise StudyError(f"metric is {self.metric}, but tables know accuracy alone; leave it out.")
         if self.space.kind != self.backend.table:
             raise StudyError(f"space.kind is {self.space.kind}, but the table is about {self.backend.table}.")
         if self.space not in (NasBench201Settings(), NasBenchMacroSettings()):

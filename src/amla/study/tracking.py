@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from secrets import token_hex
 from typing import Protocol
@@ -182,6 +182,8 @@ def _figures(run: Run) -> dict[str, float]:
         "test/accuracy": found.tested.accuracy,
         "test/accuracy_low": found.tested.low,
         "test/accuracy_high": found.tested.high,
+        "test/balanced_accuracy": nan if found.balanced_accuracy is None else found.balanced_accuracy,
+        "test/macro_f1": nan if found.macro_f1 is None else found.macro_f1,
         "test/examples": found.tested.examples,
         "best/parameters": found.parameters,
         "best/macs": found.macs,

@@ -5,21 +5,27 @@ from hashlib import blake2b
 
 import numpy as np
 
-from amla.tasks.dataset import Examples, Parts
+from amla.tasks.dataset import Examples
+from amla.tasks.task import Task
 
 UNBALANCED = 10  # times as many examples in one class as in another, from which it is said
+NAMED = 5  # classes at most
 MOST = 2**31  # bytes of inputs: of more, not every one is read only to look for duplicates
 
 
-def findings(parts: Parts, classes: tuple[str, ...]) -> Iterator[str]:
-    """Yield what was found, in words: of training classes, and of test and validation examples that are trained on."""
+def findings(task: Task) -> Iterator[str]:
+    """Yield what was found, in words: of classes, and of test and validation examples that are trained on."""
+    parts, classes = task.parts, task.dataset.classes
     counts = np.bincount(parts.train.labels, minlength=len(classes))
     fewest, most = int(counts.argmin()), int(counts.argmax())
     if counts[most] >= UNBALANCED * counts[fewest]:
         yield (
             f"classes are out of balance: {classes[most]!r} has {counts[most]:,} training examples, "
-            f"{classes[fewest]!r} {counts[fewest]:,}; balanced accuracy and macro F1 count each class the same"
+            f"{classes[fewest]!r} {counts[fewest]:,}{_advice(task)}"
         )
+    if missing := np.flatnonzero(np.bincount(parts.test.labels, minlength=len(classes)) == 0).tolist():
+        listed = ", ".join(repr(classes[number]) for number in missing[:NAMED]) + (", ..." if missing[NAMED:] else "")
+        yield f"no test example is of class {listed}: what is measured on the test part says nothing of it"
     if parts.train.inputs.nbytes + parts.validation.inputs.nbytes + parts.test.inputs.nbytes > MOST:
         return
     seen = set(_digests(parts.train))
@@ -28,6 +34,14 @@ def findings(parts: Parts, classes: tuple[str, ...]) -> Iterator[str]:
         if found:
             share = 100 * found / len(part.labels)
             yield f"{found:,} of {len(part.labels):,} {name} examples ({share:.1f} %) are training examples, too"
+
+
+def _advice(task: Task) -> str:
+    """Return what to do where classes are out of balance, if it is not done."""
+    advice = ["search by what counts each class the same (metric balanced_accuracy or macro_f1)"]
+    advice = advice if task.metric == "accuracy" else []
+    advice += ["let each count the same in training (recipe.class_weights balanced)"] * (task.class_weights is None)
+    return f"; you may {' and '.join(advice)}" if advice else ""
 
 
 def _digests(examples: Examples) -> Iterator[bytes]:

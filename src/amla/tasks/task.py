@@ -12,6 +12,7 @@ from amla.tasks.dataset import Dataset, Examples, Parts
 from amla.tasks.recipe import Recipe
 
 Part = Literal["train", "validation", "test"]
+Metric = Literal["accuracy", "balanced_accuracy", "macro_f1"]  # what a search may maximise on the validation part
 CHUNK = 4096  # examples summed up at once
 
 
@@ -20,13 +21,13 @@ class Task:
     """A classification task, and which of its parts a learner may fit and is scored on.
 
     A search fits "train" and is scored on "validation"; the final training fits both and is scored on nothing; the
-    final evaluation alone reads "test".
+    final evaluation alone reads "test". `metric` is the one of all that is scored that decides.
     """
 
     dataset: Dataset
     parts: Parts
     recipe: Recipe
-    metric: str = "accuracy"
+    metric: Metric = "accuracy"
     fit_on: tuple[Part, ...] = ("train",)
     score_on: Part | None = "validation"
 
@@ -81,6 +82,19 @@ class Task:
         mean = total / count
         deviation = np.sqrt(np.maximum(square / count - mean * mean, 0))
         return tuple(mean.tolist()), tuple(np.where(deviation > 0, deviation, 1.0).tolist())
+
+    @cached_property
+    def class_weights(self) -> tuple[float, ...] | None:
+        """What an example of each class counts in training, 1 on average over the examples; None: all the same.
+
+        Balanced, a class weighs as much as any other, however many examples it has: an example counts N / (K n), of
+        N examples and K classes, n of them of its own (King and Zeng 2001, with equal shares of classes).
+        """
+        if self.recipe.class_weights == "none":
+            return None
+        counts = np.bincount(self.fitting.labels, minlength=self.classes)
+        present = np.count_nonzero(counts)
+        return tuple((len(self.fitting.labels) / (present * np.maximum(counts, 1)) * (counts > 0)).tolist())
 
     @cached_property
     def digest(self) -> str:
