@@ -14,7 +14,9 @@ from amla.reports.page import render
 from amla.spec.constraints import Constraints
 from amla.storage.files import Files
 from amla.study import folder as folders
+from amla.study import plan
 from amla.study.asked import ALGORITHMS
+from amla.study.assignment import assignment, understood
 from amla.study.folder import read
 from amla.study.log import writing
 from amla.study.report import report
@@ -96,6 +98,20 @@ def test_a_run_off_goes_by_it_too():
     assert (
         search.recommend(history) == max(finals, key=lambda t: t.measurement.metrics["macro_f1"]).proposal.architecture
     )
+
+
+@pytest.mark.parametrize("name", ["nac", "evolution", "asha"])
+def test_what_a_search_will_ask_for_is_foreseen_alike_by_any(name: str):
+    study = replace(STUDY, algorithm=SEARCHES[name])
+    by_accuracy, by_f1 = (
+        plan.foreseen(algorithm_of(replace(study, metric=metric), SPACE, 9), 9) for metric in ("accuracy", "macro_f1")
+    )
+    assert by_accuracy == by_f1
+
+
+def test_a_worker_service_is_told_of_it():
+    study = replace(STUDY, metric="macro_f1")
+    assert understood(assignment(study, SEARCH, "0")).metric == "macro_f1"
 
 
 def test_a_generator_is_told_of_another_metric(monkeypatch: pytest.MonkeyPatch):
