@@ -22,6 +22,7 @@ from amla.study.study import Data, Study
 from amla.tasks.dataset import Dataset
 from amla.tasks.findings import findings
 from amla.tasks.load import load as load_dataset
+from amla.tasks.readers.source import Labels
 from amla.tasks.task import Metric
 
 
@@ -38,7 +39,8 @@ def search(
     max_params: int | str | None = None,
     max_macs: int | str | None = None,
     max_memory: int | str | None = None,
-    metric: Metric = "accuracy",
+    metric: Metric | None = None,
+    labels: Labels = "auto",
     data_dir: str | PathLike[str] | None = None,
     progress: bool | Callable[[str], None] = False,
     **settings: Any,
@@ -54,8 +56,10 @@ def search(
     settings, {"kind": "random", "trials": 20}. No network has more trained numbers than `max_params`, more
     multiply-accumulates an image than `max_macs`, nor more bytes of activations at once for one image than
     `max_memory`: numbers, or such as "200k", "30M" and "512KiB". The search looks
-    for the highest `metric` on the validation part. `progress` prints lines, or calls what is given with
-    them. `settings` change any setting of the study: recipe={"batch": 128}, or **{"recipe.batch": 128}.
+    for the highest `metric` on the validation part (default: accuracy, or r2 of numbers to be predicted). `labels`
+    says whether they are "classes" or "numbers" to be predicted; "auto": as they look. `progress` prints lines, or
+    calls what is given with them. `settings` change any setting of the study: recipe={"batch": 128}, or
+    **{"recipe.batch": 128}.
     Raises StudyError, DataError, SpaceError or SpecError for what cannot be run, and says what to do.
     """
     say = silence if progress is False else aloud if progress is True else progress
@@ -73,11 +77,12 @@ def search(
         constraints=constraints_of(max_params, max_macs, max_memory),
         seed=seed,
         metric=metric,
+        labels=labels,
     )
     if isinstance(data, str | PathLike):
         given = replace(given, source=os.fspath(data))
         return _searched(given, Path(run) if run else None, None, settings, where, say)
-    named = arrays.named(data)
+    named = arrays.named(data, labels)
     folder = Path(run) if run else RUNS / f"arrays-{arrays.digest(named)}"
     path = arrays.write(folder, named)
     try:
@@ -104,7 +109,7 @@ def _searched(
         return altered(study, settings)
 
     def read(data: Data) -> Dataset:
-        return load_dataset(data.source, data_dir=data_dir, size=data.size)
+        return load_dataset(data.source, data_dir=data_dir, size=data.size, labels=data.labels)
 
     study, dataset = asked(given, change, read, name)
     place, task = folder or RUNS / study.name, task_of(study, dataset)

@@ -1,6 +1,7 @@
 """Tells a person how a search goes: a live display in a terminal, plain lines elsewhere."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from time import monotonic
 from typing import Self
 
@@ -208,8 +209,13 @@ def status(study: Study, phase: str, progress: Progress, failed: int) -> str:
     """Return one line about a trial that trains, before which `failed` trials of its phase have failed."""
     return (
         f"{called(study, phase, progress.trial, failed)}  step {progress.step}/{progress.budget}  "
-        f"loss {progress.loss:.3f}  accuracy {percent(progress.accuracy)}"
+        f"loss {progress.loss:.3f}{_accuracy(progress)}"
     )
+
+
+def _accuracy(progress: Progress) -> str:
+    """Return the share of training examples that are right; of numbers none is."""
+    return f"  accuracy {percent(progress.accuracy)}" if isfinite(progress.accuracy) else ""
 
 
 def outcome(study: Study, phase: str, trial: Trial, failed: int) -> str:

@@ -10,6 +10,7 @@ from amla.cli.options import (
     DataDir,
     Device,
     FilesUrl,
+    LabelsAre,
     MaxMacs,
     MaxMemory,
     MaxParams,
@@ -29,7 +30,7 @@ def search(
         str,
         typer.Argument(
             help="A dataset: digits, cifar10, fashion_mnist; or a path to a folder of parquet files, IDX files or "
-            "images (train/CLASS/*.png), an .npz file, or series (NAME_TRAIN.tsv, .ts)."
+            "images (train/CLASS/*.png, or a .csv of names and numbers), an .npz file, or series (NAME_TRAIN.tsv, .ts)."
         ),
     ],
     run: RunFolder = None,
@@ -72,7 +73,8 @@ def search(
     max_params: MaxParams = None,
     max_macs: MaxMacs = None,
     max_memory: MaxMemory = None,
-    metric: MetricName = "accuracy",
+    metric: MetricName = None,
+    labels: LabelsAre = "auto",
     seed: Seed = 0,
     data_dir: DataDir = None,
     settings: Settings = None,
@@ -92,7 +94,7 @@ def search(
         from amla.study.complete import Elsewhere
 
         limits = constraints_of(max_params, max_macs, max_memory)
-        given = Asked(data, budget, budget_clock, algorithm, workers, device, limits, seed, metric)
+        given = Asked(data, budget, budget_clock, algorithm, workers, device, limits, seed, metric, labels)
         search_data(given, run, data_dir, settings or [], plain, Elsewhere(store, files))
 
 
@@ -167,7 +169,10 @@ def predict(
         str | None, typer.Option(help="cpu, cuda or mps. [default: cuda if there is one, else cpu]", show_default=False)
     ] = None,
 ) -> None:
-    """Say which class images or series belong to, by the network of a run; exits with 1 if one cannot be read."""
+    """Say which class images or series belong to, or their numbers, by the network of a run.
+
+    Exits with 1 if one cannot be read.
+    """
     with users_mistakes():
         from amla.cli.predict import predict_images
 

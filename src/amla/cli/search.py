@@ -108,13 +108,13 @@ def _run(
 def loaded(console: Console, data: Data, data_dir: Path | None, plain: bool) -> Dataset:
     """Return the dataset of a study, telling how far it is read unless `plain`."""
     if plain or not console.is_terminal:
-        return load_dataset(data.source, data_dir=data_dir, size=data.size)
+        return load_dataset(data.source, data_dir=data_dir, size=data.size, labels=data.labels)
     with console.status(f"reading {escape(data.source)}") as status:
 
         def progress(done: int, total: int) -> None:
             status.update(f"reading {escape(data.source)}: {done:,} of {total:,} examples")
 
-        return load_dataset(data.source, data_dir=data_dir, size=data.size, progress=progress)
+        return load_dataset(data.source, data_dir=data_dir, size=data.size, labels=data.labels, progress=progress)
 
 
 def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
@@ -126,7 +126,7 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
         console,
         f"[bold]{escape(study.name)}[/bold]: {len(parts.train.labels):,} training, "
         f"{len(parts.validation.labels):,} validation and {len(parts.test.labels):,} test {examples} of "
-        f"{channels} × {sizes}, {task.classes} classes",
+        f"{channels} × {sizes}, {_labels(task)}",
     )
     trains = not isinstance(study.backend, TabularSettings)
     for notice in (*task.dataset.notices, *(findings(task) if trains else ())):
@@ -134,6 +134,13 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
     if trains:
         say(console, _augmentation(study.recipe.augment, examples))
     say(console, f"{_method(study, task)}; run folder [bold]{escape(str(folder))}[/bold]")
+
+
+def _labels(task: Task) -> str:
+    """Return what is to be learned of each example."""
+    if not task.are_numbers:
+        return f"{task.classes} classes"
+    return plural(task.classes, "number") + f" to be predicted ({', '.join(map(escape, task.dataset.classes))})"
 
 
 def _first(study: Study, task: Task) -> Architecture | None:

@@ -12,13 +12,15 @@ from amla.cli.live import called, status
 from amla.reports.condensed import condensed
 from amla.reports.growth import Construction, constructions
 from amla.reports.names import example_words, metric_name
-from amla.reports.numbers import count, duration, interval, metric_reading, percent
+from amla.reports.numbers import count, duration, interval, metric_interval, metric_reading, percent, reading
 from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS, Run, read
 from amla.study.log import EVENTS
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
 from amla.study.result import Result, files, result, winner
+from amla.study.study import StudyError
+from amla.study.trained import trained
 from amla.trials.history import History
 from amla.trials.trial import Trial
 
@@ -82,18 +84,25 @@ def _scores(row: Construction, metric: str) -> list[str]:
 
 def _print_result(console: Console, run: Run, found: Result) -> None:
     tested, (one, several) = found.tested, example_words(found.architecture.shape)
-    say(
-        console,
-        f"\n[bold]test accuracy {percent(tested.accuracy, 2)}[/bold] "
-        f"(95 % interval {interval(tested.low, tested.high)}; "
-        f"{tested.right:,} of {tested.examples:,} test {several} right)",
-    )
+    say(console, "")
+    if tested:
+        say(
+            console,
+            f"[bold]test accuracy {percent(tested.accuracy, 2)}[/bold] "
+            f"(95 % interval {interval(tested.low, tested.high)}; "
+            f"{tested.right:,} of {tested.examples:,} test {several} right)",
+        )
     if scored := found.scored:
-        between = f" (95 % interval {interval(*scored.interval)})" if scored.interval else ""
+        bounds = metric_interval(scored.metric, scored.interval) if scored.interval else ""
+        between = f" (95 % interval {bounds})" if bounds else ""
         value = metric_reading(scored.metric, scored.value, 2)
         say(console, f"[bold]test {metric_name(scored.metric)} {value}[/bold]{between}, by which it was chosen")
+    for place, each in enumerate(found.errors):
+        which = f" of {escape(_target(run, place))}" if len(found.errors) > 1 else ""
+        said = f"mean error{which} {reading(each.mean)}, root of the mean square {reading(each.root)}"
+        say(console, f"{said}, in the units of the data, on {found.examples:,} test {several}")
     balanced, f1 = found.balanced_accuracy, found.macro_f1
-    if balanced is not None and f1 is not None and (scored or abs(balanced - tested.accuracy) >= DIFFERENT):
+    if tested and balanced is not None and f1 is not None and (scored or abs(balanced - tested.accuracy) >= DIFFERENT):
         say(console, f"on average over classes {percent(balanced, 2)} (balanced accuracy), F1 {f1:.3f}")
     say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs {one}{_made_wider(run, found)}")
     say(
@@ -104,6 +113,14 @@ def _print_result(console: Console, run: Run, found: Result) -> None:
     for what, name in (("report", REPORT), ("network", BEST), ("weights", WEIGHTS)):
         if name in (REPORT, *files(run.study)):
             say(console, f"{what:8} [bold]{escape(str(run.folder / name))}[/bold]")
+
+
+def _target(run: Run, place: int) -> str:
+    """Return what a number that is predicted is called, as the weights say; else which it is."""
+    try:
+        return trained(run.folder).facts.classes[place]
+    except (StudyError, OSError, ValueError):
+        return f"target {place}"
 
 
 def _made_wider(run: Run, found: Result) -> str:

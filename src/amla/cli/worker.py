@@ -25,7 +25,7 @@ def check(url: str, study: Path | None, data_dir: Path | None, seconds: float) -
     task, shape, classes = assigned(Data("digits")), DIGITS, 10
     if study is not None:
         given = load(study)
-        dataset = load_dataset(given.data.source, data_dir=data_dir, size=given.data.size)
+        dataset = load_dataset(given.data.source, data_dir=data_dir, size=given.data.size, labels=given.data.labels)
         task, shape, classes = assignment(given, SEARCH, dataset.fingerprint), dataset.shape, len(dataset.classes)
     try:
         found = check_worker(url, task, shape=shape, classes=classes, seconds=seconds, headers=calls.headers())

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from amla.spec.digest import digest
 from amla.spec.values import Number, value
 from amla.study.folder import Run
-from amla.study.result import result
+from amla.study.result import Result, result
 from amla.study.study import Provenance, Study, to_plain
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement
@@ -97,8 +97,8 @@ def record(run: Run) -> Record | None:
     return Record(
         task=benchmark(run.study),
         seed=run.study.seed,
-        accuracy=found.scored.value if found.scored else found.tested.accuracy,
-        examples=found.tested.examples,
+        accuracy=_worth(found),
+        examples=found.examples,
         validation=points[-1].best if points else float("nan"),
         network=digest(found.architecture),
         parameters=found.parameters,
@@ -108,6 +108,12 @@ def record(run: Run) -> Record | None:
         points=points,
         about=about_of(about) | {"device": ", ".join(sorted(_devices(run)))},
     )
+
+
+def _worth(found: Result) -> float:
+    if found.scored:
+        return found.scored.value
+    return found.tested.accuracy if found.tested else float("nan")
 
 
 def benchmark(study: Study) -> str:

@@ -148,7 +148,8 @@ def begin(comparison: Comparison, folder: Path, data_dir: Path | None) -> Runnin
     first = next(iter(comparison.contenders.values()))
     studies = {name: comparison.study(name, first, 0) for name in comparison.tasks}
     datasets = {
-        name: load(study.data.source, data_dir=data_dir, size=study.data.size) for name, study in studies.items()
+        name: load(study.data.source, data_dir=data_dir, size=study.data.size, labels=study.data.labels)
+        for name, study in studies.items()
     }
     running = Running(comparison, folder, datasets, data_dir)
     running.check()

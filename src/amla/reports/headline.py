@@ -5,7 +5,20 @@ from collections import Counter
 from amla.algorithms.protocol import best
 from amla.reports.markup import Html, element
 from amla.reports.names import example_words, metric_name
-from amla.reports.numbers import SPACE, count, duration, interval, metric_reading, percent, plural, size, whole
+from amla.reports.numbers import (
+    DASH,
+    SPACE,
+    count,
+    duration,
+    interval,
+    metric_interval,
+    metric_reading,
+    percent,
+    plural,
+    reading,
+    size,
+    whole,
+)
 from amla.reports.report import Report, Verdict
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
@@ -53,9 +66,14 @@ def _told(report: Report) -> tuple[str, list[str]]:
     verdict, subject, trial = report.verdict, network(report), chosen(report)
     if verdict and subject:
         noun, bounds = example_words(subject.shape)[1], interval(verdict.low, verdict.high)
-        return f"{_sized(subject)} gets {percent(verdict.accuracy)} of the test {noun} right", [
-            f"The 95{SPACE}% interval is {bounds}, from {whole(verdict.images)} {noun} kept apart from the search.",
-            _by_metric(report, verdict),
+        apart = f"from {whole(verdict.images)} {noun} kept apart from the search."
+        title = f"{_sized(subject)} gets {percent(verdict.accuracy)} of the test {noun} right"
+        if verdict.errors:
+            title = f"{_sized(subject)} explains {_share(verdict)} of the variance in the test {noun}"
+            bounds = metric_interval(report.metric, verdict.bounds) if verdict.bounds else "not known"
+        return title, [
+            f"The 95{SPACE}% interval is {bounds}, {apart}",
+            "" if verdict.errors else _by_metric(report, verdict),
             _search(report),
             _made_wider(report),
             f"The final training took {duration(report.final_seconds)}." if report.final_seconds is not None else "",
@@ -78,7 +96,7 @@ def _by_metric(report: Report, verdict: Verdict) -> str:
     """Return what was reached by the metric that decided, where that is not accuracy."""
     if verdict.scored is None:
         return ""
-    between = f" (95{SPACE}%: {interval(*verdict.bounds)})" if verdict.bounds else ""
+    between = f" (95{SPACE}%: {metric_interval(report.metric, verdict.bounds)})" if verdict.bounds else ""
     value = metric_reading(report.metric, verdict.scored)
     return f"It was chosen by {metric_name(report.metric)}, in which it reaches {value} on them{between}."
 
@@ -141,17 +159,31 @@ REASONS = {
 def _accuracy(report: Report) -> list[Figure]:
     if verdict := report.verdict:
         accuracy = ("Test accuracy", percent(verdict.accuracy), f"95{SPACE}%: {interval(verdict.low, verdict.high)}")
+        beside = [accuracy] if not verdict.errors else _errors(verdict)
         if verdict.scored is None:
             return [accuracy]
-        note = f"95{SPACE}%: {interval(*verdict.bounds)}" if verdict.bounds else "the mean of all classes"
+        bounds = metric_interval(report.metric, verdict.bounds) if verdict.bounds else ""
+        note = f"95{SPACE}%: {bounds}" if bounds else f"the mean of all {'targets' if verdict.errors else 'classes'}"
         scored = metric_reading(report.metric, verdict.scored)
-        return [(f"Test {metric_name(report.metric)}", scored, note), accuracy]
+        return [(f"Test {metric_name(report.metric)}", scored, note), *beside]
     trial, value = chosen(report), _reached(report)
     return (
         [(f"Validation {metric_name(report.metric)}", value, f"construction {trial.id}, not tested")]
         if trial and value
         else []
     )
+
+
+def _errors(verdict: Verdict) -> list[Figure]:
+    """Return the mean error of a number; of several, a table has them."""
+    if len(verdict.errors) != 1:
+        return []
+    ((name, (mean, root)),) = verdict.errors.items()
+    return [("Mean error", reading(mean), f"of {name}, in its units; root of the mean square {reading(root)}")]
+
+
+def _share(verdict: Verdict) -> str:
+    return DASH if verdict.scored is None else percent(max(0.0, verdict.scored))
 
 
 def _size(report: Report) -> list[Figure]:

@@ -18,7 +18,7 @@ def example_words(shape: Sequence[int]) -> tuple[str, str]:
 
 def metric_name(metric: str) -> str:
     """Return what a metric is called in a sentence: "balanced accuracy", "macro F1"."""
-    return metric.replace("_", " ").replace("f1", "F1")
+    return metric.replace("_", " ").replace("f1", "F1").replace("r2", "R²")
 
 
 def metric_title(metric: str) -> str:

@@ -72,6 +72,11 @@ def metric_reading(metric: str, value: float, digits: int = 1) -> str:
     return percent(value, digits) if is_share(metric) else reading(value)
 
 
+def metric_interval(metric: str, bounds: tuple[float, float]) -> str:
+    """Return an interval of a metric: that of an accuracy in percent, of any other in three digits."""
+    return interval(*bounds) if is_share(metric) else f"{reading(bounds[0])}{DASH}{reading(bounds[1])}"
+
+
 def is_share(metric: str) -> bool:
     """Return whether a metric is a share of 1, going by its name."""
     return "accuracy" in metric

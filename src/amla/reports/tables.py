@@ -78,6 +78,15 @@ def classes(report: Report) -> Section | None:
     )
 
 
+def errors(report: Report) -> Section | None:
+    """Return how far what is predicted is from the truth, of every number; None where classes are."""
+    found = report.verdict.errors if report.verdict else {}
+    rows = [row(name, reading(mean), reading(root), numbers=(0, 1)) for name, (mean, root) in found.items()]
+    head = {"Number": False, "Mean error": True, "Root of the mean square": True}
+    said = "Errors on the test part, in the units of each number"
+    return section("errors", "How far off it is", table(said, head, rows)) if rows else None
+
+
 def circumstances(report: Report) -> Section | None:
     """Return versions, hardware and seeds; None if they were not noted."""
     rows = [row(name, value) for name, value in report.environment.items()]

@@ -26,7 +26,8 @@ from amla.study.settings.searches import (
 )
 from amla.study.study import Data, Study, StudyError
 from amla.tasks.dataset import Dataset
-from amla.tasks.task import Metric
+from amla.tasks.readers.source import Labels
+from amla.tasks.task import OF_NUMBERS, Metric
 
 RUNS = Path("runs")
 ALGORITHMS: dict[str, AlgorithmSettings] = {  # as they are called, besides NAC, whose settings fit the data
@@ -58,7 +59,8 @@ class Asked:
     device: str | None = None
     constraints: Constraints = field(default_factory=Constraints)
     seed: int = 0
-    metric: Metric = "accuracy"
+    metric: Metric | None = None
+    labels: Labels = "auto"
 
 
 def asked(
@@ -71,7 +73,7 @@ def asked(
     limit = None if given.budget is None else seconds(given.budget)
     if given.algorithm != "nac" and given.algorithm not in ALGORITHMS:
         raise StudyError(f"There is no algorithm {given.algorithm!r}; there are nac, {', '.join(ALGORITHMS)}.")
-    data = Data(given.source)
+    data = Data(given.source, labels=given.labels)
     dataset = load(data)
     flops = GPU_FLOPS if _has_gpu(given.device) else CORE_FLOPS * processor.cores()
     study = preset(dataset, data, name=name, seconds=limit, seed=given.seed, flops=flops)
@@ -82,11 +84,14 @@ def asked(
         backend=Torch(device=given.device),
         limit=replace(study.limit, clock=given.budget_clock),
         constraints=given.constraints,
-        metric=given.metric,
+        metric=given.metric or study.metric,
     )
     study = change(study)
-    if (study.data.source, study.data.size) != (data.source, None):
-        dataset = load(study.data)
+    if (study.data.source, study.data.size, study.data.labels) != (data.source, None, data.labels):
+        before, dataset = dataset.are_numbers, load(study.data)
+        if before != dataset.are_numbers:  # what was chosen by the look of the labels
+            fitting = "accuracy" if before else OF_NUMBERS
+            study = replace(study, metric=given.metric or fitting)
     return study, dataset
 
 

@@ -83,7 +83,7 @@ def understood(plain: Mapping[str, Any]) -> Assignment:
 
 def data_of(said: Assignment, source: str, data_dir: Path | None) -> Dataset:
     """Return the data of an assignment, which are at `source` here. Raises DataError unless they are the same."""
-    dataset = load(source, data_dir=data_dir, size=said.data.size)
+    dataset = load(source, data_dir=data_dir, size=said.data.size, labels=said.data.labels)
     if said.fingerprint not in (None, dataset.fingerprint):
         raise DataError(
             f"{said.data.source!r} has the fingerprint {dataset.fingerprint} here, but the study was begun with "

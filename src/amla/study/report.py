@@ -1,6 +1,7 @@
 """From a run to what its report shows."""
 
 from collections.abc import Sequence
+from math import nan
 
 from amla.reports.condensed import Condensed, condensed
 from amla.reports.plots import joined
@@ -28,7 +29,7 @@ def report(run: Run, dataset: Dataset) -> Report:
         name=run.study.name,
         history=shown.history,
         study=to_yaml(run.study),
-        verdict=_verdict(found) if found else None,
+        verdict=_verdict(found, dataset.classes) if found else None,
         winner=shown.trial(best.id) if best else None,
         chooses=chooses(run.study),
         ended=ended,
@@ -57,10 +58,12 @@ def _curves(run: Run, shown: Condensed) -> dict[str, Sequence[Progress]]:
     return found
 
 
-def _verdict(found: Result) -> Verdict:
+def _verdict(found: Result, names: Sequence[str]) -> Verdict:
     tested, scored = found.tested, found.scored
-    decided = (scored.value, scored.interval) if scored else (None, None)
-    return Verdict(tested.accuracy, tested.low, tested.high, tested.examples, *decided)
+    accuracy = (tested.accuracy, tested.low, tested.high) if tested else (nan, nan, nan)
+    errors = {name: (each.mean, each.root) for name, each in zip(names, found.errors, strict=False)}
+    value, bounds = (scored.value, scored.interval) if scored else (None, None)
+    return Verdict(*accuracy, found.examples, value, bounds, errors)
 
 
 def _device(run: Run) -> str:

@@ -1,7 +1,7 @@
-"""What a study has found: the network it stands behind, its test accuracy with an interval, and what it cost."""
+"""What a study has found: the network it stands behind, what that tested at with an interval, and what it cost."""
 
 from collections.abc import Mapping
-from math import sqrt
+from math import isfinite, nan, sqrt
 
 from amla.algorithms.nac import FEWEST
 from amla.algorithms.protocol import best
@@ -41,14 +41,23 @@ class Scored:
 
 
 @value
+class Errors:
+    """How far predictions of a number are from the truth, in its units: on average, and the root of the mean square."""
+
+    mean: Number
+    root: Number
+
+
+@value
 class Result:
     """What a finished study says; what all classes have on average is None where it was not measured.
 
-    `scored` is by the metric of the study, None where that is accuracy.
+    `scored` is by the metric of the study, None where that is accuracy. Of numbers that are predicted nothing is right
+    or wrong: `tested` is None, and `errors` has those of each.
     """
 
     architecture: Architecture
-    tested: Tested
+    tested: Tested | None
     parameters: int
     macs: int
     peak_memory: int
@@ -58,6 +67,8 @@ class Result:
     balanced_accuracy: float | None = None
     macro_f1: float | None = None
     scored: Scored | None = None
+    examples: int = 0
+    errors: tuple[Errors, ...] = ()
 
 
 def winner(run: Run) -> Trial | None:
@@ -99,11 +110,9 @@ def result(run: Run) -> Result | None:
         return None
     last = run.final.done[-1]
     metrics = last.measurement.metrics
-    right, examples = round(metrics["accuracy"] * metrics["examples"]), int(metrics["examples"])
-    low, high = wilson(right, examples)
     return Result(
         architecture=last.proposal.architecture,
-        tested=Tested(right, examples, right / examples, low, high),
+        tested=tested_of(metrics),
         parameters=int(metrics["parameters"]),
         macs=int(metrics["macs"]),
         peak_memory=int(metrics["peak_memory"]),
@@ -112,8 +121,36 @@ def result(run: Run) -> Result | None:
         final_seconds=run.final.seconds,
         balanced_accuracy=metrics.get("balanced_accuracy"),
         macro_f1=metrics.get("macro_f1"),
-        scored=None if run.study.metric == "accuracy" else _scored(run.study.metric, metrics),
+        scored=scored_of(run.study.metric, metrics),
+        examples=int(metrics["examples"]),
+        errors=_errors(metrics),
     )
+
+
+def tested_of(metrics: Mapping[str, float]) -> Tested | None:
+    """Return the accuracy that was measured on the test part, None of numbers."""
+    if "accuracy" not in metrics:
+        return None
+    examples = int(metrics["examples"])
+    right = round(metrics["accuracy"] * examples)
+    return Tested(right, examples, right / examples, *wilson(right, examples))
+
+
+def scored_of(metric: Metric, metrics: Mapping[str, float]) -> Scored | None:
+    """Return a metric of the test part, None for accuracy."""
+    match metric:
+        case "accuracy":
+            return None
+        case "r2":
+            between = metrics.get("r2_low", nan), metrics.get("r2_high", nan)
+            return Scored(metric, metrics[metric], between if isfinite(sum(between)) else None)
+        case _:
+            return _scored(metric, metrics)
+
+
+def _errors(metrics: Mapping[str, float]) -> tuple[Errors, ...]:
+    count = sum(name.startswith("mae/") for name in metrics)
+    return tuple(Errors(metrics[f"mae/{place}"], metrics[f"rmse/{place}"]) for place in range(count))
 
 
 def _scored(metric: Metric, metrics: Mapping[str, float]) -> Scored:

@@ -41,6 +41,7 @@ from amla.study.settings.searches import (
     Terms,
 )
 from amla.study.settings.spaces import EnvelopeSettings, NasBench201Settings, NasBenchMacroSettings, SpaceSettings
+from amla.tasks.readers.source import Labels
 from amla.tasks.recipe import Recipe
 from amla.tasks.task import Metric
 
@@ -51,13 +52,17 @@ class StudyError(ValueError):
 
 @value
 class Data:
-    """Which data, and how they are divided: a built-in name or a path, and shares for the parts that it lacks."""
+    """Which data, and how they are divided: a built-in name or a path, and shares for the parts that it lacks.
+
+    `labels` says whether they are classes or numbers to be predicted; "auto": as they look.
+    """
 
     source: str
     validation: float = 0.1
     test: float = 0.2
     split_seed: int = 0
     size: tuple[int, ...] | None = None
+    labels: Labels = "auto"
 
 
 @value

@@ -23,7 +23,7 @@ VARIABLE = "AMLA_CACHE"
 
 _DESCRIPTION = "dataset.json"
 _KINDS = ("inputs", "labels")
-_LABELS = "<i8"
+_LABELS, _NUMBERS = "<i8", "<f8"
 _UNFINISHED = ".unfinished-"
 _ABANDONED = 24 * 3600  # seconds without a change after which no process can still be writing
 
@@ -42,7 +42,7 @@ def opened(entry: Path) -> Decoded | None:
         parts: dict[Part, Examples] = {}
         for part, records in description["parts"].items():
             inputs, labels = (arrayfile.opened(entry / f"{part}-{what}.npy", records[what]) for what in _KINDS)
-            parts[part] = Examples(inputs, np.array(labels, dtype=np.int64))
+            parts[part] = Examples(inputs, np.array(labels))
         return Decoded(tuple(description["classes"]), parts, tuple(description["notices"]))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
@@ -83,7 +83,8 @@ def _write(target: Path, contents: Contents, progress: Progress | None) -> None:
     try:
         for part in contents.parts:
             files[part, "inputs"] = ArrayFile(target / f"{part}-inputs.npy", contents.dtype, contents.shape)
-            files[part, "labels"] = ArrayFile(target / f"{part}-labels.npy", _LABELS, ())
+            kind, width = (_NUMBERS, (len(contents.classes),)) if contents.numbers else (_LABELS, ())
+            files[part, "labels"] = ArrayFile(target / f"{part}-labels.npy", kind, width)
 
         def append(part: Part, chunk: Chunk) -> None:
             files[part, "inputs"].append(chunk.inputs)

@@ -11,7 +11,7 @@ from amla.tasks.dataset import DataError, Dataset
 from amla.tasks.decoding import Decoded, Progress, in_memory
 from amla.tasks.fingerprint import fingerprint
 from amla.tasks.readers import recognise
-from amla.tasks.readers.source import Size, Source
+from amla.tasks.readers.source import Labels, Size, Source
 
 FORMAT = 1  # to be raised when the same files are to give other arrays, so that no old entry is used
 
@@ -22,6 +22,7 @@ def load(
     data_dir: Path | None = None,
     cache_dir: Path | None = None,
     size: tuple[int, ...] | None = None,
+    labels: Labels = "auto",
     download: bool = True,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -30,9 +31,10 @@ def load(
     `data_dir` is where built-in datasets are looked for, and downloaded to if `download` allows it; else the
     environment variable AMLA_DATA says where. Decoded images are kept in `cache_dir` (else in AMLA_CACHE, else in
     ~/.cache/amla) and memory-mapped; where that cannot be written they stay in memory. `size`, (height, width) in
-    pixels, is what all images are resized to; by default the size that most of them have. `progress` is told how much
-    is done of how much: bytes while downloading, then images while decoding. Raises DataError for every dataset that
-    cannot be used, saying what to do.
+    pixels, is what all images are resized to; by default the size that most of them have. With `labels` "numbers" they
+    are numbers to be predicted, with "classes" they are not; "auto" goes by what they look like. `progress` is told how
+    much is done of how much: bytes while downloading, then images while decoding. Raises DataError for every dataset
+    that cannot be used, saying what to do.
     """
     image_size = _checked_size(size)
     folder = cache.folder(cache_dir)
@@ -40,12 +42,16 @@ def load(
         found = _found(source, data_dir=data_dir, cache_dir=folder, download=download, progress=progress)
         digest = found.fingerprint or fingerprint(found.root, found.files, remembered_in=folder / "files")
         suffix = f"{image_size[0]}x{image_size[1]}" if image_size else "own"
+        if labels == "numbers":
+            found, suffix = _of_numbers(found), f"{suffix}-numbers"
         decoded = _decoded(found, folder / "datasets" / f"{digest}-{suffix}-{FORMAT}", image_size, progress)
     except OSError as error:
         raise DataError(
             f"{error.filename or source!r} cannot be read ({error.strerror or error}). Check that it is there and that "
             "you may read it."
         ) from error
+    if labels == "classes" and decoded.parts["train"].are_numbers:
+        raise DataError(f"data.labels is classes, but {source!r} has numbers. Leave data.labels out.")
     return Dataset(
         name=found.name,
         fingerprint=digest,
@@ -55,6 +61,15 @@ def load(
         test=decoded.parts.get("test"),
         notices=decoded.notices,
     )
+
+
+def _of_numbers(source: Source) -> Source:
+    if source.read_numbers is None:
+        raise DataError(
+            f"data.labels is numbers, but {str(source.root)!r} has classes. Numbers are read from .npz files, parquet "
+            "files, and folders of images with a table.csv."
+        )
+    return replace(source, read=source.read_numbers, classes=None)
 
 
 def _checked_size(size: tuple[int, ...] | None) -> Size | None:

@@ -63,6 +63,7 @@ def contents(
             for part, images in pixels.items()
         },
         notices=resizing_notices(_sizes(pixels), (height, width)),
+        numbers=labels["train"].dtype.kind == "f",
     )
 
 
@@ -98,7 +99,7 @@ def _sizes(pixels: Mapping[Part, Pixels]) -> Counter[Size]:
     return sizes
 
 
-def _chunks(images: Pixels, labels: NDArray[np.int64], size: Size) -> Iterator[Chunk]:
+def _chunks(images: Pixels, labels: NDArray[Any], size: Size) -> Iterator[Chunk]:
     for start in range(0, len(labels), _CHUNK):
         converted = images.convert(images.values[start : start + _CHUNK])
         yield Chunk(resized(np.ascontiguousarray(converted), size), labels[start : start + _CHUNK])

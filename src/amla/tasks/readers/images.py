@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +43,12 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Album:
-    """One part of a dataset: labels (n,), and n pictures in the same order, in batches of at most so many."""
+    """One part of a dataset: labels (n,), and n pictures in the same order, in batches of at most so many.
 
-    labels: NDArray[np.int64]
+    Of numbers that are to be predicted, labels are (n, targets).
+    """
+
+    labels: NDArray[Any]
     batches: Callable[[int], Iterator[Sequence[Picture]]]
 
 
@@ -82,6 +85,7 @@ def contents(
             part: Stream(len(album.labels), partial(chunks, album, shape, threads)) for part, album in albums.items()
         },
         notices=notices + resizing_notices(survey.sizes, (height, width)),
+        numbers=albums["train"].labels.dtype.kind == "f",
     )
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from amla.tasks.dataset import DataError
 
 Part = Literal["train", "validation", "test"]
+Labels = Literal["auto", "classes", "numbers"]  # what labels are; "auto": as they look
 Size = tuple[int, int]  # height, width
 
 _PARTS: dict[str, Part] = {
@@ -26,10 +26,13 @@ _PARTS: dict[str, Part] = {
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some examples in order: inputs (k, *spatial, channels), labels (k,), and the names of unreadable images."""
+    """Some examples in order: inputs (k, *spatial, channels), labels (k,), and the names of unreadable images.
+
+    Of numbers that are to be predicted, labels are (k, targets).
+    """
 
     inputs: NDArray[Any]
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     unreadable: tuple[str, ...] = ()
 
 
@@ -45,7 +48,8 @@ class Stream:
 class Contents:
     """All of a dataset, not yet decoded. `shape` is that of one example: (height, width, channels), (time, channels).
 
-    `dtype` is that of the examples, as numpy writes it.
+    `dtype` is that of the examples, as numpy writes it. With `numbers`, labels are numbers that are to be predicted,
+    and `classes` what these are called.
     """
 
     address: str
@@ -54,6 +58,7 @@ class Contents:
     parts: Mapping[Part, Stream]
     notices: tuple[str, ...] = ()
     dtype: str = "|u1"
+    numbers: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +67,8 @@ class Source:
 
     `files` are all that its examples depend on, in or under `root`. `read` opens them; its argument is the size that
     images shall have, or None for their own. `classes` replaces the class names that the files give, and
-    `fingerprint` the digest of the files, where there are none.
+    `fingerprint` the digest of the files, where there are none. `read_numbers` opens them with labels as numbers that
+    are to be predicted, None where they cannot be.
     """
 
     name: str
@@ -71,6 +77,7 @@ class Source:
     read: Callable[[Size | None], Contents]
     classes: tuple[str, ...] | None = None
     fingerprint: str | None = None
+    read_numbers: Callable[[Size | None], Contents] | None = None
 
 
 def part_called(name: str) -> Part | None:
