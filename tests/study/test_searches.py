@@ -124,7 +124,11 @@ def test_a_search_knows_the_runs_that_it_comes_after(tmp_path: Path):
 @pytest.mark.parametrize(
     ("settings", "others", "message"),
     [
-        ({"kind": "nsga2", "costs": ["latency"]}, {}, "algorithm.costs names 'latency'; it may name parameters, macs"),
+        (
+            {"kind": "nsga2", "costs": ["latency"]},
+            {},
+            "algorithm.costs names 'latency', which is measured where latency is given",
+        ),
         ({"kind": "asha", "eta": 1}, {}, "algorithm: eta is 1"),
         ({"kind": "evolution", "sample": 0}, {}, "algorithm: population is 10 and sample 0"),
         ({"kind": "optuna", "options": {"nonsense": 1}}, {}, "algorithm: options are"),
