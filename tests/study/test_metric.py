@@ -129,7 +129,7 @@ def test_it_is_written_down():
 
 
 def test_the_command_line_offers_all_there_are():
-    assert get_args(MetricName)[0] == Metric
+    assert get_args(MetricName)[0] == Metric | None
 
 
 def test_another_metric_is_another_task():
