@@ -1,7 +1,6 @@
 """Tells a person how a search goes: a live display in a terminal, plain lines elsewhere."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
 from time import monotonic
 from typing import Self
 
@@ -32,6 +31,7 @@ from amla.study.settings.searches import (
 )
 from amla.study.study import Study
 from amla.study.timing import Arrangement
+from amla.tasks.task import OF_NUMBERS
 from amla.trials.history import History
 from amla.trials.progress import Progress
 from amla.trials.trial import Failure, Measurement, Trial, TrialId
@@ -210,13 +210,13 @@ def status(study: Study, phase: str, progress: Progress, failed: int) -> str:
     """Return one line about a trial that trains, before which `failed` trials of its phase have failed."""
     return (
         f"{called(study, phase, progress.trial, failed)}  step {progress.step}/{progress.budget}  "
-        f"loss {progress.loss:.3f}{_accuracy(progress)}"
+        f"loss {progress.loss:.3f}{_accuracy(study, progress)}"
     )
 
 
-def _accuracy(progress: Progress) -> str:
+def _accuracy(study: Study, progress: Progress) -> str:
     """Return the share of training examples that are right; of numbers none is."""
-    return f"  accuracy {percent(progress.accuracy)}" if isfinite(progress.accuracy) else ""
+    return "" if study.metric == OF_NUMBERS else f"  accuracy {percent(progress.accuracy)}"
 
 
 def outcome(study: Study, phase: str, trial: Trial, failed: int) -> str:
