@@ -151,3 +151,11 @@ def test_baselines_tuning_and_what_is_preferred_go_by_r2(table: str, here: Here)
         assert words in page
     assert here("export", "run", "--to", "card").code == 0
     assert here("replay", "run").code == 0
+
+
+def test_scores_are_audited_by_r2(table: str, here: Here):
+    few = ("--networks", "4", "--reference", "4", "--steps", "2", "--workers", "0", "--set", "space.width=6")
+    found = here("audit", table, *few)
+    assert (found.code, found.err) == (0, "")
+    assert "How well scores rank 4 networks" in found.out
+    assert "nan" not in found.out

@@ -95,7 +95,7 @@ def search(
         str | None,
         typer.Option(
             metavar="POINTS/TIME",
-            help="Stop searching when so much more time promises fewer points of accuracy, such as 0.1/10m.",
+            help="Stop searching when so much more time promises fewer points of the metric, such as 0.1/10m.",
             show_default=False,
         ),
     ] = None,
