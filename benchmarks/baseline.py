@@ -34,8 +34,9 @@ def run(study: str, seed: int, folder: Path, changes: tuple[str, ...], threads: 
     subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=sys.stderr)  # noqa: S603
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     found = result(read(folder))
-    assert found is not None, "the run did not finish"
-    return found.tested.accuracy, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    tested = found.tested if found else None
+    assert tested is not None, "the run did not finish"
+    return tested.accuracy, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main() -> None:

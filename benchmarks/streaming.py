@@ -216,6 +216,7 @@ def main() -> None:
         whole, killed = (read(runs / name) for name in ("whole", "killed"))
         ended = result(whole)
         assert ended is not None
+        assert ended.tested is not None
         ends = [load_file(runs / name / WEIGHTS) for name in ("whole", "killed")]
         speeds, equal = reading(data, cache, 10 if options.quick else 100)
     print(

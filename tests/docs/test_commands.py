@@ -76,6 +76,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 128, (8, 8, 3), dtype=np.uint8) + np.uint8(100 * (number % 2))).save(image)
     np.savez(folder / "mine.npz", images=rng.integers(0, 256, (24, 8, 8), dtype=np.uint8), labels=np.arange(24) % 2)
+    np.savez(folder / "ages.npz", images=rng.integers(0, 256, (24, 8, 8), dtype=np.uint8), labels=np.arange(24) + 20)
     with pytest.MonkeyPatch.context() as patched:
         surroundings(patched, folder)
         KERNELS.mkdir(parents=True, exist_ok=True)

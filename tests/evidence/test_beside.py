@@ -25,6 +25,19 @@ def test_intervals_decide(rivals: list[float], is_worth_it: bool, is_beaten: boo
     assert advice(compared).startswith(words)
 
 
+@pytest.mark.parametrize(
+    ("ours", "words"),
+    [(0.9, "What was found is ahead: R² 0.9"), (0.8, "The baseline r0 does as well as what was found, or better: R²")],
+)
+def test_without_intervals_it_is_said_who_is_ahead_and_that_no_more_is_known(ours: float, words: str):
+    found, rival = (Rated(name, reached, None, None, 1000, 20_000) for name, reached in (("found", ours), ("r0", 0.8)))
+    compared = Beside(found, (rival,), 10, 1.0, "r2")
+    assert (compared.is_decidable, compared.is_worth_it, compared.is_beaten) == (False, False, False)
+    assert advice(compared).startswith(words)
+    assert advice(compared).endswith("validation gives no interval of R².")
+    assert "%" not in advice(compared)
+
+
 def test_a_rival_with_a_wide_interval_is_not_beaten_though_it_is_not_the_best():
     compared = Beside(rated("found", 0.9), (rated("r0", 0.8), rated("r1", 0.7, half=0.3)), 10, 1.0)
     assert not compared.is_worth_it

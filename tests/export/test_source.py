@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from amla.backends.initial import initial
 from amla.backends.torch.network import Network, write_arrays
 from amla.export.module import example, module
+from amla.export.running import Runner
 from amla.export.source import MODULE, Facts, renamed, source
 from amla.spaces.envelope import envelope
 from amla.spec import ops
@@ -126,6 +127,39 @@ def test_nothing_in_a_name_becomes_code(name):
     parsed = ast.parse(source(around(ops.Identity()), Facts(name, (name, "b"), (1.0,), (1.0,))))
     assert [type(statement).__name__ for statement in parsed.body[:4]] == ["Expr", "Import", "ImportFrom", "ImportFrom"]
     assert [node.names[0].name for node in ast.walk(parsed) if isinstance(node, ast.Import)] == ["torch"]
+
+
+NUMBERS = Facts("try", ("x", "y"), (1.0,) * 4, (2.0,) * 4, target_mean=(1e6, 0.0), target_deviation=(300.0, 1e-3))
+
+
+def test_numbers_are_in_their_units_when_they_leave_the_network():
+    architecture = around(ops.BatchNorm())
+    given, x = weights(architecture), example(architecture, 3)
+    with torch.no_grad():
+        plain, found = (module(architecture, given, facts)(x).double().numpy() for facts in (FACTS, NUMBERS))
+    assert np.allclose(found, plain * (300.0, 1e-3) + (1e6, 0.0), rtol=1e-6)
+    text = source(architecture, NUMBERS)
+    assert "TARGETS = ['x', 'y']" in text
+    assert "CLASSES" not in text
+    assert "softmax" not in text
+
+
+def test_a_runner_says_what_the_source_says():
+    architecture = around(ops.BatchNorm())
+    given = weights(architecture)
+    inputs = np.random.default_rng(0).integers(0, 256, (5, 9, 8, 4), dtype=np.uint8)
+    found = Runner(architecture, given, NUMBERS, "cpu")(inputs)
+    x = torch.from_numpy(np.moveaxis((inputs.astype(np.float32) - 1) / 2, -1, 1).copy())
+    with torch.no_grad():
+        assert np.allclose(found, module(architecture, given, NUMBERS)(x).numpy(), rtol=1e-6)
+
+
+def test_a_node_that_is_called_as_the_units_are_gets_another_name():
+    nodes = around(ops.Identity()).nodes
+    called = Node("target_mean", ops.BatchNorm(), ("for_1",)), Node("class", ops.GlobalPool(), ("target_mean",))
+    architecture = Architecture((*nodes[:3], *called, nodes[-1]))
+    assert "self.target_mean_2 = " in source(architecture, NUMBERS)
+    module(architecture, weights(architecture), NUMBERS)
 
 
 def test_an_open_network_has_no_source():

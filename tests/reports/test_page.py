@@ -142,6 +142,15 @@ def test_what_scrolls_can_be_reached_by_keyboard(page: Page) -> None:
     assert all(attributes.get("tabindex") == "0" and attributes.get("aria-label") for attributes in regions)
 
 
+def test_baselines_by_a_metric_without_an_interval_have_no_column_of_them() -> None:
+    one, other = (Rated(name, reached, None, None, 1000, 20_000) for name, reached in (("found", -0.25), ("r", -3.0)))
+    page = Page(render(replace(whole(), metric="r2", beside=Beside(one, (other,), 60, 12.0, "r2"))))
+    assert "What was found is ahead: R² −0.25" in page.words
+    assert "Validation R²" in page.words
+    told = page.words[page.words.index("Was the search worth it?") :]
+    assert "95" not in told[: told.index("−3")]
+
+
 def test_hostile_texts_stay_texts() -> None:
     report = replace(
         whole(),

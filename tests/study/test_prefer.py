@@ -62,6 +62,19 @@ def test_the_rule_is_the_interval_of_the_best():
         assert choice.trial.id == found
 
 
+@pytest.mark.parametrize(("reached", "found"), [(0.496, 1), (0.485, 0), (-3.0, 0)])
+def test_by_a_metric_without_an_interval_the_rule_is_a_margin(reached: float, found: int):
+    past = History()
+    for number, (r2, parameters) in enumerate(((0.5, 900.0), (reached, 10.0))):
+        metrics = {"r2": r2, "examples": 400.0, "parameters": parameters, "macs": 1.0}
+        past = past.asked(Proposal(network(2 + number), 5)).told(number, Measurement(metrics))
+    choice = preferred("small", past, "r2")
+    assert choice is not None
+    assert choice.trial.id == found
+    assert "within 0.01 of R²" in choice.why
+    assert choice.trial in front(past, ("parameters", "macs"), "r2")
+
+
 def test_what_is_preferred_is_on_the_front():
     past = history(*ROWS)
     costs = costs_of(STUDY, past)

@@ -257,7 +257,7 @@ class TestBaselines:
             path.name.removesuffix(".arch.json") for path in (place.folder / "baselines").iterdir()
         }
         assert {"plain-1-a-stage", "plain-2-a-stage", "random-1"} >= {rival.name for rival in compared.rivals}
-        assert compared.found.accuracy == 0.5
+        assert compared.found.reached == 0.5
 
     def test_one_that_fails_is_left_out_and_without_what_was_found_nothing_is_said(self, place: Place):
         place.run(self.STUDY, fails=lambda phase, trial: phase == BASELINES and trial.id == 1)

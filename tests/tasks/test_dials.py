@@ -42,6 +42,11 @@ def test_any_turn_within_makes_a_recipe_that_has_it(recipe: Recipe, shape: tuple
     assert replace(other, optimiser=recipe.optimiser, weight_decay=recipe.weight_decay).batch == recipe.batch
 
 
+def test_where_numbers_are_predicted_no_label_is_smoothed_and_no_image_changed_that_was_not():
+    assert set(dials(Recipe(), (1, 8, 8), are_numbers=True)) == {"optimiser.rate", "weight_decay"}
+    assert "augment.shift" in dials(Recipe(augment=Augment(shift=1)), (1, 8, 8), are_numbers=True)
+
+
 def test_no_change_is_the_same_recipe():
     assert turned(RECIPES[1], {}) is RECIPES[1]
 

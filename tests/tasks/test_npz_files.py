@@ -131,7 +131,10 @@ def changed(values: np.ndarray, position: int, value: object) -> np.ndarray:
             {"x": IMAGES, "y": changed(LABELS, 3, -1)},
             r"y\[3\] of '.*data.npz' is -1, but labels are whole numbers from 0",
         ),
-        ({"x": IMAGES, "y": changed(LABELS / 1, 2, 1.5)}, r"y\[2\] of '.*' is 1.5, but labels are whole numbers"),
+        (
+            {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": changed(LABELS / 1, 2, 1.5)},
+            r"y_test\[2\] of '.*' is 1.5, but labels are whole numbers",
+        ),
         ({"x": IMAGES, "y": changed(LABELS / 1, 4, np.nan)}, r"y\[4\] of '.*' is nan, but labels are whole numbers"),
         ({"x": IMAGES, "y": LABELS + 1}, "y of '.*' goes up to 3, but 0 never occurs. Number the 3 classes 0 to 2"),
         ({"x": IMAGES, "y": LABELS * 2}, "y of '.*' goes up to 4, but 1 never occurs"),

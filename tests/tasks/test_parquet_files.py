@@ -136,7 +136,11 @@ def test_nothing_to_train_on(load: Load, shard: Shard) -> None:
         ({"labels": [0, None]}, r"label\[1\] of '.*train.parquet' is missing. Label it, or leave it out"),
         ({"labels": [0, -1]}, r"label\[1\] of '.*train.parquet' is -1, but labels are whole numbers from 0 up"),
         ({"labels": [0, 2], "classes": ["a", "b"]}, r"label\[1\] of '.*' is 2, but there are 2 classes \(0 to 1\)"),
-        ({"labels": [0.0, 1.0]}, "must have one column of labels .* but has no such column. Keep exactly one"),
+        ({"labels": [True, False]}, "must have one column of labels .* but has no such column. Keep exactly one"),
+        (
+            {"labels": [0.5, float("nan")]},
+            r"label\[1\] of '.*train.parquet' is missing \(NaN\) or infinite. Fill it in",
+        ),
         ({"labels": [0, 1], "label": "a", "b": [0, 1]}, "of labels .* but has 2 such columns: a, b. Keep exactly one"),
         ({"labels": [0, 1], "other": [b"1", b"2"]}, r"of encoded images \(bytes\), but has 2 such columns: img, other"),
         ({"colours": [], "labels": pyarrow.array([], pyarrow.int64())}, "has no examples to train on. Add some"),

@@ -71,7 +71,7 @@ def check_same(load: Load, source: Path, **given: object) -> dict[str, Dataset]:
         assert tasks[way].digest == tasks["never"].digest
         assert tasks[way].moments == tasks["never"].moments
         assert tasks[way].shape == tasks["never"].shape
-        said = [list(findings(tasks[way].parts, found[way].classes)) for way in (way, "never")]
+        said = [list(findings(tasks[way])) for way in (way, "never")]
         assert said[0] == said[1]
         for one, other in zip(each(tasks[way]), each(tasks["never"]), strict=True):
             np.testing.assert_array_equal(one.inputs[:], other.inputs[:])
@@ -92,11 +92,28 @@ def test_parquet_shards_are_the_same_in_all_ways(load: Load, shards: Path):
     check_same(load, shards, **GIVEN)
 
 
+@pytest.mark.parametrize("given", [{}, GIVEN])
+def test_numbers_to_be_predicted_are_the_same_in_all_ways(
+    load: Load, put: Put, tmp_path: Path, given: dict[str, tuple[int, int]]
+):
+    names = [f"{number:02}.jpg" for number in range(30)]
+    for number, name in enumerate(names):
+        root = put(name, photo(number))
+    rows = [f"{name},{30 + number},{number / 7}" for number, name in enumerate(names)]
+    put("table.csv", "\n".join(["file_name,age,weight", *rows]).encode())
+    for way, data in check_same(load, root, **given).items():
+        of = task(data)
+        assert of.are_numbers, way
+        assert of.fitting.inputs is of.parts.train.inputs  # the labels alone are standardised
+        assert of.fitting.size == given.get("size")
+        np.testing.assert_allclose(of.fitting.labels.mean(0), 0, atol=1e-6)
+
+
 def test_duplicates_are_found_without_the_images(load: Load, put: Put, png: Png):
     for number in range(20):
         root = put(f"{'ab'[number % 2]}/{number:02}.png", png(7))
     of = task(load(str(root), stream="disk"))
-    assert [re.sub(r"of .*", "", said) for said in findings(of.parts, ("a", "b"))] == ["4 ", "4 "]
+    assert [re.sub(r"of .*", "", said) for said in findings(of)] == ["4 ", "4 "]
 
 
 def test_arrays_can_be_read_from_the_disk_but_not_decoded(load: Load, archive: Callable[..., Path]):

@@ -23,9 +23,9 @@ from amla.trials.trial import Logits, Proposal, SamplePaths
 class Enas:
     """Train for `steps` in so many `legs`; after each, `paths` are drawn by the policy and scored, and it moves.
 
-    A path is scored on `examples` held out (None: on all). One whose accuracy is by a above the baseline moves the
+    A path is scored on `examples` held out (None: on all). One whose metric is by a above the baseline moves the
     logits by `rate` * a along the gradient of its log-probability (there, section 2.2; Williams 1992). The baseline is
-    a moving average of accuracies that keeps the share `memory` at each path.
+    a moving average of metrics that keeps the share `memory` at each path.
     """
 
     space: Space
@@ -36,6 +36,7 @@ class Enas:
     rate: float = 1.0
     memory: float = 0.95
     seed: int = 0
+    metric: str = "accuracy"
 
     def __post_init__(self) -> None:
         check_least(self, 1, "steps", "legs", "paths")
@@ -55,7 +56,7 @@ class Enas:
 
     def recommend(self, history: History) -> Architecture | None:
         """Return the best of the paths that the last leg scored, by the weights that were trained longest."""
-        found = max(scores(*legs(history).done[-1:]), key=lambda pair: pair[1], default=None)
+        found = max(scores(self.metric, *legs(history).done[-1:]), key=lambda pair: pair[1], default=None)
         return self.space.close(found[0]) if found else None
 
     def policy(self, found: Legs) -> Logits:
@@ -68,9 +69,9 @@ class Enas:
         baseline: float | None = None
         for leg in found.done:
             drawn_by: Logits = {gene: tuple(values.tolist()) for gene, values in logits.items()}
-            for path, accuracy in scores(leg):
-                above = accuracy - (accuracy if baseline is None else baseline)
+            for path, reached in scores(self.metric, leg):
+                above = reached - (reached if baseline is None else baseline)
                 for gene in logits:
                     logits[gene] += self.rate * above * np.array(score_function(template, gene, path[gene], drawn_by))
-                baseline = accuracy if baseline is None else self.memory * baseline + (1 - self.memory) * accuracy
+                baseline = reached if baseline is None else self.memory * baseline + (1 - self.memory) * reached
         return {gene: tuple(values.tolist()) for gene, values in logits.items()}

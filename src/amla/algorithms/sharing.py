@@ -31,6 +31,7 @@ class RandomSharing:
     paths: int = 100
     examples: int | None = None
     seed: int = 0
+    metric: str = "accuracy"
 
     def __post_init__(self) -> None:
         check_least(self, 1, "steps", "legs", "paths")
@@ -54,7 +55,7 @@ class RandomSharing:
 
     def recommend(self, history: History) -> Architecture | None:
         """Return the best path by the shared weights, or None before any is scored."""
-        found = max(scores(*legs(history).done), key=lambda pair: pair[1], default=None)
+        found = max(scores(self.metric, *legs(history).done), key=lambda pair: pair[1], default=None)
         return self.space.close(found[0]) if found else None
 
 
@@ -77,10 +78,10 @@ def paths_of(leg: Trial) -> tuple[Decisions, ...]:
     return leg.proposal.method.paths if isinstance(leg.proposal.method, SamplePaths) else ()
 
 
-def scores(*trials: Trial) -> Iterator[tuple[Decisions, float]]:
-    """Yield every path that was scored, with its accuracy."""
+def scores(metric: str, *trials: Trial) -> Iterator[tuple[Decisions, float]]:
+    """Yield every path that was scored, with its metric."""
     for trial in trials:
-        table = trial.outcome.statistics.get("accuracy", {}) if isinstance(trial.outcome, Measurement) else {}
+        table = trial.outcome.statistics.get(metric, {}) if isinstance(trial.outcome, Measurement) else {}
         for place, path in enumerate(paths_of(trial)):
-            if np.isfinite(accuracy := table.get(f"path/{place}", np.nan)):
-                yield path, float(accuracy)
+            if np.isfinite(found := table.get(f"path/{place}", np.nan)):
+                yield path, float(found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from amla.algorithms.protocol import Algorithm, check_least
 from amla.spec.architecture import Architecture
@@ -40,7 +41,7 @@ def promise_of(finished: Sequence[Trial], seconds: float, metric: str = "accurac
     """Return what another `seconds` of trials promise after those that are finished; None while that cannot be told."""
     spent = sum(trial.outcome.seconds for trial in finished if trial.outcome)
     measured = (trial.outcome.metrics.get(metric) for trial in finished if isinstance(trial.outcome, Measurement))
-    reached = [found for found in measured if found is not None]
+    reached = [found for found in measured if found is not None and isfinite(found)]
     if len(reached) < FEWEST or not spent:
         return None
     return promised(reached, max(1, round(seconds * len(reached) / spent)))

@@ -13,14 +13,16 @@ from amla.study.study import StudyError
 from amla.study.trained import ARRAYS
 from amla.tasks.dataset import DataError
 from amla.tasks.readers import npz
+from amla.tasks.readers.source import Labels
 
 Given = Mapping[str, ArrayLike] | tuple[ArrayLike, ArrayLike]
 
 
-def named(data: Given) -> dict[str, NDArray[Any]]:
+def named(data: Given, labels_are: Labels = "auto") -> dict[str, NDArray[Any]]:
     """Return arrays by the names that they have in an .npz file: (images, labels), or as a mapping says.
 
-    Labels that are numbers with gaps between them become words. Raises DataError for what cannot be stored.
+    Labels that are whole numbers with gaps between them become words, unless they are numbers to be predicted. Raises
+    DataError for what cannot be stored.
     """
     if not isinstance(data, Mapping):
         if not isinstance(data, tuple) or len(data) != 2:
@@ -32,7 +34,7 @@ def named(data: Given) -> dict[str, NDArray[Any]]:
     found = {name: _stored(name, np.asarray(array)) for name, array in data.items()}
     labels = [name for name in found if name[0] == "y" or name == "labels"]
     numbers = all(found[name].dtype.kind in "iu" for name in labels)
-    if numbers and labels:
+    if numbers and labels and labels_are != "numbers":
         occurring = np.unique(np.concatenate([found[name].ravel() for name in labels]))
         if not np.array_equal(occurring, np.arange(len(occurring))):
             found |= {name: found[name].astype(str) for name in labels}

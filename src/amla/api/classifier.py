@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from amla.api.search import search
 from amla.study.prediction import Predict, predictor
 from amla.study.trained import trained
+from amla.tasks.task import Metric
 
 PIXEL = 255.0  # the highest value of one
 SEEDS = 2**31  # how many there are to draw from
@@ -39,6 +40,7 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         image_shape: of images that come flattened.
         run: the run folder, which must be new or of the same call; None: a temporary one.
         workers, device, max_params, max_macs, max_memory: as of `amla.search`.
+        metric: what the search looks for the highest of: "accuracy", "balanced_accuracy" or "macro_f1".
         settings: any settings of the study by address, {"recipe.batch": 32}; without "baselines" none are trained.
         random_state: the seed of everything random: a number, a RandomState, or None for one of numpy's.
 
@@ -64,6 +66,7 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         max_params: int | str | None = None,
         max_macs: int | str | None = None,
         max_memory: int | str | None = None,
+        metric: Metric = "accuracy",
         settings: Mapping[str, Any] | None = None,
         random_state: Any = None,
     ) -> None:
@@ -80,6 +83,7 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         self.max_params = max_params
         self.max_macs = max_macs
         self.max_memory = max_memory
+        self.metric = metric
         self.settings = settings
         self.random_state = random_state
 
@@ -167,6 +171,7 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
             max_params=self.max_params,
             max_macs=self.max_macs,
             max_memory=self.max_memory,
+            metric=self.metric,
             **asked,
         )
         with_weights = trained(folder)

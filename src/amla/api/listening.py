@@ -4,7 +4,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from amla.reports.numbers import count, duration, percent
+from amla.reports.names import metric_name
+from amla.reports.numbers import count, duration, metric_reading
 from amla.spec.costs import costs
 from amla.study.arrangement import Arranged
 from amla.study.phases import BASELINES, FINAL, SEARCH, TUNING
@@ -32,6 +33,7 @@ class Lines:
     """Tells of every trial, in a line of text."""
 
     say: Say
+    metric: str = "accuracy"
 
     def times(self, arrangements: Sequence[Arrangement]) -> None:
         """Tell that steps are timed."""
@@ -66,9 +68,9 @@ class Lines:
             self.say(f"trial {trial.id} failed ({trial.outcome.reason}): {trial.outcome.message}")
             return
         found, measured = costs(trial.proposal.architecture), trial.measurement
-        accuracy = measured.metrics.get("accuracy")
-        which = "test" if phase == FINAL else "validation"
-        scored = "" if accuracy is None else f", {which} accuracy {percent(accuracy, 2)}"
+        reached = measured.metrics.get(self.metric)
+        which = f"{'test' if phase == FINAL else 'validation'} {metric_name(self.metric)}"
+        scored = "" if reached is None else f", {which} {metric_reading(self.metric, reached, 2)}"
         self.say(
             f"trial {trial.id}: {count(found.parameters)} parameters, {count(found.macs)} MACs, "
             f"{trial.proposal.budget:,} steps in {duration(measured.seconds)}{scored}"

@@ -41,7 +41,7 @@ def tabled(history: "History") -> str:
     from amla.reports.numbers import count, duration, percent, whole
 
     steps = constructions(history, grows=False)
-    head = ("trial", "parameters", "MACs", "steps", "validation", "loss", "time")
+    head = ("trial", "parameters", "MACs", "steps", "validation accuracy", "loss", "time")
     rows = [
         row(
             str(step.trial),

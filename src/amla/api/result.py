@@ -86,8 +86,25 @@ class SearchResult:
 
     @property
     def accuracy(self) -> Accuracy:
-        """The accuracy on the test part, which was read once, after everything was decided."""
+        """The accuracy on the test part, which was read once, after everything was decided.
+
+        Raises StudyError where numbers are predicted, of which none is right: see `r2` and `errors`.
+        """
+        if self._result.tested is None:
+            raise StudyError("There is no accuracy where numbers are predicted; look at r2 and errors.")
         return Accuracy.of(self._result.tested)
+
+    @property
+    def r2(self) -> float | None:
+        """The share of the variance on the test part that is explained, of numbers; None of classes."""
+        scored = self._result.scored
+        return scored.value if scored and scored.metric == "r2" else None
+
+    @property
+    def errors(self) -> dict[str, tuple[float, float]]:
+        """Of every number that is predicted the mean error and the root of the mean square, in its units."""
+        found = zip(self.classes, self._result.errors, strict=False)
+        return {name: (each.mean, each.root) for name, each in found}
 
     @property
     def balanced_accuracy(self) -> float | None:
@@ -98,6 +115,11 @@ class SearchResult:
     def macro_f1(self) -> float | None:
         """The mean over classes of F1 on the test part; None where it was not measured."""
         return self._result.macro_f1
+
+    @property
+    def metric(self) -> str:
+        """What the search looked for the highest of, on the validation part."""
+        return self.study.metric
 
     @property
     def report(self) -> Report:
@@ -137,14 +159,18 @@ class SearchResult:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of probabilities."""
+        """The names of the classes, in the order of probabilities; or of the numbers that are predicted."""
         return self._trained.facts.classes
 
     def predict(self, images: ArrayLike | str | PathLike[str] | Sequence[str | PathLike[str]]) -> NDArray[Any]:
         """Return the most probable class of each image, (n,): a number where classes are numbers, else its name.
 
-        `images` are as in `predict_proba`.
+        Where numbers are predicted, those, in the units of the data: (n,), or (n, targets) of several. `images` are as
+        in `predict_proba`.
         """
+        if self._trained.facts.target_mean:
+            values = self._said(images)
+            return values[:, 0] if values.shape[1] == 1 else values
         chosen: NDArray[Any] = labels_of(self.classes)[self.predict_proba(images).argmax(1)]
         return chosen
 
@@ -155,8 +181,14 @@ class SearchResult:
 
         `images` are an array as for `amla.search`, or the path of an image, a folder or an .npz file, or a list of such
         paths. They become what the network was trained on: its size, grey or coloured. Raises DataError for images that
-        cannot be read.
+        cannot be read, and StudyError where numbers are predicted.
         """
+        if self._trained.facts.target_mean:
+            raise StudyError("There are no probabilities where numbers are predicted; use predict.")
+        return self._said(images)
+
+    def _said(self, images: ArrayLike | str | PathLike[str] | Sequence[str | PathLike[str]]) -> NDArray[np.float64]:
+        """Return what the network says of each image, (n, classes) or (n, targets)."""
         found, shape = self._trained, self.network.shape
         paths = _paths(images)
         if paths is None:
@@ -194,9 +226,9 @@ class SearchResult:
         return f"<p><b>{escape(self.study.name)}</b>: {escape(self._in_words())}</p>{drawn(self.network)}"
 
     def _in_words(self) -> str:
+        worth = f"accuracy {self.accuracy!r}" if self._result.tested else f"R² {self.r2 or 0.0:.3f}"
         return (
-            f"test accuracy {self.accuracy!r}, {count(self.parameters)} parameters, {count(self.macs)} MACs, "
-            f"in {duration(self.seconds)}"
+            f"test {worth}, {count(self.parameters)} parameters, {count(self.macs)} MACs, in {duration(self.seconds)}"
         )
 
     @cached_property

@@ -22,6 +22,8 @@ from amla.study.resolve import task_of
 from amla.study.study import Data, Study
 from amla.tasks.dataset import Dataset
 from amla.tasks.findings import findings
+from amla.tasks.readers.source import Labels
+from amla.tasks.task import Metric
 
 
 def search(
@@ -40,6 +42,8 @@ def search(
     max_latency: float | str | None = None,
     latency_device: str | None = None,
     prefer: Literal["accurate", "small", "fast"] = "accurate",
+    metric: Metric | None = None,
+    labels: Labels = "auto",
     data_dir: str | PathLike[str] | None = None,
     progress: bool | Callable[[str], None] = False,
     **settings: Any,
@@ -56,9 +60,11 @@ def search(
     multiply-accumulates an image than `max_macs`, nor more bytes of activations at once for one image than
     `max_memory`: numbers, or such as "200k", "30M" and "512KiB". None takes longer for an image than `max_latency`, in
     seconds or such as "5ms", measured here or by the agent at `latency_device`. `prefer` says which of the trained
-    networks is taken: the most accurate, or of those that cannot be told from it the smallest or the fastest.
-    `progress` prints lines, or calls what is given with them. `settings` change any setting of the study:
-    recipe={"batch": 128}, or **{"recipe.batch": 128}.
+    networks is taken: the most accurate, or of those that cannot be told from it the smallest or the fastest. The
+    search looks for the highest `metric` on the validation part (default: accuracy, or r2 of numbers to be predicted).
+    `labels` says whether they are "classes" or "numbers" to be predicted; "auto": as they look. `progress` prints
+    lines, or calls what is given with them. `settings` change any setting of the study: recipe={"batch": 128}, or
+    **{"recipe.batch": 128}.
     Raises StudyError, DataError, SpaceError or SpecError for what cannot be run, and says what to do.
     """
     say = silence if progress is False else aloud if progress is True else progress
@@ -77,11 +83,13 @@ def search(
         seed=seed,
         latency=latency_of(max_latency, latency_device),
         prefer=prefer,
+        metric=metric,
+        labels=labels,
     )
     if isinstance(data, str | PathLike):
         given = replace(given, source=os.fspath(data))
         return _searched(given, Path(run) if run else None, None, settings, where, say)
-    named = arrays.named(data)
+    named = arrays.named(data, labels)
     folder = Path(run) if run else RUNS / f"arrays-{arrays.digest(named)}"
     path = arrays.write(folder, named)
     try:
@@ -117,10 +125,10 @@ def _searched(
 
     study, dataset = asked(given, change, change_data, read, name)
     place, task = folder or RUNS / study.name, task_of(study, dataset)
-    for notice in (*dataset.notices, *findings(task.parts, dataset.classes)):
+    for notice in (*dataset.notices, *findings(task)):
         say(notice)
     if study.constraints and not is_complete(place):
         for reach in reaches_of(study, task):
             say(str(reach))
-    complete(study, task, place, lambda _: nullcontext(Lines(say)), data_dir, notice=say)
+    complete(study, task, place, lambda _: nullcontext(Lines(say, study.metric)), data_dir, notice=say)
     return SearchResult(place)

@@ -9,7 +9,7 @@ from amla.cli.console import escape, opened, say
 from amla.cli.search import loaded
 from amla.comparison.audit import Audit, Plan, as_json, audited, verdict
 from amla.evidence.agreement import Agreement
-from amla.reports.numbers import DASH, percent, plural
+from amla.reports.numbers import DASH, metric_reading, percent, plural
 from amla.storage.files import Files
 from amla.study import folder as folders
 from amla.study.asked import executor_of
@@ -32,8 +32,8 @@ RUNS, FILE = Path("runs"), "audit.json"
 class Counting(Silence):
     """Prints a line for each training."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._console, self._done = opened(), 0
+    def __init__(self, plan: Plan, metric: str) -> None:
+        self._console, self._done, self._metric = opened(), 0, metric
         self._all = runs(plan)
 
     def begins(self, phase: str, history: History) -> None:
@@ -47,7 +47,7 @@ class Counting(Silence):
         what = "scoring" if isinstance(trial.proposal.method, Untrained) else "training"
         how = "failed"
         if isinstance(outcome, Measurement):
-            how = percent(outcome.metrics["accuracy"]) if what == "training" else "done"
+            how = metric_reading(self._metric, outcome.metrics[self._metric]) if what == "training" else "done"
         say(self._console, f"{self._done} of {self._all}: {phase}, {what} {trial.id}: {how}")
 
 
@@ -85,9 +85,11 @@ def audit_data(
         f"[bold]{escape(study.name)}[/bold]: {trainings}{scores}; run folder [bold]{escape(str(folder))}[/bold]",
     )
     with writing(folder) as log:
-        found = audited(Search(study, task, log, files_of(folder), folder, Counting(plan), data_dir), plan)
+        found = audited(
+            Search(study, task, log, files_of(folder), folder, Counting(plan, study.metric), data_dir), plan
+        )
     Files(folder).write_text(FILE, as_json(found) + "\n")
-    console.print(_table(found))
+    console.print(_table(found, study.metric))
     for name, words in found.unscored.items():
         say(console, escape(f"{name} cannot be had of {words}"))
     say(console, escape(verdict(found)))
@@ -99,7 +101,7 @@ def runs(plan: Plan) -> int:
     return plan.networks * (len(plan.scores) + len(plan.steps) + plan.seeds)
 
 
-def _table(audit: Audit) -> Table:
+def _table(audit: Audit, metric: str) -> Table:
     reference = f"{plural(audit.steps, 'step')} with {plural(audit.seeds, 'seed')}"
     title = f"How well scores rank {audit.networks} networks, against {reference}"
     table = Table(title=title, title_justify="left", box=None, header_style="dim")
@@ -108,12 +110,12 @@ def _table(audit: Audit) -> Table:
         table.add_column(name, justify="right")
     for score in audit.scores:
         name = f"[bold]{score.name}[/bold]" if score.name == audit.choice else score.name
-        table.add_row(name, *_cells(score.agreement), percent(score.cost))
+        table.add_row(name, *_cells(score.agreement, metric), percent(score.cost))
     if audit.ceiling:
-        table.add_row("[dim]another seed[/dim]", *_cells(audit.ceiling), DASH)
+        table.add_row("[dim]another seed[/dim]", *_cells(audit.ceiling, metric), DASH)
     return table
 
 
-def _cells(found: Agreement) -> tuple[str, ...]:
+def _cells(found: Agreement, metric: str) -> tuple[str, ...]:
     bounds = f"{found.low:.2f} to {found.high:.2f}"
-    return f"{found.tau:.2f}", bounds, percent(found.precision, 0), percent(found.regret, 2)
+    return f"{found.tau:.2f}", bounds, percent(found.precision, 0), metric_reading(metric, found.regret, 2)

@@ -20,6 +20,7 @@ from amla.comparison.record import Record
 from amla.comparison.runs import Bout, Running, begin
 from amla.comparison.tabled import Part, Tabled, is_tabled
 from amla.comparison.words import too_few, verdict
+from amla.reports.names import metric_name
 from amla.reports.numbers import DASH, count, duration, percent, plural
 from amla.storage.files import Files
 from amla.study import folder as folders
@@ -113,9 +114,10 @@ def _run(console: Console, running: Running, bouts: Sequence[Bout], again: str) 
             say(console, f"{escape(what)}: there is no such network")
             continue
         seconds = found.search.seconds + found.final.seconds
+        metric = metric_name(running.comparison.tasks[bout.task].metric)
         say(
             console,
-            f"{escape(what)}: test accuracy {percent(found.accuracy)}, {plural(found.search.trials, 'network')} tried, "
+            f"{escape(what)}: test {metric} {percent(found.accuracy)}, {plural(found.search.trials, 'network')} tried, "
             f"{count(found.search.flops + found.final.flops)} operations, {duration(seconds)}",
         )
 
@@ -141,7 +143,9 @@ def _tell(console: Console, judgement: Judgement, folder: Path) -> None:
 
 
 def _table(found: OnTask) -> Table:
-    table = Table(title=f"Test accuracy on {found.task}", title_justify="left", box=None, header_style="dim")
+    table = Table(
+        title=f"Test {metric_name(found.metric)} on {found.task}", title_justify="left", box=None, header_style="dim"
+    )
     table.add_column("contender")
     for name in ("mean", "95 % interval", "runs", "parameters", "networks", "operations"):
         table.add_column(name, justify="right")

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from amla.cli.console import escape, say
 from amla.cli.pace import Pace
-from amla.reports.numbers import count, duration, percent, plural
+from amla.reports.names import metric_name
+from amla.reports.numbers import count, duration, metric_reading, percent, plural
 from amla.reports.tuning import changes_in_words
 from amla.study.arrangement import Arranged
 from amla.study.phases import BASELINES, FINAL, REHEARSAL, TUNING
@@ -30,6 +31,7 @@ from amla.study.settings.searches import (
 )
 from amla.study.study import Study
 from amla.study.timing import Arrangement
+from amla.tasks.task import OF_NUMBERS
 from amla.trials.history import History
 from amla.trials.progress import Progress
 from amla.trials.trial import Failure, Measurement, Trial, TrialId
@@ -208,8 +210,13 @@ def status(study: Study, phase: str, progress: Progress, failed: int) -> str:
     """Return one line about a trial that trains, before which `failed` trials of its phase have failed."""
     return (
         f"{called(study, phase, progress.trial, failed)}  step {progress.step}/{progress.budget}  "
-        f"loss {progress.loss:.3f}  accuracy {percent(progress.accuracy)}"
+        f"loss {progress.loss:.3f}{_accuracy(study, progress)}"
     )
+
+
+def _accuracy(study: Study, progress: Progress) -> str:
+    """Return the share of training examples that are right; of numbers none is."""
+    return "" if study.metric == OF_NUMBERS else f"  accuracy {percent(progress.accuracy)}"
 
 
 def outcome(study: Study, phase: str, trial: Trial, failed: int) -> str:
@@ -219,16 +226,20 @@ def outcome(study: Study, phase: str, trial: Trial, failed: int) -> str:
         case Failure(reason=reason, message=message):
             return f"[red]{which} failed ({reason})[/red]: {escape(message)}"
         case Measurement(metrics=metrics, seconds=seconds) if phase == FINAL and not trial.proposal.budget:
-            return f"test accuracy {percent(metrics['accuracy'])}, {duration(seconds)}"
+            return f"test {_reached(study, metrics)}, {duration(seconds)}"
         case Measurement(metrics=metrics, seconds=seconds) if phase == TUNING:
             changes = changes_in_words(trial.proposal.recipe)
-            return f"{which}: {changes}, validation accuracy {percent(metrics['accuracy'])}, {duration(seconds)}"
+            return f"{which}: {changes}, validation {_reached(study, metrics)}, {duration(seconds)}"
         case Measurement(metrics=metrics, seconds=seconds):
             costs_text = f"{count(metrics['parameters'])} parameters, {count(metrics['macs'])} MACs"
-            score = f", validation accuracy {percent(metrics['accuracy'])}" if "accuracy" in metrics else ""
+            score = f", validation {_reached(study, metrics)}" if study.metric in metrics else ""
             return f"{which}: {costs_text}{score}, {duration(seconds)}"
         case _:
             return which
+
+
+def _reached(study: Study, metrics: Mapping[str, float]) -> str:
+    return f"{metric_name(study.metric)} {metric_reading(study.metric, metrics[study.metric])}"
 
 
 def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:

@@ -83,6 +83,18 @@ PreferOption = Annotated[
         "one with the fewest parameters, or the lowest latency (MACs, where that is not measured)."
     ),
 ]
+LabelsAre = Annotated[
+    Literal["auto", "classes", "numbers"],
+    typer.Option("--labels", help="What labels are: classes, or numbers to be predicted; auto: as they look."),
+]
+MetricName = Annotated[
+    Literal["accuracy", "balanced_accuracy", "macro_f1", "r2"] | None,
+    typer.Option(
+        "--metric",
+        help="What the search looks for the highest of, on the validation part. [default: accuracy; r2 of numbers]",
+        show_default=False,
+    ),
+]
 
 Server = Annotated[
     str | None,

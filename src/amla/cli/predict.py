@@ -16,9 +16,14 @@ UNREADABLE = 1  # exit code, if an image could not be read
 
 
 def predict_images(folder: Path, paths: list[Path], top: int, as_json: bool, device: str | None) -> None:
-    """Print the most probable classes of every image; what cannot be read is told on stderr, and ends in code 1."""
+    """Print the most probable classes of every image, or its numbers.
+
+    What cannot be read is told on stderr, and ends in code 1.
+    """
     found = trained(folder)
-    classes = found.facts.classes
+    classes, numbers = found.facts.classes, bool(found.facts.target_mean)
+    if numbers and top > 1:
+        raise StudyError("--top is of classes, but the network predicts numbers; leave it out.")
     if top > len(classes):
         raise StudyError(f"--top is {top}, but there are {len(classes)} classes.")
     predict = predictor(found.architecture, found.weights, found.facts, device)
@@ -26,12 +31,21 @@ def predict_images(folder: Path, paths: list[Path], top: int, as_json: bool, dev
     for part in shown(paths, found.architecture.shape, found.canvas):
         if part.names:
             for name, probabilities in zip(part.names, predict(part.inputs), strict=True):
-                typer.echo(_line(name, classes, probabilities, top, as_json))
+                said = _numbers(name, classes, probabilities, as_json) if numbers else None
+                typer.echo(said or _line(name, classes, probabilities, top, as_json))
         for name in part.unreadable:
             typer.echo(f"amla: {name!r} cannot be read as an image", err=True)
         unreadable += len(part.unreadable)
     if unreadable:
         raise typer.Exit(UNREADABLE)
+
+
+def _numbers(name: str, targets: tuple[str, ...], values: NDArray[np.float64], as_json: bool) -> str:
+    """Return what is predicted, in the units of the data."""
+    if as_json:
+        said = dict(zip(targets, map(float, values), strict=True))
+        return json.dumps({"file": name, "values": said}, ensure_ascii=False)
+    return "\t".join([name, *(f"{number:.6g}" for number in values)])
 
 
 def _line(name: str, classes: tuple[str, ...], probabilities: NDArray[np.float64], top: int, as_json: bool) -> str:

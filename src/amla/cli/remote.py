@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from amla.cli.console import escape, opened, say
-from amla.reports.names import example_words
+from amla.reports.names import example_words, metric_name
 from amla.reports.numbers import count, duration, interval, percent, plural
 from amla.services.client import Client
 from amla.services.errors import ServiceError
@@ -46,7 +46,7 @@ def print_studies(server: str) -> None:
         table.add_column(head)
     with Client(server) as client:
         for each in client.studies():
-            accuracy = percent(each.found.accuracy, 2) if each.found else ""
+            accuracy = _worth(each.found) if each.found else ""
             table.add_row(escape(each.key), each.state, at(each.created), accuracy)
     opened().print(table)
 
@@ -104,7 +104,7 @@ def _told(event: Happened) -> str:
     which = f"{event.phase} {event.trial}"
     match event.outcome:
         case Measurement(metrics=metrics, seconds=seconds):
-            score = percent(metrics["accuracy"]) if "accuracy" in metrics else "trained"
+            score = percent(metrics["accuracy"]) if "accuracy" in metrics else _of_numbers(metrics.get("r2"))
             return f"{which}: {score}, {duration(seconds)}"
         case Failure(reason=reason, message=message):
             return f"[red]{which} failed ({reason})[/red]: {escape(message)}"
@@ -124,13 +124,25 @@ def _print(console: Console, standing: Standing) -> None:
         _print_found(console, standing.found)
 
 
+def _worth(found: Found) -> str:
+    return _of_numbers(found.r2) if found.accuracy is None else percent(found.accuracy, 2)
+
+
+def _of_numbers(r2: float | None) -> str:
+    return "trained" if r2 is None else f"{metric_name('r2')} {r2:.3f}"
+
+
 def _print_found(console: Console, found: Found) -> None:
-    right, (one, several) = round(found.accuracy * found.examples), example_words(found.shape)
-    say(
-        console,
-        f"[bold]test accuracy {percent(found.accuracy, 2)}[/bold] (95 % interval {interval(found.low, found.high)}; "
-        f"{right:,} of {found.examples:,} test {several} right)",
-    )
+    one, several = example_words(found.shape)
+    if found.accuracy is not None and found.low is not None and found.high is not None:
+        right, between = round(found.accuracy * found.examples), interval(found.low, found.high)
+        say(
+            console,
+            f"[bold]test accuracy {percent(found.accuracy, 2)}[/bold] (95 % interval {between}; "
+            f"{right:,} of {found.examples:,} test {several} right)",
+        )
+    else:
+        say(console, f"[bold]test {_worth(found)}[/bold], on {found.examples:,} test {several}")
     say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs {one}")
     say(
         console,

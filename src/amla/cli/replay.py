@@ -7,10 +7,11 @@ import typer
 from pydantic import TypeAdapter
 
 from amla.cli.console import escape, opened, say
-from amla.reports.numbers import duration, interval, percent
+from amla.reports.names import metric_name
+from amla.reports.numbers import duration, interval, metric_interval, percent
 from amla.study.folder import read
-from amla.study.replay import Again, Replay, replay
-from amla.study.result import Tested
+from amla.study.replay import Again, Replay, between, replay, worth
+from amla.study.result import Scored, Tested
 from amla.study.trained import task_again
 from amla.trials.progress import Progress
 
@@ -46,16 +47,20 @@ def replay_run(folder: Path, others: int, data_dir: Path | None, as_json: bool) 
 
 def _said(found: Replay) -> list[str]:
     then = found.tested
-    lines = [f"recorded         {_accuracy(then)}, 95 % interval {interval(then.low, then.high)}"]
+    low, high = between(then)
+    bounds = interval(low, high) if isinstance(then, Tested) else metric_interval(then.metric, (low, high))
+    lines = [f"recorded         {_worth(then)}, 95 % interval {bounds}"]
     lines += [
-        f"seed {again.seed:<11} {_accuracy(again.tested)}, in {duration(again.seconds)}{_weights(again)}"
+        f"seed {again.seed:<11} {_worth(again.tested)}, in {duration(again.seconds)}{_weights(again)}"
         for again in found.trainings
     ]
     lines += [f"[yellow]note[/yellow] {escape(line)}" for line in found.differing]
     return [*lines, _verdict(found)]
 
 
-def _accuracy(tested: Tested) -> str:
+def _worth(tested: Tested | Scored) -> str:
+    if isinstance(tested, Scored):
+        return f"{metric_name(tested.metric)} {tested.value:.4f}"
     return f"{percent(tested.accuracy, 2)} ({tested.right:,} of {tested.examples:,})"
 
 
@@ -68,15 +73,16 @@ def _weights(again: Again) -> str:
 
 
 def _verdict(found: Replay) -> str:
-    points = (found.accuracy - found.tested.accuracy) * 100
+    what = "accuracy" if isinstance(found.tested, Tested) else metric_name(found.tested.metric)
+    points = (found.accuracy - worth(found.tested)) * 100
     mean = "" if len(found.trainings) == 1 else f"the mean of {len(found.trainings)} trainings is "
     if found.reproduced:
-        gap = "the same accuracy" if points == 0 else f"{abs(points):.2f} points {'above' if points > 0 else 'below'}"
+        gap = f"the same {what}" if points == 0 else f"{abs(points):.2f} points {'above' if points > 0 else 'below'}"
         return f"[bold green]reproduced[/bold green]: {mean}{gap}{'' if points == 0 else ', within the interval'}"
-    end = found.tested.high if points > 0 else found.tested.low
+    end = between(found.tested)[points > 0]
     beyond = abs(found.accuracy - end) * 100
     side = "above" if points > 0 else "below"
     return (
-        f"[bold red]not reproduced[/bold red]: {mean}{abs(points):.2f} points {side} the recorded accuracy, "
+        f"[bold red]not reproduced[/bold red]: {mean}{abs(points):.2f} points {side} the recorded {what}, "
         f"{beyond:.2f} beyond the interval"
     )

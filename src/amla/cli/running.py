@@ -10,11 +10,13 @@ from amla.cli.options import (
     DataDir,
     Device,
     FilesUrl,
+    LabelsAre,
     LatencyDevice,
     MaxLatency,
     MaxMacs,
     MaxMemory,
     MaxParams,
+    MetricName,
     Plain,
     PreferOption,
     RunFolder,
@@ -31,7 +33,7 @@ def search(
         str,
         typer.Argument(
             help="A dataset: digits, cifar10, fashion_mnist; or a path to a folder of parquet files, IDX files or "
-            "images (train/CLASS/*.png), an .npz file, or series (NAME_TRAIN.tsv, .ts)."
+            "images (train/CLASS/*.png, or a .csv of names and numbers), an .npz file, or series (NAME_TRAIN.tsv, .ts)."
         ),
     ],
     run: RunFolder = None,
@@ -93,10 +95,12 @@ def search(
         str | None,
         typer.Option(
             metavar="POINTS/TIME",
-            help="Stop searching when so much more time promises fewer points of accuracy, such as 0.1/10m.",
+            help="Stop searching when so much more time promises fewer points of the metric, such as 0.1/10m.",
             show_default=False,
         ),
     ] = None,
+    metric: MetricName = None,
+    labels: LabelsAre = "auto",
     seed: Seed = 0,
     data_dir: DataDir = None,
     settings: Settings = None,
@@ -131,6 +135,8 @@ def search(
             baselines=baselines,
             stop_below=stop_below,
             tune=tune,
+            metric=metric,
+            labels=labels,
         )
         search_data(given, run, data_dir, settings or [], plain, Elsewhere(store, files))
 
@@ -206,7 +212,10 @@ def predict(
         str | None, typer.Option(help="cpu, cuda or mps. [default: cuda if there is one, else cpu]", show_default=False)
     ] = None,
 ) -> None:
-    """Say which class images or series belong to, by the network of a run; exits with 1 if one cannot be read."""
+    """Say which class images or series belong to, or their numbers, by the network of a run.
+
+    Exits with 1 if one cannot be read.
+    """
     with users_mistakes():
         from amla.cli.predict import predict_images
 

@@ -145,14 +145,21 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
         console,
         f"[bold]{escape(study.name)}[/bold]: {len(parts.train.labels):,} training, "
         f"{len(parts.validation.labels):,} validation and {len(parts.test.labels):,} test {examples} of "
-        f"{channels} × {sizes}, {task.classes} classes",
+        f"{channels} × {sizes}, {_labels(task)}",
     )
     trains = not isinstance(study.backend, TabularSettings)
-    for notice in (*task.dataset.notices, *(findings(parts, task.dataset.classes) if trains else ())):
+    for notice in (*task.dataset.notices, *(findings(task) if trains else ())):
         say(console, f"[yellow]note[/yellow] {escape(notice)}")
     if trains:
         say(console, _augmentation(study.recipe.augment, examples))
     say(console, f"{_method(study, task)}; run folder [bold]{escape(str(folder))}[/bold]")
+
+
+def _labels(task: Task) -> str:
+    """Return what is to be learned of each example."""
+    if not task.are_numbers:
+        return f"{task.classes} classes"
+    return plural(task.classes, "number") + f" to be predicted ({', '.join(map(escape, task.dataset.classes))})"
 
 
 def _first(study: Study, task: Task) -> Architecture | None:

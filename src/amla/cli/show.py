@@ -12,8 +12,8 @@ from amla.cli.live import called, status
 from amla.reports.beside import advice
 from amla.reports.condensed import condensed
 from amla.reports.growth import Construction, constructions
-from amla.reports.names import example_words
-from amla.reports.numbers import count, duration, interval, percent
+from amla.reports.names import example_words, metric_name
+from amla.reports.numbers import count, duration, interval, metric_interval, metric_reading, percent, reading
 from amla.reports.tuning import changes_in_words, chosen_recipe
 from amla.spec.costs import costs
 from amla.storage.files import Files
@@ -23,6 +23,8 @@ from amla.study.log import EVENTS
 from amla.study.phases import SEARCH
 from amla.study.prefer import cost_words, costs_of, front, is_of_interest, preferred
 from amla.study.result import Result, files, result, winner
+from amla.study.study import StudyError
+from amla.study.trained import trained
 from amla.trials.history import History
 from amla.trials.trial import Trial
 
@@ -38,10 +40,11 @@ def show_run(folder: Path) -> None:
 def print_run(console: Console, run: Run) -> None:
     """Print every construction of a run, then its result, or how far it is."""
     shown = condensed(run.search)
-    rows = constructions(shown.history)
+    metric = run.study.metric
+    rows = constructions(shown.history, metric)
     if rows:
         best = winner(run)
-        console.print(table(rows, shown.trial(best.id) if best else None, console.width))
+        console.print(table(rows, shown.trial(best.id) if best else None, console.width, metric))
     for row in rows:
         if row.failure:
             say(console, f"[red]trial {row.trial} failed ({row.failure.reason})[/red]: {escape(row.failure.message)}")
@@ -53,12 +56,12 @@ def print_run(console: Console, run: Run) -> None:
         _print_state(console, run)
 
 
-def table(rows: tuple[Construction, ...], best: int | None, width: int) -> Table:
+def table(rows: tuple[Construction, ...], best: int | None, width: int, metric: str = "accuracy") -> Table:
     """Return the constructions as a table that fits `width`; the best by validation is marked."""
     grown = any(row.parent is not None for row in rows)
     heads = ["", *(["pruned"] if grown else []), "branches", "skips", "cells", "params", "MACs"]
-    heads += ["validation", "loss", "seconds"]
-    texts = [_texts(row, grown) for row in rows]
+    heads += ["validation" if metric == "accuracy" else metric_name(metric), "loss", "seconds"]
+    texts = [_texts(row, grown, metric) for row in rows]
     widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
     gap = 2 if sum(widths) + 2 * (len(widths) - 1) <= width else 1
     shown = Table(header_style="bold", box=None, pad_edge=False, padding=(0, gap, 0, 0))
@@ -70,48 +73,60 @@ def table(rows: tuple[Construction, ...], best: int | None, width: int) -> Table
     return shown
 
 
-def _texts(row: Construction, grown: bool) -> list[str]:
+def _texts(row: Construction, grown: bool, metric: str) -> list[str]:
     pruned = [str(len(row.pruned)) if row.parent is not None else "–"] if grown else []
     size = [str(row.branches), str(row.skips), "-".join(map(str, row.cells.values()))]
-    return [str(row.trial), *pruned, *size, count(row.parameters or 0), count(row.macs or 0), *_scores(row)]
+    return [str(row.trial), *pruned, *size, count(row.parameters or 0), count(row.macs or 0), *_scores(row, metric)]
 
 
-def _scores(row: Construction) -> list[str]:
+def _scores(row: Construction, metric: str) -> list[str]:
     if row.failure:
         return ["failed", "", f"{row.failure.seconds:.1f}"]
     if row.is_running:
         return ["running", "", ""]
-    metric = percent(row.metric) if row.metric is not None else "–"
-    return [metric, f"{row.loss:.3f}" if row.loss is not None else "–", f"{row.seconds or 0:.1f}"]
+    reached = metric_reading(metric, row.metric) if row.metric is not None else "–"
+    return [reached, f"{row.loss:.3f}" if row.loss is not None else "–", f"{row.seconds or 0:.1f}"]
 
 
 def _print_front(console: Console, run: Run) -> None:
-    """Print the networks that none beats in accuracy and in what they cost, and why one of them is preferred."""
+    """Print the networks that none beats in the metric and in what they cost, and why one of them is preferred."""
+    metric = run.study.metric
     costs, shown = costs_of(run.study, run.search), condensed(run.search)
-    found = front(run.search, costs)
+    found = front(run.search, costs, metric)
     if len(found) > 1:
-        say(console, "\n[bold]Pareto front[/bold]: none is better in accuracy and in all costs")
+        say(console, f"\n[bold]Pareto front[/bold]: none is better in {metric_name(metric)} and in all costs")
     for trial in found if len(found) > 1 else ():
         metrics = trial.measurement.metrics
         words = ", ".join(cost_words(cost, metrics[cost]) for cost in costs)
-        say(console, f"  construction {shown.trial(trial.id)}: {percent(metrics['accuracy'])}, {words}")
-    if choice := preferred(run.study.prefer, run.search):
+        say(console, f"  construction {shown.trial(trial.id)}: {metric_reading(metric, metrics[metric])}, {words}")
+    if choice := preferred(run.study.prefer, run.search, metric):
         say(console, choice.why)
 
 
 def _print_result(console: Console, run: Run, found: Result) -> None:
     tested, (one, several) = found.tested, example_words(found.architecture.shape)
-    say(
-        console,
-        f"\n[bold]test accuracy {percent(tested.accuracy, 2)}[/bold] "
-        f"(95 % interval {interval(tested.low, tested.high)}; "
-        f"{tested.right:,} of {tested.examples:,} test {several} right)",
-    )
+    say(console, "")
+    if tested:
+        say(
+            console,
+            f"[bold]test accuracy {percent(tested.accuracy, 2)}[/bold] "
+            f"(95 % interval {interval(tested.low, tested.high)}; "
+            f"{tested.right:,} of {tested.examples:,} test {several} right)",
+        )
+    if scored := found.scored:
+        bounds = metric_interval(scored.metric, scored.interval) if scored.interval else ""
+        between = f" (95 % interval {bounds})" if bounds else ""
+        value = metric_reading(scored.metric, scored.value, 2)
+        say(console, f"[bold]test {metric_name(scored.metric)} {value}[/bold]{between}, by which it was chosen")
+    for place, each in enumerate(found.errors):
+        which = f" of {escape(_target(run, place))}" if len(found.errors) > 1 else ""
+        said = f"mean error{which} {reading(each.mean)}, root of the mean square {reading(each.root)}"
+        say(console, f"{said}, in the units of the data, on {found.examples:,} test {several}")
     balanced, f1 = found.balanced_accuracy, found.macro_f1
-    if balanced is not None and f1 is not None and abs(balanced - tested.accuracy) >= DIFFERENT:
+    if tested and balanced is not None and f1 is not None and (scored or abs(balanced - tested.accuracy) >= DIFFERENT):
         say(console, f"on average over classes {percent(balanced, 2)} (balanced accuracy), F1 {f1:.3f}")
     say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs {one}{_made_wider(run, found)}")
-    if (recipe := chosen_recipe(run.tuning)) is not None:
+    if (recipe := chosen_recipe(run.tuning, run.study.metric)) is not None:
         say(console, f"trained with the recipe {changes_in_words(recipe.proposal.recipe)}")
     if (compared := beside(run)) is not None:
         colour = "green" if compared.is_worth_it else "yellow"
@@ -129,6 +144,14 @@ def _print_result(console: Console, run: Run, found: Result) -> None:
 def _besides(found: Result) -> str:
     told = (("baselines", found.baseline_seconds), ("tuning", found.tuning_seconds))
     return "".join(f" {name} {duration(seconds)}," for name, seconds in told if seconds)
+
+
+def _target(run: Run, place: int) -> str:
+    """Return what a number that is predicted is called, as the weights say; else which it is."""
+    try:
+        return trained(run.folder).facts.classes[place]
+    except (StudyError, OSError, ValueError):
+        return f"target {place}"
 
 
 def _made_wider(run: Run, found: Result) -> str:

@@ -118,7 +118,7 @@ def audited(search: Search, plan: Plan) -> Audit:
     }
     seeds = tuple(range(APART, APART + plan.seeds))
     reference = search.phase(REFERENCE, Fixed(networks, plan.reference, seeds, keep=False), Limit())
-    return judged(plan, networks, phases, reference, scored)
+    return judged(plan, networks, phases, reference, scored, search.study.metric)
 
 
 def drawn(space: Space, count: int, seed: int) -> tuple[Architecture, ...]:
@@ -139,8 +139,9 @@ def judged(
     phases: Mapping[int, History],
     reference: History,
     scored: Mapping[str, History] = {},
+    metric: str = "accuracy",
 ) -> Audit:
-    """Return what the trainings of an audit say, and the scores before them."""
+    """Return what the trainings of an audit say by a metric, and the scores before them."""
     long = [_of_network(reference, place, plan.seeds) for place in range(len(networks))]
     short = {
         steps: [_of_network(history, place, 1) for place in range(len(networks))] for steps, history in phases.items()
@@ -149,10 +150,10 @@ def judged(
     if len(whole) < 4:
         raise StudyError(f"Only {len(whole)} of {len(networks)} networks could be trained; an audit needs 4 or more.")
     top = min(plan.top, len(whole) // 2)  # all of them are always found
-    worths = [float(np.mean([_accuracy(trial) for trial in long[place]])) for place in whole]
+    worths = [float(np.mean([_reached(trial, metric) for trial in long[place]])) for place in whole]
     dear = _flops([trial for place in whole for trial in long[place]]) / plan.seeds
     scores = [
-        Audited(plural(steps, "step"), agreement([_accuracy(of[place][0]) for place in whole], worths, top),
+        Audited(plural(steps, "step"), agreement([_reached(of[place][0], metric) for place in whole], worths, top),
                 _flops([of[place][0] for place in whole]) / dear)
         for steps, of in short.items()
     ]  # fmt: skip
@@ -173,7 +174,7 @@ def judged(
         scores.append(Audited(name, agreement(counted, worths, top), 0.0))
     ceiling = None
     if plan.seeds > 1:
-        one, other = ([_accuracy(long[place][which]) for place in whole] for which in (0, 1))
+        one, other = ([_reached(long[place][which], metric) for place in whole] for which in (0, 1))
         ceiling = agreement(one, other, top)
     good = [score for score in scores if score.agreement.low >= plan.at_least]
     choice = min(good, key=lambda score: score.cost).name if good else None
@@ -212,8 +213,8 @@ def _of_network(history: History, place: int, seeds: int) -> list[Trial]:
     return [done[trial] for trial in wanted] if all(trial in done for trial in wanted) else []
 
 
-def _accuracy(trial: Trial) -> float:
-    return trial.measurement.metrics["accuracy"]
+def _reached(trial: Trial, metric: str) -> float:
+    return trial.measurement.metrics[metric]
 
 
 def _flops(trials: Sequence[Trial]) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from amla.comparison.judgement import OnTask, Standing
 from amla.evidence.anytime import Anytime
 from amla.evidence.ranks import Ranking
+from amla.reports.names import metric_name
 from amla.reports.palette import Theme
 from amla.reports.vega import Chart, chart, colour, quantity
 
@@ -39,12 +40,12 @@ def accuracies(found: OnTask, theme: Theme = "auto") -> Chart | None:
     ]
     names = [s.name for s in found.standings]
     y = {"field": "name", "type": "nominal", "sort": names, "axis": {"title": None, "labelLimit": 260}}
-    x = quantity("accuracy", "test accuracy", ".1%")
+    x = quantity("accuracy", f"test {metric_name(found.metric)}", ".1%")
     # A few bad runs among many would press all others together; they are drawn at the axis' end.
     x["scale"] |= {"domainMin": min(_low(s) for s in found.standings), "clamp": True}
     ink = colour("ink", theme)
     colours = _colours(found, theme)
-    tip = [{"field": "name", "title": "contender"}, {"field": "seed"}, {"field": "accuracy", "format": ".2%"}]
+    tip = [{"field": "name", "title": "contender"}, {"field": "seed"}, _tested(found)]
     layer = [
         {
             "mark": {"type": "circle", "size": 46, "opacity": 0.6 if len(runs) <= MANY * len(names) else 0.2},
@@ -61,7 +62,9 @@ def accuracies(found: OnTask, theme: Theme = "auto") -> Chart | None:
             "encoding": {"x": {"field": "mean", "type": "quantitative"}},
         },
     ]
-    said = f"Test accuracy of every run on {found.task}, by contender, with means and 95 % intervals."
+    said = (
+        f"Test {metric_name(found.metric)} of every run on {found.task}, by contender, with means and 95 % intervals."
+    )
     return chart(runs, theme, said, encoding={"y": y}, layer=layer, height=ROW * len(names) + 10)
 
 
@@ -90,7 +93,8 @@ def anytime(found: OnTask, measure: str, theme: Theme = "auto") -> Chart | None:
         "mark": {"type": "point", "size": 90, "opacity": 0},
         "encoding": {"y": {"field": "median", "type": "quantitative"}, "tooltip": tip},
     }
-    said = f"The best accuracy that was seen so far on {found.task} against {unit}: median and quartiles of runs."
+    best = f"The best {metric_name(found.metric)} that was seen so far"
+    said = f"{best} on {found.task} against {unit}: median and quartiles of runs."
     return chart(
         rows, theme, said, encoding={"x": x, "color": _colours(found, theme, curves)}, layer=[band, line, near]
     )
@@ -188,13 +192,18 @@ def against_size(found: OnTask, theme: Theme = "auto") -> Chart | None:
                 "tooltip": [
                     {"field": "name"},
                     {"field": "parameters", "format": ","},
-                    {"field": "accuracy", "format": ".2%"},
+                    _tested(found),
                 ]
             },
         },
     ]
-    said = f"Test accuracy against parameters on {found.task}: those runs of each contender that none of its own beats."
+    metric = metric_name(found.metric)
+    said = f"Test {metric} against parameters on {found.task}: those runs of each contender that none of its own beats."
     return chart(rows, theme, said, encoding=encoding, layer=layer)
+
+
+def _tested(found: OnTask) -> Chart:
+    return {"field": "accuracy", "title": metric_name(found.metric), "format": ".2%"}
 
 
 def _low(standing: Standing) -> float:

@@ -49,7 +49,10 @@ def _at_once(comparison: Comparison, judgement: Judgement) -> Found:
 def _benchmark(comparison: Comparison, judgement: Judgement) -> Found:
     refused = sum(len(task.refused) for task in judgement.tasks)
     said = ", ".join(f"{task.task}: {task.benchmark}" for task in judgement.tasks)
-    return True, f"one digest a task of data, split, space, recipe and final training ({said}); {refused} runs refused"
+    return (
+        True,
+        f"one digest a task of data, split, metric, space, recipe and final training ({said}); {refused} runs refused",
+    )
 
 
 def _ablations(comparison: Comparison, judgement: Judgement) -> Found:

@@ -17,6 +17,7 @@ from amla.study.settings.searches import AlgorithmSettings, RunOffSettings
 from amla.study.settings.spaces import EnvelopeSettings, SpaceSettings
 from amla.study.study import Data, Final, Study, StudyError
 from amla.tasks.recipe import Recipe
+from amla.tasks.task import Metric
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SEEDS = 1000  # at most
@@ -24,13 +25,14 @@ SEEDS = 1000  # at most
 
 @value
 class Setting:
-    """What all contenders have in common on a task: data, recipe, space and its constraints, and the final training."""
+    """What all contenders have in common on a task: data, recipe, metric, space, its constraints, final training."""
 
     data: Data
     recipe: Recipe = Recipe()
     space: SpaceSettings = EnvelopeSettings()
     final: Final = Final()
     constraints: Constraints = Constraints()
+    metric: Metric = "accuracy"
 
 
 @value
@@ -90,6 +92,7 @@ class Comparison:
             seed=seed,
             run_off=contender.run_off,
             constraints=shared.constraints,
+            metric=shared.metric,
         )
 
 

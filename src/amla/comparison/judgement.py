@@ -55,9 +55,9 @@ class Standing:
 class OnTask:
     """All that the runs of one task say.
 
-    `curves` are by what they are drawn against and by contender; `fronts` of parameters and test accuracy, and
-    `volumes` what each dominates. `noise` is the standard deviation of one network's accuracy over seeds. `refused`
-    says which runs do not belong in the table, and why.
+    `metric` is what all are judged by, on the test part. `curves` are by what they are drawn against and by contender;
+    `fronts` of parameters and that, and `volumes` what each dominates. `noise` is the standard deviation of it over the
+    seeds of one network. `refused` says which runs do not belong in the table, and why.
 
     Where a table answered, `known` is what it says of all networks, `incumbents` are curves of what the network chosen
     so far would test at, and `milestones` what could have been said after fewer networks.
@@ -76,6 +76,7 @@ class OnTask:
     known: Known | None = None
     incumbents: Mapping[str, Mapping[str, Anytime]] = field(default_factory=dict)
     milestones: tuple[Milestone, ...] = ()
+    metric: str = "accuracy"
 
 
 @value
@@ -135,6 +136,7 @@ def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
         known=known,
         incumbents=curves(by_name),
         milestones=milestones(list(comparison.contenders), by_name),
+        metric=comparison.tasks[task].metric,
     )
 
 

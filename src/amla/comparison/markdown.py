@@ -6,6 +6,7 @@ from amla.comparison.checklist import Item
 from amla.comparison.judgement import Judgement, OnTask
 from amla.comparison.page import MET
 from amla.comparison.words import best_known, noise, points, reached, verdict
+from amla.reports.names import metric_name
 from amla.reports.numbers import SPACE, count, duration, percent, plural
 
 
@@ -38,7 +39,15 @@ def _task(found: OnTask) -> list[str]:
         for text in (best_known(found), noise(found), *(f"Refused: {why}." for why in found.refused))
         if text
     ]
-    head = ["contender", "test accuracy", "95 % interval", "runs", "over random sampling", "parameters", "MACs"]
+    head = [
+        "contender",
+        f"test {metric_name(found.metric)}",
+        "95 % interval",
+        "runs",
+        "over random sampling",
+        "parameters",
+        "MACs",
+    ]
     head += ["networks", "operations", "time of a run"]
     head += ["below the best"] if found.known else []
     rows = (

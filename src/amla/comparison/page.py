@@ -10,6 +10,7 @@ from amla.comparison.pairs import Pair
 from amla.comparison.words import best_known, noise, points, reached, verdict
 from amla.evidence.ranks import Ranking
 from amla.reports.markup import Content, Html, Section, element, join, row, section, table
+from amla.reports.names import metric_name
 from amla.reports.numbers import DASH, SPACE, count, duration, percent, plural
 from amla.reports.page import page
 from amla.reports.plots import canvas
@@ -51,17 +52,18 @@ def _task(found: OnTask, named: bool) -> list[Section | None]:
     verdicts = _verdicts(found.pairs)
     units = UNITS_OF_TABLES if found.known else UNITS
     is_held_out = found.known is None or found.known.held_out
-    best = "The best validation accuracy so far" if is_held_out else "The best accuracy seen so far, on the test part"
+    metric = metric_name(found.metric)
+    best = f"The best validation {metric} so far" if is_held_out else f"The best {metric} seen so far, on the test part"
     curves = [
         *((f"What is chosen so far, tested, and {unit}", regret(found, name)) for name, unit in units.items()),
         *((f"{best}, and {unit}", anytime(found, name)) for name, unit in units.items()),
     ]
     return [
         section(f"{anchor}verdicts", f"What can be said{of}", element("ul", *verdicts) if verdicts else None, *notes),
-        section(f"{anchor}standings", f"Test accuracy{of}", _figure(accuracies(found), _cut(found)), _standings(found)),
+        section(f"{anchor}standings", f"Test {metric}{of}", _figure(accuracies(found), _cut(found)), _standings(found)),
         _charts(f"{anchor}curves", f"The best so far{of}", curves),
         _milestones(f"{anchor}milestones", f"After fewer networks{of}", found.milestones),
-        section(f"{anchor}sizes", f"Size and accuracy{of}", _figure(against_size(found)), _volumes(found)),
+        section(f"{anchor}sizes", f"Size and {metric}{of}", _figure(against_size(found)), _volumes(found)),
         section(f"{anchor}costs", f"What it took{of}", _costs(found)),
     ]
 
@@ -94,7 +96,7 @@ def _standings(found: OnTask) -> Html:
         )
         for s in found.standings
     ]
-    return table("Test accuracy over seeds, the best first; controls are not set off", head, rows)
+    return table(f"Test {metric_name(found.metric)} over seeds, the best first; controls are not set off", head, rows)
 
 
 def _milestones(anchor: str, title: str, found: Sequence[Milestone]) -> Section | None:
@@ -125,8 +127,9 @@ def _verdicts(pairs: Sequence[Pair]) -> list[Html]:
 
 def _volumes(found: OnTask) -> Html:
     said = (
-        "How much of size and accuracy each front dominates, from a corner a tenth beyond the dearest and the worst; "
-        "a search for accuracy alone looks for no small networks"
+        f"How much of size and {metric_name(found.metric)} each front dominates, from a corner a tenth beyond the "
+        "dearest and the worst; "
+        "a search for that alone looks for no small networks"
     )
     order = sorted(found.volumes.items(), key=lambda pair: -pair[1])
     most = max(found.volumes.values()) or 1.0

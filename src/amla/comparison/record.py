@@ -11,12 +11,11 @@ from pydantic import TypeAdapter
 from amla.spec.digest import digest
 from amla.spec.values import Number, value
 from amla.study.folder import Run
-from amla.study.result import result
+from amla.study.result import Result, result
 from amla.study.study import Provenance, Study, to_plain
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement
 
-METRIC = "accuracy"
 OWN = ("algorithm", "run_off", "seed", "name", "provenance", "limit", "executor")  # of a study, and not of its task
 
 
@@ -66,8 +65,9 @@ class Known:
 class Record:
     """One run of a contender on a task. `task` is the digest of all that contenders have in common.
 
-    `accuracy` is of the test part, read once, `validation` the best in the search; `network` is the digest of what was
-    found. `about` are versions and hardware, `known` is what the table says where one answered.
+    `accuracy` is of the test part, read once, or what the task's metric is there, if it is another one; `validation` is
+    the best of that in the search; `network` is the digest of what was found. `about` are versions and hardware,
+    `known` is what the table says where one answered.
     """
 
     task: str
@@ -93,12 +93,12 @@ def record(run: Run) -> Record | None:
     found, about = result(run), run.study.provenance
     if found is None:
         return None
-    points = _points(run.search)
+    points = _points(run.search, run.study.metric)
     return Record(
         task=benchmark(run.study),
         seed=run.study.seed,
-        accuracy=found.tested.accuracy,
-        examples=found.tested.examples,
+        accuracy=_worth(found),
+        examples=found.examples,
         validation=points[-1].best if points else float("nan"),
         network=digest(found.architecture),
         parameters=found.parameters,
@@ -108,6 +108,12 @@ def record(run: Run) -> Record | None:
         points=points,
         about=about_of(about) | {"device": ", ".join(sorted(_devices(run)))},
     )
+
+
+def _worth(found: Result) -> float:
+    if found.scored:
+        return found.scored.value
+    return found.tested.accuracy if found.tested else float("nan")
 
 
 def benchmark(study: Study) -> str:
@@ -124,7 +130,7 @@ def about_of(provenance: Provenance | None) -> dict[str, str]:
     return {"machine": provenance.machine, "code": provenance.code, **provenance.versions}
 
 
-def _points(history: History) -> tuple[Point, ...]:
+def _points(history: History, metric: str) -> tuple[Point, ...]:
     """Return what the search knew after each trial; only those that improved it, and the last."""
     found: list[Point] = []
     best, used = float("-inf"), (0, 0, 0.0, 0.0)
@@ -133,7 +139,7 @@ def _points(history: History) -> tuple[Point, ...]:
         steps, flops, seconds = used[1:]
         if isinstance(outcome, Measurement):
             steps, flops = steps + trial.proposal.budget, flops + (outcome.cost.flops if outcome.cost else 0.0)
-            reached = outcome.metrics.get(METRIC, float("-inf"))
+            reached = outcome.metrics.get(metric, float("-inf"))
         else:
             reached = float("-inf")
         used = (count, steps, flops, seconds + (outcome.seconds if outcome else 0.0))

@@ -5,12 +5,12 @@ from amla.spec.values import value
 
 @value
 class Rated:
-    """A network, by name, and the share of the validation examples that it has right, with its 95 % interval."""
+    """A network, by name, and what it reached on validation, with the 95 % interval, None where none is known."""
 
     name: str
-    accuracy: float
-    low: float
-    high: float
+    reached: float
+    low: float | None
+    high: float | None
     parameters: int
     macs: int
 
@@ -19,13 +19,14 @@ class Rated:
 class Beside:
     """What was `found` beside its `rivals`, the best first and one at least.
 
-    Each trained for so many `steps`, all together for so many `seconds`.
+    Each trained for so many `steps`, all together for so many `seconds`. `metric` is what they are compared by.
     """
 
     found: Rated
     rivals: tuple[Rated, ...]
     steps: int
     seconds: float
+    metric: str = "accuracy"
 
     @property
     def best(self) -> Rated:
@@ -33,11 +34,20 @@ class Beside:
         return self.rivals[0]
 
     @property
+    def is_decidable(self) -> bool:
+        """Whether it can be said which is better: where the intervals of all are known."""
+        return all(each.low is not None and each.high is not None for each in (self.found, *self.rivals))
+
+    @property
     def is_worth_it(self) -> bool:
         """Whether what was found is better than all rivals: its interval lies above theirs."""
-        return all(self.found.low > rival.high for rival in self.rivals)
+        return all(_above(self.found, rival) for rival in self.rivals)
 
     @property
     def is_beaten(self) -> bool:
         """Whether the best rival is better: its interval lies above that of what was found."""
-        return self.best.low > self.found.high
+        return _above(self.best, self.found)
+
+
+def _above(one: Rated, other: Rated) -> bool:
+    return one.low is not None and other.high is not None and one.low > other.high

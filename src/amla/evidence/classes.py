@@ -1,6 +1,7 @@
 """How well classes are told apart where each counts the same, however many examples it has."""
 
 from collections.abc import Sequence
+from math import hypot
 
 
 def balanced_accuracy(right: Sequence[float], examples: Sequence[float]) -> float:
@@ -20,3 +21,17 @@ def macro_f1(right: Sequence[float], examples: Sequence[float], said: Sequence[f
     """
     scores = [2 * hits / (number + told) for hits, number, told in zip(right, examples, said, strict=True) if number]
     return sum(scores) / len(scores) if scores else float("nan")
+
+
+def mean_interval(shares: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
+    """Return the interval of the mean of independent shares, each with the limits of its own: (share, low, high).
+
+    By recovering variances from those limits (MOVER: Zou and Donner 2008, equation 3), so that it is within 0 and 1
+    and sound where theirs are. Raises ValueError for none.
+    """
+    if not shares:
+        raise ValueError("There are no shares; give the share and the limits of one class or more.")
+    mean = sum(share for share, _, _ in shares) / len(shares)
+    below = hypot(*(share - low for share, low, _ in shares)) / len(shares)
+    above = hypot(*(high - share for share, _, high in shares)) / len(shares)
+    return max(0.0, mean - below), min(1.0, mean + above)

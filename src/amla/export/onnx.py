@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
@@ -15,7 +15,7 @@ from torch import nn
 
 onnxruntime.disable_telemetry_events()  # it would keep a file of them in the user's cache
 TOLERANCE = 1e-4  # of a logit, absolute and relative: what the order of sums does in single precision
-INPUT, OUTPUT = "input", "logits"
+INPUT, LOGITS, VALUES = "input", "logits", "values"  # what is in a file; values are numbers that are predicted
 OPSET = 20  # of ONNX, which runtimes since 2024 read
 
 
@@ -26,12 +26,12 @@ class ExportError(RuntimeError):
 Batches = Iterable[NDArray[np.float32]]
 
 
-def export(network: nn.Module, inputs: torch.Tensor, path: Path) -> None:
-    """Write a network for any number of inputs in a batch, normalised, into one file."""
+def export(network: nn.Module, inputs: torch.Tensor, path: Path, output: str = LOGITS) -> None:
+    """Write a network for any number of inputs in a batch, normalised, into one file; what it says is its `output`."""
     batch = torch.export.Dim("batch", min=1)
     with _quiet():
         torch.onnx.export(
-            network, (inputs,), str(path), input_names=[INPUT], output_names=[OUTPUT], opset_version=OPSET,
+            network, (inputs,), str(path), input_names=[INPUT], output_names=[output], opset_version=OPSET,
             dynamic_shapes=({0: batch},), dynamo=True, external_data=False, verbose=False,
         )  # fmt: skip
 
@@ -40,24 +40,28 @@ def export_quickly(network: nn.Module, inputs: torch.Tensor, path: Path) -> None
     """Write a network for batches of one size, by PyTorch's older exporter, which takes a thirtieth of the time."""
     with _quiet():
         torch.onnx.export(
-            network, (inputs,), str(path), input_names=[INPUT], output_names=[OUTPUT], opset_version=OPSET,
+            network, (inputs,), str(path), input_names=[INPUT], output_names=[LOGITS], opset_version=OPSET,
             dynamo=False,
         )  # fmt: skip
 
 
-def compare(network: nn.Module, path: Path, batches: Batches) -> float:
-    """Return the largest difference of a logit between PyTorch and the file in ONNX Runtime.
+def compare(network: nn.Module, path: Path, batches: Batches, units: Sequence[float] = (1.0,)) -> float:
+    """Return the largest difference of an output between PyTorch and the file in ONNX Runtime, in these units.
+
 
     Raises ExportError where one is beyond what rounding explains.
     """
+    scale = np.array(units, np.float32)
     session, worst = opened(path), 0.0
     for batch in batches:
         with torch.no_grad():
-            ours = network(torch.from_numpy(batch)).numpy()
-        theirs = logits(session, batch)
+            ours = network(torch.from_numpy(batch)).numpy() / scale
+        theirs = logits(session, batch) / scale
         apart = float(np.abs(ours - theirs).max())
         if not np.allclose(ours, theirs, rtol=TOLERANCE, atol=TOLERANCE):
-            raise ExportError(f"'{path}' differs from the network by {apart:.2g} in a logit; {TOLERANCE:g} is allowed.")
+            raise ExportError(
+                f"'{path}' differs from the network by {apart:.2g} in an output; {TOLERANCE:g} is allowed."
+            )
         worst = max(worst, apart)
     return worst
 
@@ -106,8 +110,8 @@ def stopping(seconds: float) -> Iterator[onnxruntime.RunOptions]:
 
 
 def logits(session: onnxruntime.InferenceSession, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the logits of a batch of normalised inputs, (batch, classes)."""
-    found: NDArray[np.float32] = session.run([OUTPUT], {INPUT: batch})[0]
+    """Return the logits of a batch of normalised inputs, (batch, classes); or the numbers that are predicted."""
+    found: NDArray[np.float32] = session.run(None, {INPUT: batch})[0]
     return found
 
 

@@ -1,4 +1,4 @@
-"""A trained network as a function from inputs to probabilities, computed by PyTorch."""
+"""A trained network as a function from inputs to probabilities or numbers, computed by PyTorch."""
 
 import numpy as np
 import torch
@@ -25,25 +25,25 @@ class Runner:
             raise ValueError(f"{name!r} is no device here: {str(error).splitlines()[0]}") from None
         self._mean = torch.tensor(facts.mean, device=self._device)
         self._inverse = 1 / torch.tensor(facts.deviation, device=self._device)
-        self._mirrored = facts.mirrored
+        self._mirrored, self._numbers = facts.mirrored, bool(facts.target_mean)
         self._batch = max(1, min(BATCH, ROOM // max(1, costs(architecture).peak_memory)))
 
     @torch.no_grad()
     def __call__(self, inputs: NDArray[np.generic]) -> NDArray[np.float64]:
         """Return the probability of each class, (n, classes), for inputs (n, *spatial, channels) as they are in files.
 
-        Where the accuracy was measured with mirror images too, so is this.
+        Of a network that predicts numbers, these, in the units of the data: (n, targets). Where it was measured with
+        mirror images too, so is this.
         """
-        found = [
-            self._probabilities(inputs[start : start + self._batch]) for start in range(0, len(inputs), self._batch)
-        ]
+        found = [self._said(inputs[start : start + self._batch]) for start in range(0, len(inputs), self._batch)]
         return np.concatenate(found)
 
-    def _probabilities(self, inputs: NDArray[np.generic]) -> NDArray[np.float64]:
+    def _said(self, inputs: NDArray[np.generic]) -> NDArray[np.float64]:
         numbers = torch.from_numpy(np.array(inputs)).to(self._device).float()
         x = numbers.sub_(self._mean).mul_(self._inverse).movedim(-1, 1)
         logits = self._network(x)
         if self._mirrored:
             logits = (logits + self._network(x.flip(-1))) / 2
-        found: NDArray[np.float64] = logits.double().softmax(1).cpu().numpy()
+        outputs = logits.double()
+        found: NDArray[np.float64] = (outputs if self._numbers else outputs.softmax(1)).cpu().numpy()
         return found

@@ -29,15 +29,17 @@ MODULE = frozenset((
     "set_submodule", "share_memory", "state_dict", "to", "to_empty", "train", "training", "type", "xpu",
     "zero_grad",
 ))  # fmt: skip
-_TAKEN = MODULE | {"x", "self", "torch", "nn", "F", *PARTS}
+UNITS = ("target_mean", "target_deviation")
+_TAKEN = MODULE | {"x", "self", "torch", "nn", "F", *UNITS, *PARTS}
 
 
 @value
 class Facts:
-    """What a user of a network must know besides: how inputs are normalised, and what the logits mean.
+    """What a user of a network must know besides: how inputs are normalised, and what outputs mean.
 
     `mean` and `deviation` are of each channel, in the units of the inputs. With `mirrored` its accuracy was measured
-    with the mean of the logits of an input and of its mirror image.
+    with the mean of the logits of an input and of its mirror image. Where numbers are predicted, `classes` are what
+    these are called, and outputs times `target_deviation` plus `target_mean` are in the units of the data.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Facts:
     deviation: tuple[float, ...]
     mirrored: bool = False
     note: str = ""
+    target_mean: tuple[float, ...] = ()
+    target_deviation: tuple[float, ...] = ()
 
 
 def source(architecture: Architecture, facts: Facts) -> str:
@@ -63,12 +67,15 @@ def source(architecture: Architecture, facts: Facts) -> str:
         (
             f'"""{fill(_quoted(about), WIDTH)}\n\nIt needs PyTorch, and safetensors to load its weights.\n"""\n\n',
             "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n\n",
-            f"CLASSES = {list(facts.classes)!r}\n",
+            f"{'TARGETS' if facts.target_mean else 'CLASSES'} = {list(facts.classes)!r}\n",
             f"MEAN = {rounded[0]!r}  # of each channel, in the units of the inputs\n",
-            f"DEVIATION = {rounded[1]!r}\n\n",
+            f"DEVIATION = {rounded[1]!r}\n",
+            *_units(facts),
+            "\n",
             *(f"{PARTS[part]}\n" for part in needed),
-            *_network(trunk, lines, names),
-            _USE.format(average=_MIRRORED if facts.mirrored else _ONCE),
+            *_network(trunk, lines, names, bool(facts.target_mean)),
+            _LOAD,
+            (_SAY if facts.target_mean else _USE).format(average=_MIRRORED if facts.mirrored else _ONCE),
         )
     )
 
@@ -109,19 +116,38 @@ def _names(architecture: Architecture) -> dict[NodeId, str]:
     return found
 
 
-def _network(architecture: Architecture, lines: Mapping[NodeId, Line], names: Mapping[NodeId, str]) -> list[str]:
+def _units(facts: Facts) -> list[str]:
+    """Return what outputs are brought into units of the data by, in all digits: it is part of what is computed."""
+    if not facts.target_mean:
+        return []
+    return [
+        f"TARGET_MEAN = {list(facts.target_mean)!r}  # of each of TARGETS, in its units\n",
+        f"TARGET_DEVIATION = {list(facts.target_deviation)!r}\n",
+    ]
+
+
+def _network(
+    architecture: Architecture, lines: Mapping[NodeId, Line], names: Mapping[NodeId, str], numbers: bool
+) -> list[str]:
+    to = "TARGETS, in their units" if numbers else "the logits of CLASSES"
     text = [
         "\nclass Network(nn.Module):\n",
-        '    """Maps (batch, channels, ...), normalised, to the logits of CLASSES."""\n\n',
+        f'    """Maps (batch, channels, ...), normalised, to {to}."""\n\n',
     ]
     text += ["    def __init__(self):\n        super().__init__()\n"]
+    if numbers:
+        text += [
+            f'        self.register_buffer("{name}", torch.tensor({name.upper()}), persistent=False)\n'
+            for name in UNITS
+        ]
     modules = [(names[i], written.module) for i, written in lines.items() if written.module]
     text += [f"        self.{name} = {module}\n" for name, module in modules]
     text += ["\n    def forward(self, x):\n"]
     values: dict[NodeId, str] = {}
     for node in architecture:
         values[node.id] = _value(node, lines[node.id], names[node.id], values, text)
-    return [*text, f"        return {values[architecture.output.id]}\n"]
+    last = values[architecture.output.id]
+    return [*text, f"        return {f'{last} * self.target_deviation + self.target_mean' if numbers else last}\n"]
 
 
 def _value(node: Node, written: Line, name: str, values: Mapping[NodeId, str], text: list[str]) -> str:
@@ -141,7 +167,7 @@ def _quoted(text: str) -> str:
 
 _ONCE = "model(x)"
 _MIRRORED = "(model(x) + model(x.flip(-1))) / 2  # of an input and its mirror image: how its accuracy was measured"
-_USE = '''
+_LOAD = '''
 
 def load(path):
     """Return the network with the weights in a .safetensors file, ready to be used."""
@@ -156,7 +182,16 @@ def prepared(inputs):
     """Return inputs of shape (batch, channels, ...), as they are in files (pixels from 0 to 255), normalised."""
     shape = [1, -1] + [1] * (inputs.ndim - 2)
     return (inputs.float() - torch.tensor(MEAN).view(shape)) / torch.tensor(DEVIATION).view(shape)
+'''
+_SAY = '''
 
+@torch.no_grad()
+def predict(model, inputs):
+    """Return TARGETS in their units, (batch, targets), for inputs as they are in files."""
+    x = prepared(inputs)
+    return {average}
+'''
+_USE = '''
 
 @torch.no_grad()
 def predict(model, inputs):

@@ -2,7 +2,8 @@
 
 from amla.evidence.beside import Beside, Rated
 from amla.reports.markup import Html, Section, element, row, section, table
-from amla.reports.numbers import SPACE, count, duration, interval, percent, plural
+from amla.reports.names import metric_name
+from amla.reports.numbers import SPACE, count, duration, metric_interval, metric_reading, plural
 from amla.reports.report import Report
 
 EXPLAINED = (
@@ -14,12 +15,24 @@ EXPLAINED = (
 
 def advice(beside: Beside) -> str:
     """Return in a sentence whether to use what was found or a baseline, and why."""
-    ours, best = beside.found, beside.best
+    ours, best = (_reads(beside.metric, each) for each in (beside.found, beside.best))
+    name = beside.best.name
+    if not beside.is_decidable:
+        return _undecided(beside, ours, best)
     if beside.is_worth_it:
-        return f"The search was worth it: {_reads(ours)} on validation; the best baseline, {best.name}, {_reads(best)}."
+        return f"The search was worth it: {ours} on validation; the best baseline, {name}, {best}."
     why = "is better than" if beside.is_beaten else "cannot be told from"
-    reads = f"{_reads(best)} on validation, beside {_reads(ours)}"
-    return f"Use the baseline {best.name}, which {why} what was found: {reads}."
+    return f"Use the baseline {name}, which {why} what was found: {best} on validation, beside {ours}."
+
+
+def _undecided(beside: Beside, ours: str, best: str) -> str:
+    """Return which is ahead by a metric of which no interval is known, and that this is all that can be said."""
+    metric, name = metric_name(beside.metric), beside.best.name
+    unsure = f"How far chance explains that is not known: validation gives no interval of {metric}."
+    if beside.found.reached > beside.best.reached:
+        return f"What was found is ahead: {metric} {ours} on validation; the best baseline, {name}, {best}. {unsure}"
+    reads = f"{metric} {best} on validation, beside {ours}"
+    return f"The baseline {name} does as well as what was found, or better: {reads}. {unsure}"
 
 
 def worth_it(report: Report) -> Section | None:
@@ -27,9 +40,11 @@ def worth_it(report: Report) -> Section | None:
     beside = report.beside
     if beside is None:
         return None
-    rated = sorted((beside.found, *beside.rivals), key=lambda each: -each.accuracy)
-    head = {"Network": False, "Validation": True, f"95{SPACE}% interval": True, "Parameters": True, "MACs": True}
-    rows = (_row(each, each is beside.found) for each in rated)
+    rated = sorted((beside.found, *beside.rivals), key=lambda each: -each.reached)
+    known = {f"95{SPACE}% interval": True} if beside.is_decidable else {}
+    head = {"Network": False, f"Validation {metric_name(beside.metric)}": True, **known}
+    head |= {"Parameters": True, "MACs": True}
+    rows = (_row(beside, each) for each in rated)
     return section(
         "beside",
         "Was the search worth it?",
@@ -39,17 +54,26 @@ def worth_it(report: Report) -> Section | None:
     )
 
 
-def _row(rated: Rated, is_found: bool) -> Html:
-    return row(
-        "what was found" if is_found else rated.name,
-        percent(rated.accuracy),
-        interval(rated.low, rated.high),
+def _row(beside: Beside, rated: Rated) -> Html:
+    is_found = rated is beside.found
+    cells = [
+        metric_reading(beside.metric, rated.reached),
+        *([_between(beside.metric, rated)] if beside.is_decidable else []),
         count(rated.parameters),
         count(rated.macs),
-        numbers=(0, 1, 2, 3),
+    ]
+    return row(
+        "what was found" if is_found else rated.name,
+        *cells,
+        numbers=range(len(cells)),
         class_="chosen" if is_found else None,
     )
 
 
-def _reads(rated: Rated) -> str:
-    return f"{percent(rated.accuracy)} ({interval(rated.low, rated.high)}) with {count(rated.macs)} MACs"
+def _between(metric: str, rated: Rated) -> str:
+    return "" if rated.low is None or rated.high is None else metric_interval(metric, (rated.low, rated.high))
+
+
+def _reads(metric: str, rated: Rated) -> str:
+    between = _between(metric, rated)
+    return f"{metric_reading(metric, rated.reached)}{f' ({between})' if between else ''} with {count(rated.macs)} MACs"

@@ -5,6 +5,7 @@ from itertools import accumulate
 from math import isfinite
 from typing import Literal
 
+from amla.reports.names import metric_name
 from amla.reports.numbers import count, is_share, metric_reading
 from amla.reports.palette import STEPS, Theme
 from amla.reports.vega import Chart, chart, colour, quantity
@@ -113,7 +114,7 @@ def _points(
     won, ink = {"test": "datum.winner"}, colour("ink", theme)
     tip = [
         {"field": "id", "title": "construction"},
-        {"field": "reading", "title": metric},
+        {"field": "reading", "title": metric_name(metric)},
         {"field": "cost", "title": cost},
     ]
     dots = {
@@ -131,7 +132,7 @@ def _points(
         if rest == "datum.winner" or len(rows) <= NAMED
     ]
     y = quantity("value", None, ".0%" if is_share(metric) else None)
-    said = f"Validation {metric} against {cost}, a point for each construction."
+    said = f"Validation {metric_name(metric)} against {cost}, a point for each construction."
     return chart(rows, theme, said, encoding={"x": x, "y": y}, layer=[*below, dots, *names])
 
 

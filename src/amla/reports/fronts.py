@@ -1,9 +1,10 @@
-"""The networks of a search that no other one beats in accuracy and in what they cost."""
+"""The networks of a search that no other one beats in what a search is for and in what they cost."""
 
 from collections.abc import Sequence
 
 from amla.reports.headline import chosen
 from amla.reports.markup import Html, Section, element, row, section, table
+from amla.reports.names import metric_name
 from amla.reports.numbers import count, metric_reading
 from amla.reports.report import Report
 from amla.trials.trial import Trial
@@ -16,9 +17,10 @@ def front(report: Report) -> Section | None:
     if len(report.front) < 2:
         return None
     best = chosen(report)
+    metric = metric_name(report.metric)
     words = " and ".join(HEADS.get(cost, cost).lower().replace("macs", "MACs") for cost in report.costs)
-    text = f"Of those trained equally long, no network is better than one of these in accuracy and in {words}."
-    head = {"Construction": False, f"Validation {report.metric}": True, **{HEADS.get(c, c): True for c in report.costs}}
+    text = f"Of those trained equally long, no network is better than one of these in {metric} and in {words}."
+    head = {"Construction": False, f"Validation {metric}": True, **{HEADS.get(c, c): True for c in report.costs}}
     rows = [_row(report, trial, best is not None and best.id == trial.id) for trial in report.front]
     return section("front", "What may be had for what", element("p", text), table("The Pareto front", head, rows))
 

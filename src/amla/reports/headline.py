@@ -4,9 +4,22 @@ from collections import Counter
 
 from amla.algorithms.protocol import best
 from amla.reports.markup import Html, element
-from amla.reports.names import example_words
-from amla.reports.numbers import SPACE, count, duration, interval, metric_reading, percent, plural, size, whole
-from amla.reports.report import Report
+from amla.reports.names import example_words, metric_name
+from amla.reports.numbers import (
+    DASH,
+    SPACE,
+    count,
+    duration,
+    interval,
+    metric_interval,
+    metric_reading,
+    percent,
+    plural,
+    reading,
+    size,
+    whole,
+)
+from amla.reports.report import Report, Verdict
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.trials.trial import Measurement, Trial
@@ -53,8 +66,14 @@ def _told(report: Report) -> tuple[str, list[str]]:
     verdict, subject, trial = report.verdict, network(report), chosen(report)
     if verdict and subject:
         noun, bounds = example_words(subject.shape)[1], interval(verdict.low, verdict.high)
-        return f"{_sized(subject)} gets {percent(verdict.accuracy)} of the test {noun} right", [
-            f"The 95{SPACE}% interval is {bounds}, from {whole(verdict.images)} {noun} kept apart from the search.",
+        apart = f"from {whole(verdict.images)} {noun} kept apart from the search."
+        title = f"{_sized(subject)} gets {percent(verdict.accuracy)} of the test {noun} right"
+        if verdict.errors:
+            title = f"{_sized(subject)} explains {_share(verdict)} of the variance in the test {noun}"
+            bounds = metric_interval(report.metric, verdict.bounds) if verdict.bounds else "not known"
+        return title, [
+            f"The 95{SPACE}% interval is {bounds}, {apart}",
+            "" if verdict.errors else _by_metric(report, verdict),
             _search(report),
             report.preferred,
             report.latency,
@@ -73,6 +92,15 @@ def _told(report: Report) -> tuple[str, list[str]]:
         tried = plural(len(report.history.failed), "construction")
         return f"Nothing could be measured: {tried} failed", [_search(report)]
     return ("The first construction is in training" if report.history.pending else "The search has not begun"), []
+
+
+def _by_metric(report: Report, verdict: Verdict) -> str:
+    """Return what was reached by the metric that decided, where that is not accuracy."""
+    if verdict.scored is None:
+        return ""
+    between = f" (95{SPACE}%: {metric_interval(report.metric, verdict.bounds)})" if verdict.bounds else ""
+    value = metric_reading(report.metric, verdict.scored)
+    return f"It was chosen by {metric_name(report.metric)}, in which it reaches {value} on them{between}."
 
 
 def _made_wider(report: Report) -> str:
@@ -95,7 +123,8 @@ def _so_far(report: Report) -> str:
     trial, value = chosen(report), _reached(report)
     if trial is None or value is None:
         return ""
-    return f"{_sized(trial.proposal.architecture)}, it reached a validation {report.metric} of {value} in the search."
+    metric = metric_name(report.metric)
+    return f"{_sized(trial.proposal.architecture)}, it reached a validation {metric} of {value} in the search."
 
 
 def _reached(report: Report) -> str | None:
@@ -131,9 +160,32 @@ REASONS = {
 
 def _accuracy(report: Report) -> list[Figure]:
     if verdict := report.verdict:
-        return [("Test accuracy", percent(verdict.accuracy), f"95{SPACE}%: {interval(verdict.low, verdict.high)}")]
+        accuracy = ("Test accuracy", percent(verdict.accuracy), f"95{SPACE}%: {interval(verdict.low, verdict.high)}")
+        beside = [accuracy] if not verdict.errors else _errors(verdict)
+        if verdict.scored is None:
+            return [accuracy]
+        bounds = metric_interval(report.metric, verdict.bounds) if verdict.bounds else ""
+        note = f"95{SPACE}%: {bounds}" if bounds else f"the mean of all {'targets' if verdict.errors else 'classes'}"
+        scored = metric_reading(report.metric, verdict.scored)
+        return [(f"Test {metric_name(report.metric)}", scored, note), *beside]
     trial, value = chosen(report), _reached(report)
-    return [(f"Validation {report.metric}", value, f"construction {trial.id}, not tested")] if trial and value else []
+    return (
+        [(f"Validation {metric_name(report.metric)}", value, f"construction {trial.id}, not tested")]
+        if trial and value
+        else []
+    )
+
+
+def _errors(verdict: Verdict) -> list[Figure]:
+    """Return the mean error of a number; of several, a table has them."""
+    if len(verdict.errors) != 1:
+        return []
+    ((name, (mean, root)),) = verdict.errors.items()
+    return [("Mean error", reading(mean), f"of {name}, in its units; root of the mean square {reading(root)}")]
+
+
+def _share(verdict: Verdict) -> str:
+    return DASH if verdict.scored is None else percent(max(0.0, verdict.scored))
 
 
 def _size(report: Report) -> list[Figure]:

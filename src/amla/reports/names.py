@@ -16,6 +16,17 @@ def example_words(shape: Sequence[int]) -> tuple[str, str]:
     return _CALLED.get(len(shape), ("an example", "examples"))
 
 
+def metric_name(metric: str) -> str:
+    """Return what a metric is called in a sentence: "balanced accuracy", "macro F1"."""
+    return metric.replace("_", " ").replace("f1", "F1").replace("r2", "R²")
+
+
+def metric_title(metric: str) -> str:
+    """Return what a metric is called at the head of a column: "Balanced accuracy", "Macro F1"."""
+    name = metric_name(metric)
+    return name[:1].upper() + name[1:]
+
+
 def short(op: Op, sources: Sequence[Size], target: Size) -> str:
     """Return an operation with its channels and, after "@", its resolution: one number if that is square."""
     match op:

@@ -67,9 +67,14 @@ def reading(number: float) -> str:
     return _three(number).replace("-", MINUS)
 
 
-def metric_reading(metric: str, value: float) -> str:
-    """Return a metric: an accuracy in percent, any other in three digits."""
-    return percent(value) if is_share(metric) else reading(value)
+def metric_reading(metric: str, value: float, digits: int = 1) -> str:
+    """Return a metric: an accuracy in percent with so many `digits`, any other in three digits."""
+    return percent(value, digits) if is_share(metric) else reading(value)
+
+
+def metric_interval(metric: str, bounds: tuple[float, float]) -> str:
+    """Return an interval of a metric: that of an accuracy in percent, of any other in three digits."""
+    return interval(*bounds) if is_share(metric) else f"{reading(bounds[0])}{DASH}{reading(bounds[1])}"
 
 
 def is_share(metric: str) -> bool:

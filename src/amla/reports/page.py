@@ -15,7 +15,7 @@ from amla.reports.networks import final_network, growth
 from amla.reports.palette import declarations
 from amla.reports.plots import accuracy_and_cost, learning_curves, worth_of_branches
 from amla.reports.report import Report
-from amla.reports.tables import circumstances, classes, constructions_table, failures
+from amla.reports.tables import circumstances, classes, constructions_table, errors, failures
 from amla.reports.tuning import tuned
 
 NOTHING = "'none'"  # as a content security policy says it
@@ -35,6 +35,7 @@ def render(report: Report) -> str:
         *plots,
         failures(report),
         classes(report),
+        errors(report),
         _notices(report.notices),
         _study(report.study),
         circumstances(report),

@@ -8,6 +8,7 @@ from amla.reports.charts import against_parameters, against_time, learning
 from amla.reports.headline import chosen
 from amla.reports.heat import branch_worth
 from amla.reports.markup import Html, Section, element, scrolling, section
+from amla.reports.names import metric_name
 from amla.reports.report import Report
 from amla.reports.vega import Chart
 from amla.trials.progress import Progress
@@ -33,7 +34,7 @@ def accuracy_and_cost(report: Report) -> Section | None:
     """Return what the constructions reached against what they cost; None before the first was measured."""
     trial = chosen(report)
     best = trial.id if trial else None
-    metric = f"Validation {report.metric}"
+    metric = f"Validation {metric_name(report.metric)}"
     return _plots(
         "cost",
         "What it reached for what",

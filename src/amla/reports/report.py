@@ -12,12 +12,20 @@ from amla.trials.trial import Trial, TrialId
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the test said of the final network, once: `accuracy` on `images`, and its 95 % interval `low` to `high`."""
+    """What the test said of the final network, once: `accuracy` on `images`, and its 95 % interval `low` to `high`.
+
+    `scored` is the metric that decided, where that is another one, and `bounds` its 95 % interval, where one is known.
+    Where numbers are predicted there is no accuracy (NaN); `errors` has for each, by what it is called, the mean error
+    and the root of the mean squared one, in its units.
+    """
 
     accuracy: float
     low: float
     high: float
     images: int
+    scored: float | None = None
+    bounds: tuple[float, float] | None = None
+    errors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

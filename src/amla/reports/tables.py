@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from amla.reports.growth import Construction
 from amla.reports.headline import REASONS, chosen, standing
 from amla.reports.markup import Content, Html, Section, element, row, section, table
+from amla.reports.names import metric_title
 from amla.reports.numbers import MINUS, count, duration, metric_reading, percent, reading, whole
 from amla.reports.report import Report
 from amla.spec.architecture import NodeId
@@ -20,7 +21,7 @@ def constructions_table(report: Report, steps: Sequence[Construction]) -> Sectio
     best = chosen(report)
     grown = any(step.changed for step in steps)
     shown = steps if len(steps) <= LONGEST else sorted(steps, key=lambda step: -(step.metric or 0))[:LONGEST]
-    head = {"Construction": False, report.metric.capitalize(): True, "Loss": True, "Parameters": True, "MACs": True}
+    head = {"Construction": False, metric_title(report.metric): True, "Loss": True, "Parameters": True, "MACs": True}
     head |= (
         {"Cells": True, "Width": True, "Branches": True}
         | ({"Pruned, added": False} if grown else {})
@@ -75,6 +76,15 @@ def classes(report: Report) -> Section | None:
         if rows
         else None
     )
+
+
+def errors(report: Report) -> Section | None:
+    """Return how far what is predicted is from the truth, of every number; None where classes are."""
+    found = report.verdict.errors if report.verdict else {}
+    rows = [row(name, reading(mean), reading(root), numbers=(0, 1)) for name, (mean, root) in found.items()]
+    head = {"Number": False, "Mean error": True, "Root of the mean square": True}
+    said = "Errors on the test part, in the units of each number"
+    return section("errors", "How far off it is", table(said, head, rows)) if rows else None
 
 
 def circumstances(report: Report) -> Section | None:

@@ -1,10 +1,12 @@
 """How a network is trained, as it was tuned: in words, and as a table."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from amla.algorithms.protocol import best
 from amla.reports.markup import Content, Html, Section, element, row, section, table
-from amla.reports.numbers import duration, percent, plural
+from amla.reports.names import metric_name
+from amla.reports.numbers import duration, metric_reading, plural
 from amla.reports.report import Report
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement, Trial
@@ -35,7 +37,7 @@ def tuned(report: Report) -> Section | None:
         f"The network that was found, trained for {steps} with each of these recipes, which took "
         f"{duration(tuning.seconds)}. The final training has the first. What is empty is as the study says."
     )
-    head = {"Recipe": False, "Validation": True, **dict.fromkeys(addresses, True)}
+    head = {"Recipe": False, f"Validation {metric_name(report.metric)}": True, **dict.fromkeys(addresses, True)}
     rows = (_row(trial, addresses, report.metric, winner is not None and trial.id == winner.id) for trial in ranked)
     return section("recipe", "How it is trained", element("p", words), table("Recipes, the best first", head, rows))
 
@@ -53,13 +55,13 @@ def _row(trial: Trial, addresses: Sequence[str], metric: str, is_chosen: bool) -
 
 
 def _reached(trial: Trial, metric: str) -> float:
-    return trial.outcome.metrics.get(metric, 0.0) if isinstance(trial.outcome, Measurement) else -1.0
+    return trial.outcome.metrics.get(metric, -inf) if isinstance(trial.outcome, Measurement) else -inf
 
 
 def _outcome(trial: Trial, metric: str) -> Content:
     match trial.outcome:
         case Measurement(metrics=metrics):
-            return percent(metrics[metric]) if metric in metrics else ""
+            return metric_reading(metric, metrics[metric]) if metric in metrics else ""
         case Failure(reason=reason):
             return reason.replace("_", " ")
         case _:

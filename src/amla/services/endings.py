@@ -49,16 +49,17 @@ def found_by(path: Path) -> Found | None:
         return None
     tested = found.tested
     return Found(
-        accuracy=tested.accuracy,
-        low=tested.low,
-        high=tested.high,
-        examples=tested.examples,
+        accuracy=tested.accuracy if tested else None,
+        low=tested.low if tested else None,
+        high=tested.high if tested else None,
+        examples=found.examples,
         parameters=found.parameters,
         macs=found.macs,
         steps=found.steps,
         search_seconds=found.search_seconds,
         final_seconds=found.final_seconds,
         shape=found.architecture.shape,
+        r2=found.scored.value if found.scored and not tested else None,
     )
 
 

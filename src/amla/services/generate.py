@@ -48,6 +48,7 @@ from amla.study.settings.searches import (
 from amla.study.spaces import Found
 from amla.study.study import Data, Final, Study
 from amla.tasks.builtin import shape_of
+from amla.tasks.task import Metric
 from amla.trials.history import History
 from amla.trials.trial import Proposal
 
@@ -60,12 +61,13 @@ WORK = 5_000_000  # nodes of all networks of a question together: some seconds o
 class Options:
     """What the `options` of a question may say: the algorithm and its run-off, as in a study file; by default NAC.
 
-    `cells` is how many cells each stage begins with; by default one.
+    `cells` is how many cells each stage begins with, by default one; `metric` the one of a trial's that is to rise.
     """
 
     algorithm: AlgorithmSettings = NacSettings()
     run_off: RunOffSettings | None = None
     cells: tuple[int, ...] | None = None
+    metric: Metric = "accuracy"
 
 
 @value
@@ -186,6 +188,7 @@ def _study(question: wire.Question, options: Options) -> Study:
         run_off=options.run_off,
         final=Final(steps=1),
         seed=question.seed,
+        metric=options.metric,
     )
 
 

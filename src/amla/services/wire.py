@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Literal
 
-from amla.spec.values import value
+from amla.spec.values import Number, value
 from amla.trials.trial import Outcome, Proposal, Trial, TrialId
 
 State = Literal["created", "queued", "running", "stopping", "stopped", "failed", "done"]
@@ -14,14 +14,14 @@ LARGEST_STUDY = 1 << 20  # bytes
 
 @value
 class Found:
-    """What a study that is done has found; `accuracy` on the test part, with its 95 % interval.
+    """What a study that is done has found; `accuracy` on the test part, with its 95 % interval, or `r2` of numbers.
 
     `shape` is that of an example, (channels, *spatial); empty in records of before it was kept.
     """
 
-    accuracy: float
-    low: float
-    high: float
+    accuracy: float | None
+    low: float | None
+    high: float | None
     examples: int
     parameters: int
     macs: int
@@ -29,6 +29,7 @@ class Found:
     search_seconds: float
     final_seconds: float
     shape: tuple[int, ...] = ()
+    r2: Number | None = None
 
 
 @value

@@ -45,23 +45,24 @@ def algorithm_of(study: Study, space: Found, steps: int, early: bool = True) -> 
     search = _search_of(study, space, steps, early)
     if study.run_off is None:
         return search
-    return RunOff(search, study.run_off.networks, study.run_off.times * steps, study.seed + 1)
+    return RunOff(search, study.run_off.networks, study.run_off.times * steps, study.seed + 1, study.metric)
 
 
 def _search_of(study: Study, space: Found, steps: int, early: bool) -> Algorithm:
     """Return the search of a study, on its terms. Where trials are counted, those terms do it, as they add to them."""
     match study.algorithm:
         case RandomSettings(trials=trials) if study.terms:
-            return on_terms(RandomSearch(space.space, steps, None, study.seed), study.terms, trials, space.space)
+            drawn = RandomSearch(space.space, steps, None, study.seed, study.metric)
+            return on_terms(drawn, study.terms, trials, space.space, study.metric)
         case DartsSearchSettings() | EnasSettings() | RandomSharingSettings():
             if study.terms:
                 raise StudyError("terms are given, but a one-shot search trains all networks as one; leave them out.")
             return _of_its_own(study, space, steps, early)
         case NacSettings() | RandomSettings() | RemoteSettings() | FixedSettings() | ZeroCostSettings():
-            return on_terms(_of_its_own(study, space, steps, early), study.terms, None, space.space)
+            return on_terms(_of_its_own(study, space, steps, early), study.terms, None, space.space, study.metric)
         case settings:
-            search = open_ended(settings, space.space, steps, study.seed)
-            return on_terms(search, study.terms, settings.trials, space.space)
+            search = open_ended(settings, space.space, steps, study.seed, study.metric)
+            return on_terms(search, study.terms, settings.trials, space.space, study.metric)
 
 
 def _of_its_own(study: Study, space: Found, steps: int, early: bool) -> Algorithm:
@@ -80,30 +81,31 @@ def _of_its_own(study: Study, space: Found, steps: int, early: bool) -> Algorith
                 del given["statistic"]
             given |= {} if early else {"stable": None}
             try:
-                return Nac(space, steps, seed=study.seed, **given)
+                return Nac(space, steps, seed=study.seed, metric=study.metric, **given)
             except ValueError as error:
                 raise StudyError(f"algorithm: {error}") from None
         case RandomSettings(trials=trials):
-            return RandomSearch(space.space, steps, trials, study.seed)
+            return RandomSearch(space.space, steps, trials, study.seed, study.metric)
         case RemoteSettings() as remote:
             return _remote(study, remote, space, steps)
         case DartsSearchSettings() | EnasSettings() | RandomSharingSettings() as settings:
             try:
-                return one_shot(settings, space.space, steps, study.seed)
+                return one_shot(settings, space.space, steps, study.seed, study.metric)
             except ValueError as error:
                 raise StudyError(f"algorithm: {error}") from None
         case ZeroCostSettings(scores=scores) as zero:
             try:
-                return ZeroCost(space.space, steps, scores, zero.candidates, zero.trained, zero.examples, study.seed)
+                numbers = zero.candidates, zero.trained, zero.examples
+                return ZeroCost(space.space, steps, scores, *numbers, study.seed, study.metric)
             except ValueError as error:
                 raise StudyError(f"algorithm: {error}") from None
         case FixedSettings(architectures=()):
             raise StudyError("algorithm.architectures is empty; name the file of one network or more.")
         case FixedSettings(architectures=files):
             found = tuple(_network(Path(file), space, study.constraints) for file in files)
-            return Fixed(found, steps, (study.seed,), keep=False)
+            return Fixed(found, steps, (study.seed,), study.metric, keep=False)
         case settings:
-            return open_ended(settings, space.space, steps, study.seed)
+            return open_ended(settings, space.space, steps, study.seed, study.metric)
 
 
 def _remote(study: Study, settings: RemoteSettings, space: Found, steps: int) -> Algorithm:
@@ -116,9 +118,8 @@ def _remote(study: Study, settings: RemoteSettings, space: Found, steps: int) ->
     limits, unlimited = study.constraints, space.space
     if limits:  # a generator knows of none: it is told what was wrong with a network beyond
         unlimited = replace(unlimited, accepts=everything, within=Constraints())
-    remote: Algorithm = module.Remote(
-        settings.url, unlimited, steps, study.seed, study.name, settings.options, settings.seconds
-    )
+    options = settings.options if study.metric == "accuracy" else {**settings.options, "metric": study.metric}
+    remote: Algorithm = module.Remote(settings.url, unlimited, steps, study.seed, study.name, options, settings.seconds)
     most = {
         "peak_memory" if name == "memory" else name: float(limit)
         for name, limit in limits.given.items()

@@ -31,6 +31,8 @@ from amla.study.settings.searches import (
 from amla.study.settings.tuning import TuningSettings
 from amla.study.study import Data, Final, Prefer, Study, StudyError
 from amla.tasks.dataset import Dataset
+from amla.tasks.readers.source import Labels
+from amla.tasks.task import OF_NUMBERS, Metric
 
 RUNS = Path("runs")
 ALGORITHMS: dict[str, AlgorithmSettings] = {  # as they are called, besides NAC, whose settings fit the data
@@ -63,6 +65,8 @@ class Asked:
     device: str | None = None
     constraints: Constraints = field(default_factory=Constraints)
     seed: int = 0
+    metric: Metric | None = None
+    labels: Labels = "auto"
     latency: LatencySettings | None = None
     prefer: Prefer = "accurate"
     baselines: bool = True
@@ -85,7 +89,9 @@ def asked(
     limit = None if given.budget is None else seconds(given.budget)
     if given.algorithm != "nac" and given.algorithm not in ALGORITHMS:
         raise StudyError(f"There is no algorithm {given.algorithm!r}; there are nac, {', '.join(ALGORITHMS)}.")
-    plainest = Study("data", Data(given.source), algorithm=NacSettings(steps=1), final=Final(steps=1))
+    plainest = Study(
+        "data", Data(given.source, labels=given.labels), algorithm=NacSettings(steps=1), final=Final(steps=1)
+    )
     data = change_data(plainest).data  # before the rest, which fits them: reading them may take long
     dataset = load(data)
     flops = GPU_FLOPS if _has_gpu(given.device) else CORE_FLOPS * processor.cores()
@@ -101,12 +107,16 @@ def asked(
         prefer=given.prefer,
         tuning=None if given.tune is None else TuningSettings(given.tune),
         baselines=study.baselines if given.baselines else None,
+        metric=given.metric or study.metric,
     )
     if given.stop_below is not None:
         study = replace(study, terms=replace(study.terms or Terms(), stop=stop_of(given.stop_below)))
     study = change(study)
     if study.data != data:
-        dataset = load(study.data)
+        before, dataset = dataset.are_numbers, load(study.data)
+        if before != dataset.are_numbers:  # what was chosen by the look of the labels
+            fitting = "accuracy" if before else OF_NUMBERS
+            study = replace(study, metric=given.metric or fitting)
     return study, dataset
 
 

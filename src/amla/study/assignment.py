@@ -21,6 +21,7 @@ from amla.study.settings.searches import RandomSettings
 from amla.study.study import Data, Final, Study, StudyError
 from amla.tasks.dataset import DataError, Dataset
 from amla.tasks.recipe import Recipe
+from amla.tasks.task import Metric
 
 
 @value
@@ -28,7 +29,7 @@ class Assignment:
     """What is to be learned, and how: all of a study that a trial depends on.
 
     `fingerprint` is that of the data (None: whatever they are), `recipe` that of the phase. A trial of the search is
-    answered `timeout` after `trial_seconds` by the `clock`.
+    answered `timeout` after `trial_seconds` by the `clock`. `metric` is by which the best of several paths is told.
     """
 
     data: Data
@@ -37,6 +38,7 @@ class Assignment:
     fingerprint: str | None = None
     trial_seconds: float | None = None
     clock: Literal["wall", "cpu"] = "wall"
+    metric: Metric = "accuracy"
 
 
 @value
@@ -59,7 +61,7 @@ def assignment(study: Study, phase: str, fingerprint: str) -> dict[str, Any]:
     """Return the assignment of a phase of a study, as plain values."""
     recipe = study.final.recipe if phase in (TUNING, FINAL) and study.final.recipe else study.recipe
     seconds = study.trial_seconds if phase in SHORT else None
-    return _plain(Assignment(study.data, recipe, study.backend, fingerprint, seconds, study.limit.clock))
+    return _plain(Assignment(study.data, recipe, study.backend, fingerprint, seconds, study.limit.clock, study.metric))
 
 
 def assigned(data: Data) -> dict[str, Any]:
@@ -113,6 +115,7 @@ def evaluation(config: str) -> Evaluate:
         executor=Local(1, told.threads, told.memory),
         limit=Limit(clock=said.clock),
         trial_seconds=said.trial_seconds,
+        metric=said.metric,
     )
     workers = max(1, processor.cores() // told.threads)  # as many as could share the cores so
     dataset = data_of(said, told.source, Path(told.data_dir) if told.data_dir else None)

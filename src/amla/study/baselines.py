@@ -5,6 +5,7 @@ trained once more, with the seed, steps and recipe of the others: none of them w
 """
 
 from collections.abc import Iterator, Mapping
+from math import isfinite, nan
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,12 @@ from amla.spec.costs import costs
 from amla.spec.digest import digest
 from amla.storage.files import Files
 from amla.study.folder import Run
-from amla.study.result import wilson
+from amla.study.result import tested_of
 from amla.study.rivals import alike, hand_made
 from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import Found
 from amla.study.study import Study
-from amla.tasks.task import Task
+from amla.tasks.task import Metric, Task
 from amla.trials.trial import Trial
 
 FOLDER, SUFFIX = "baselines", ".arch.json"  # in a run folder: the networks, by name
@@ -46,14 +47,20 @@ def beside(run: Run) -> Beside | None:
     names = _names(run.folder)
     if run.baselines.pending or len(run.baselines) < len(names) + 1:
         return None
+    metric = run.study.metric
     rated = [
-        _rated(FOUND if not trial.id else names.get(digest(trial.proposal.architecture), f"network {trial.id}"), trial)
+        _rated(
+            FOUND if not trial.id else names.get(digest(trial.proposal.architecture), f"network {trial.id}"),
+            trial,
+            metric,
+        )
         for trial in run.baselines.done
+        if isfinite(trial.measurement.metrics.get(metric, nan))
     ]
     ours = next((each for each in rated if each.name == FOUND), None)
-    rivals = sorted((each for each in rated if each is not ours), key=lambda each: -each.accuracy)
+    rivals = sorted((each for each in rated if each is not ours), key=lambda each: -each.reached)
     return (
-        Beside(ours, tuple(rivals), run.baselines[0].proposal.budget, run.baselines.seconds)
+        Beside(ours, tuple(rivals), run.baselines[0].proposal.budget, run.baselines.seconds, metric)
         if ours and rivals
         else None
     )
@@ -71,12 +78,13 @@ def _names(folder: Path) -> dict[str, str]:
     return {digest(text.load(path)): path.name.removesuffix(SUFFIX) for path in (folder / FOLDER).glob(f"*{SUFFIX}")}
 
 
-def _rated(name: str, trial: Trial) -> Rated:
-    network, metrics = trial.proposal.architecture, trial.measurement.metrics
-    right, examples = round(metrics["accuracy"] * metrics["examples"]), int(metrics["examples"])
-    counted = costs(network)
-    low, high = wilson(right, examples)
-    return Rated(name, right / examples, low, high, counted.parameters, counted.macs)
+def _rated(name: str, trial: Trial, metric: Metric) -> Rated:
+    """Return a network with what it reached; on validation only an accuracy, a count of right ones, has an interval."""
+    counted, metrics = costs(trial.proposal.architecture), trial.measurement.metrics
+    tested = tested_of(metrics) if metric == "accuracy" else None
+    low, high = (tested.low, tested.high) if tested else (None, None)
+    reached = tested.accuracy if tested else metrics[metric]
+    return Rated(name, reached, low, high, counted.parameters, counted.macs)
 
 
 def _by_hand(study: Study, task: Task) -> Iterator[tuple[str, Architecture]]:

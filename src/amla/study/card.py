@@ -1,6 +1,7 @@
 """A model card (Mitchell et al. 2019): what a network is for, how it was made, how good it is, and its limits."""
 
-from amla.reports.numbers import count, duration, interval, percent, size
+from amla.reports.names import metric_name
+from amla.reports.numbers import count, duration, interval, metric_interval, percent, size
 from amla.reports.tuning import changes_in_words, chosen_recipe
 from amla.spec.costs import costs
 from amla.spec.digest import digest
@@ -9,6 +10,7 @@ from amla.study.study import to_yaml
 from amla.study.trained import Trained
 from amla.tasks.recipe import Recipe
 
+_CALIBRATION = "- Probabilities were not calibrated."
 FEWEST = 30  # test examples of a class, below which its accuracy says little
 
 
@@ -20,32 +22,62 @@ def card(found: Trained) -> str:
         return ""
     study, counted, tested = run.study, costs(found.architecture), known.tested
     lines = [f"# {study.name}", ""]
-    lines += [f"A network that tells {len(facts.classes)} classes apart, found by architecture search with amla.", ""]
+    what = f"tells {len(facts.classes)} classes apart" if tested else f"predicts {_names(facts.classes)}"
+    lines += [f"A network that {what}, found by architecture search with amla.", ""]
     lines += _table(
-        ("Test accuracy", f"{percent(tested.accuracy, 2)}, 95 % interval {interval(tested.low, tested.high)}"),
-        *_averages(known),
-        ("Measured on", f"{tested.examples:,} test examples, read once, after everything was decided"),
+        *_measured(known),
+        ("Chosen by", f"{metric_name(study.metric)} on the validation part"),
+        ("Measured on", f"{known.examples:,} test examples, read once, after everything was decided"),
         ("Parameters", f"{counted.parameters:,} ({size(4 * counted.parameters)} in single precision)"),
         ("Multiply-accumulates", f"{count(counted.macs)} an example"),
         ("Peak memory", f"{size(counted.peak_memory)} of activations, one example"),
         ("Digest", f"`{digest(found.architecture)}`"),
     )
     if facts.mirrored:
-        lines += ["The accuracy is that of the mean of two passes, of an example and of its mirror image.", ""]
+        lines += ["What was measured is the mean of two passes, of an example and of its mirror image.", ""]
     lines += ["## Intended use", "", "To be filled in: who uses it for what, and what it must not be used for.", ""]
     lines += ["## Data", "", *_data(found)]
     lines += ["## Training", "", *_training(found)]
-    lines += ["## Accuracy by class", "", *_classes(found)]
+    lines += ["## Accuracy by class", "", *_classes(found)] if tested else ["## Errors", "", *_errors(found, known)]
     lines += ["## Limits", "", *_limits(found)]
     lines += ["## To make it again", "", "```yaml", to_yaml(study).rstrip(), "```", ""]
     return "\n".join(lines).replace("\u202f", "\u00a0")
+
+
+def _measured(known: Result) -> list[tuple[str, str]]:
+    """Return what the test part says."""
+    if tested := known.tested:
+        accuracy = f"{percent(tested.accuracy, 2)}, 95 % interval {interval(tested.low, tested.high)}"
+        return [("Test accuracy", accuracy), *_averages(known)]
+    if (scored := known.scored) is None:
+        return []
+    between = f", 95 % interval {metric_interval(scored.metric, scored.interval)}" if scored.interval else ""
+    return [("Test R²", f"{scored.value:.3f}{between}")]
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return f"{len(names)} numbers ({', '.join(names)})" if len(names) > 1 else f"a number ({names[0]})"
+
+
+def _errors(found: Trained, known: Result) -> list[str]:
+    """Return how far off each number is, and what it was standardised by in training."""
+    facts = found.facts
+    lines = ["| number | mean error | root of the mean square | mean | standard deviation |", "|---|---|---|---|---|"]
+    columns = zip(facts.classes, known.errors, facts.target_mean, facts.target_deviation, strict=True)
+    lines += [f"| {_cell(name)} | {e.mean:.4g} | {e.root:.4g} | {m:.4g} | {d:.4g} |" for name, e, m, d in columns]
+    return [*lines, "", "All in the units of the data; mean and deviation are of the training part.", ""]
 
 
 def _averages(known: Result) -> list[tuple[str, str]]:
     """Return what all classes have on average, where it was measured."""
     if known.balanced_accuracy is None or known.macro_f1 is None:
         return []
-    return [("Balanced accuracy", percent(known.balanced_accuracy, 2)), ("Macro F1", f"{known.macro_f1:.3f}")]
+    scored = known.scored.interval if known.scored else None
+    between = f", 95 % interval {interval(*scored)}" if scored else ""
+    return [
+        ("Balanced accuracy", f"{percent(known.balanced_accuracy, 2)}{between}"),
+        ("Macro F1", f"{known.macro_f1:.3f}"),
+    ]
 
 
 def _data(found: Trained) -> list[str]:
@@ -66,7 +98,7 @@ def _data(found: Trained) -> list[str]:
             if (canvas := found.canvas)
             else []
         ),
-        ("Classes", ", ".join(found.facts.classes)),
+        ("Predicted" if found.facts.target_mean else "Classes", ", ".join(found.facts.classes)),
     )
 
 
@@ -83,13 +115,14 @@ def _training(found: Trained) -> list[str]:
         for t in (*run.search.done, *run.baselines.done, *run.tuning.done, *run.final.done)
         if t.measurement.cost
     ]
-    tuned = chosen_recipe(run.tuning)
+    tuned = chosen_recipe(run.tuning, run.study.metric)
     energy = sum(joule for joule in joules if joule is not None)
     about = study.provenance
     return _table(
         ("Search", f"{study.algorithm.kind}, {len(run.search)} networks, {duration(run.search.seconds)}"),
         ("Final training", f"{known.steps if known else 0:,} steps, {duration(run.final.seconds)}"),
         ("Optimiser", f"{recipe.optimiser.kind}, batch {recipe.batch}"),
+        *_weights(found, recipe),
         *((("Tuned", changes_in_words(tuned.proposal.recipe)),) if tuned else ()),
         ("Seed", str(study.seed)),
         ("Energy", f"{energy / 3600:.1f} Wh" if joules and None not in joules else "could not be read on this machine"),
@@ -99,6 +132,12 @@ def _training(found: Trained) -> list[str]:
             f"{about.code}; {', '.join(f'{k} {v}' for k, v in about.versions.items())}" if about else "not noted",
         ),
     )
+
+
+def _weights(found: Trained, recipe: Recipe) -> list[tuple[str, str]]:
+    if found.facts.target_mean:
+        return []
+    return [("Classes count", "the same" if recipe.class_weights == "balanced" else "by how many examples they have")]
 
 
 def _classes(found: Trained) -> list[str]:
@@ -118,7 +157,7 @@ def _limits(found: Trained) -> list[str]:
     said = [
         "- The interval is for examples like those of the test part. It says nothing of others.",
         "- One training with one seed; another one would differ by some tenths of a point or more.",
-        "- Probabilities were not calibrated.",
+        "- Errors were not looked at by the size of the number." if found.facts.target_mean else _CALIBRATION,
     ]
     if few:
         said.append(f"- Fewer than {FEWEST} test examples: {', '.join(few)}. Their accuracies say little.")

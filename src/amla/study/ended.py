@@ -2,6 +2,7 @@
 
 from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.algorithms.stopping import promise_of
+from amla.reports.names import metric_name
 from amla.reports.numbers import duration
 from amla.study.algorithm import algorithm_of
 from amla.study.resolve import space_of
@@ -35,8 +36,9 @@ def _promised(study: Study, stop: StopSettings, searched: History) -> str | None
     if study.run_off is not None:  # whose networks train longer than any before
         longest = max(trial.proposal.budget for trial in trials)
         trials = [trial for trial in trials if trial.proposal.budget < longest] or trials
-    promise = promise_of(trials, stop.seconds)
+    promise = promise_of(trials, stop.seconds, study.metric)
     if promise is None or promise >= stop.gain:
         return None
     points, least = 100 * promise, 100 * stop.gain
-    return f"another {duration(stop.seconds)} of trials promised {points:.2g} points more, less than {least:g}."
+    of = "" if study.metric == "accuracy" else f" of {metric_name(study.metric)}"
+    return f"another {duration(stop.seconds)} of trials promised {points:.2g} points{of} more, less than {least:g}."

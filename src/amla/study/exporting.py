@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from amla.evidence.numbers import r2
 from amla.export.source import renamed, source
 from amla.reports.numbers import percent, size
 from amla.storage.files import Files
@@ -71,32 +72,37 @@ def _programs(wrote: Wrote, found: Trained, forms: tuple[Form, ...], place: Path
         return
     writing = needed("amla.export.onnx", "onnx")
     path = place / "network.onnx"
-    writing.export(network, inputs, path)
+    units, says = found.facts.target_deviation or (1.0,), writing.VALUES if found.facts.target_mean else writing.LOGITS
+    writing.export(network, inputs, path, says)
     parts = task_again(found.run, data_dir).parts
     test = parts.test
     real = _batches(found, test, CHECKED)
     rng = np.random.default_rng(0)
     made_up = [rng.normal(size=(BATCH, *inputs.shape[1:])).astype(np.float32) for _ in range(MADE_UP)]
-    worst = writing.compare(network, path, [*made_up, *real])
+    worst = writing.compare(network, path, [*made_up, *real], units)
     on = f"{min(CHECKED, len(test.labels))} real inputs and {MADE_UP * BATCH} made-up ones"
-    wrote(path, f"logits within {worst:.1g} of PyTorch's, on {on}")
+    of = "deviations " if found.facts.target_mean else ""
+    wrote(path, f"{says} within {worst:.1g} {of}of PyTorch's, on {on}")
     if "int8" in forms:
         small = place / "network.int8.onnx"
         writing.quantise(path, small, list(_batches(found, parts.train, CALIBRATED)))
-        before, after = (_accuracy(writing, found, file, test) for file in (path, small))
+        before, after = (_worth(writing, found, file, test) for file in (path, small))
         sizes = " to ".join(size(file.stat().st_size) for file in (path, small))
-        wrote(small, f"{sizes}; test accuracy {percent(before, 2)} before, {percent(after, 2)} after")
+        wrote(small, f"{sizes}; test {before} before, {after} after")
 
 
-def _accuracy(writing: Any, found: Trained, path: Path, test: Examples) -> float:
-    """Return the accuracy of an ONNX file on the test part, measured as that of the run was."""
-    session, right = writing.opened(path), 0
-    for start, batch in zip(range(0, len(test.labels), BATCH), _batches(found, test), strict=True):
-        logits = writing.logits(session, batch)
+def _worth(writing: Any, found: Trained, path: Path, test: Examples) -> str:
+    """Return the accuracy of an ONNX file on the test part, or R2 of numbers, measured as that of the run was."""
+    session, said = writing.opened(path), []
+    for batch in _batches(found, test):
+        outputs = writing.logits(session, batch)
         if found.facts.mirrored:
-            logits = logits + writing.logits(session, np.ascontiguousarray(batch[..., ::-1]))
-        right += int((logits.argmax(1) == test.labels[start : start + BATCH]).sum())
-    return right / len(test.labels)
+            outputs = (outputs + writing.logits(session, np.ascontiguousarray(batch[..., ::-1]))) / 2
+        said.append(outputs)
+    whole = np.concatenate(said)
+    if found.facts.target_mean:
+        return f"R² {r2(whole.astype(np.float64), test.labels):.3f}"
+    return f"accuracy {percent(float((whole.argmax(1) == test.labels).mean()), 2)}"
 
 
 def _batches(found: Trained, examples: Examples, most: int | None = None) -> Iterator[NDArray[np.float32]]:

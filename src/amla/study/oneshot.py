@@ -13,7 +13,7 @@ from amla.spec.values import SpecError
 from amla.study.settings.searches import DartsSearchSettings, EnasSettings, OneShotSettings, RandomSharingSettings
 
 
-def one_shot(settings: OneShotSettings, space: Space, steps: int, seed: int) -> Algorithm:
+def one_shot(settings: OneShotSettings, space: Space, steps: int, seed: int, metric: str) -> Algorithm:
     """Return the algorithm that `settings` describe. Raises SpecError where it cannot search the space, ValueError."""
     try:
         shapes(supernet(space.template))
@@ -24,6 +24,6 @@ def one_shot(settings: OneShotSettings, space: Space, steps: int, seed: int) -> 
         case DartsSearchSettings():
             return Darts(space, steps, seed=seed, **given)
         case EnasSettings():
-            return Enas(space, steps, seed=seed, **given)
+            return Enas(space, steps, seed=seed, metric=metric, **given)
         case RandomSharingSettings():
-            return RandomSharing(space, steps, seed=seed, **given)
+            return RandomSharing(space, steps, seed=seed, metric=metric, **given)

@@ -7,11 +7,13 @@ costs. What networks those may be is asked of the algorithm itself, by answering
 from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import heapreplace
+from typing import get_args
 
 from amla.algorithms.protocol import Algorithm
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import costs, macs, shapes, training_flops
 from amla.spec.supernet import supernet
+from amla.tasks.task import Metric
 from amla.trials.history import History
 from amla.trials.trial import FIT, Measurement, Relax, Untrained
 
@@ -29,6 +31,7 @@ SCORED = 1000  # networks at most that are scored untrained before those
 OVERHEAD_SECONDS = 1.0  # of a trial besides training and scoring: building, saving
 UNTRAINED_SECONDS = 0.2  # of a trial that scores an untrained network, at the size of a CPU
 SCORING = 1 / 3  # of what training on an example takes
+EVEN = dict.fromkeys(get_args(Metric), 0.5)  # what all foreseen networks come to
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,8 @@ def foreseen(algorithm: Algorithm, steps: int) -> list[Leg]:
         statistics = {name: {i: float(dear.get(i, 0)) for i in nodes} for name, nodes in proposal.probes.items()}
         history = history.asked(proposal)
         metrics = {name: float(getattr(counted, name)) for name in ("parameters", "macs", "peak_memory")}
-        history = history.told(
-            len(history) - 1, Measurement({"accuracy": 0.5, "step_seconds": 1.0, "latency": 1.0, **metrics}, statistics)
-        )
+        known = {**EVEN, "step_seconds": 1.0, "latency": 1.0, **metrics}
+        history = history.told(len(history) - 1, Measurement(known, statistics))
     return found
 
 

@@ -1,8 +1,9 @@
 """Which of the networks that a search has trained is the result: the most accurate one, or a smaller or faster one.
 
 The rule of `small` and `fast`: of all that were trained as long as the best, those whose validation accuracy is not
-below the 95 % interval of the best one's (Wilson's) cannot be told from it; of these, the one that costs the least. No
-network that was trained is both better and cheaper, so it is on the Pareto front.
+below the 95 % interval of the best one's (Wilson's) cannot be told from it; of these, the one that costs the least. By
+another metric, of which validation gives no interval, those count that come within `MARGIN` of the best. No network
+that was trained is both better and cheaper, so it is on the Pareto front.
 """
 
 from collections.abc import Sequence
@@ -11,12 +12,13 @@ from dataclasses import dataclass
 from amla.algorithms import pareto
 from amla.algorithms.protocol import ranked
 from amla.evidence.shares import wilson
-from amla.reports.numbers import count, interval, percent, plural
+from amla.reports.names import metric_name
+from amla.reports.numbers import count, interval, metric_reading, plural
 from amla.study.study import Prefer, Study
 from amla.trials.history import History
 from amla.trials.trial import Trial
 
-METRIC = "accuracy"
+MARGIN = 0.01  # of a metric without an interval: by convention, no test says that it is the right one
 LATENCY = "latency"
 NAMES = {"parameters": "parameters", "macs": "MACs", "peak_memory": "bytes of activations", LATENCY: "latency"}
 
@@ -29,21 +31,21 @@ class Choice:
     why: str
 
 
-def preferred(prefer: Prefer, history: History) -> Choice | None:
-    """Return the choice among what a search has trained; None where the most accurate is wanted, or there is none."""
-    rivals = ranked(history, history.done, METRIC)
+def preferred(prefer: Prefer, history: History, metric: str = "accuracy") -> Choice | None:
+    """Return the choice among what a search has trained; None where the best is wanted, or there is none."""
+    rivals = ranked(history, history.done, metric)
     if prefer == "accurate" or not rivals:
         return None
     best, cost = rivals[0], _cost(prefer, rivals)
-    low, high = _interval(best)
-    alike = [trial for trial in rivals if trial.measurement.metrics[METRIC] >= low]
-    found = min(alike, key=lambda trial: (trial.measurement.metrics[cost], -trial.measurement.metrics[METRIC]))
-    return Choice(found, _why(prefer, cost, found, best, len(alike), interval(low, high)))
+    low, rule = _alike(best, metric)
+    alike = [trial for trial in rivals if trial.measurement.metrics[metric] >= low]
+    found = min(alike, key=lambda trial: (trial.measurement.metrics[cost], -trial.measurement.metrics[metric]))
+    return Choice(found, _why(prefer, metric, cost, (found, best), len(alike), rule))
 
 
-def front(history: History, costs: Sequence[str]) -> list[Trial]:
-    """Return those trained as long as the best that none of them beats in accuracy and all costs, the best first."""
-    return pareto.front(ranked(history, history.done, METRIC), METRIC, costs)
+def front(history: History, costs: Sequence[str], metric: str = "accuracy") -> list[Trial]:
+    """Return those trained as long as the best that none of them beats in the metric and all costs, the best first."""
+    return pareto.front(ranked(history, history.done, metric), metric, costs)
 
 
 def costs_of(study: Study, history: History) -> tuple[str, ...]:
@@ -52,12 +54,12 @@ def costs_of(study: Study, history: History) -> tuple[str, ...]:
     Where that is not measured, the multiply-accumulates stand for it.
     """
     named = tuple(cost for cost in getattr(study.algorithm, "costs", ()) if cost in NAMES)
-    speed = LATENCY if _is_measured(ranked(history, history.done, METRIC)) else "macs"
+    speed = LATENCY if _is_measured(ranked(history, history.done, study.metric)) else "macs"
     return tuple(dict.fromkeys((*named, "parameters", speed)))
 
 
 def is_of_interest(study: Study) -> bool:
-    """Whether a study looks at what networks cost besides their accuracy."""
+    """Whether a study looks at what networks cost besides how good they are."""
     return study.latency is not None or study.prefer != "accurate" or bool(getattr(study.algorithm, "costs", ()))
 
 
@@ -76,27 +78,36 @@ def _is_measured(rivals: Sequence[Trial]) -> bool:
     return bool(rivals) and all(LATENCY in trial.measurement.metrics for trial in rivals)
 
 
-def _interval(best: Trial) -> tuple[float, float]:
-    """Return the interval of a validation accuracy; the accuracy itself where nobody knows of how many examples."""
+def _alike(best: Trial, metric: str) -> tuple[float, str]:
+    """Return from which value on networks cannot be told from the best one, and by what rule.
+
+    Where nobody knows of how many examples an accuracy is, that value is the best itself.
+    """
     metrics = best.measurement.metrics
+    if metric != "accuracy":
+        return metrics[metric] - MARGIN, f"within {MARGIN:g} of {metric_name(metric)}, of which no interval is known"
     examples = int(metrics.get("examples", 0))
-    if not examples:
-        return metrics[METRIC], metrics[METRIC]
-    return wilson(round(metrics[METRIC] * examples), examples)
+    known = metrics[metric], metrics[metric]
+    low, high = wilson(round(metrics[metric] * examples), examples) if examples else known
+    return low, f"95 % interval {interval(low, high)}"
 
 
-def _why(prefer: Prefer, cost: str, found: Trial, best: Trial, alike: int, bounds: str) -> str:
+def _why(prefer: Prefer, metric: str, cost: str, which: tuple[Trial, Trial], alike: int, rule: str) -> str:
+    """Return why the first of two trials is preferred, the second being the best."""
+    found, best = which
     least = "fewest parameters" if cost == "parameters" else "lowest latency" if cost == LATENCY else "fewest MACs"
     if alike == 1:
-        return (
-            f"Preferred {prefer}: all other networks can be told from the best by validation (95 % interval {bounds})."
-        )
+        return f"Preferred {prefer}: all other networks can be told from the best by validation ({rule})."
     mine, its = found.measurement.metrics, best.measurement.metrics
-    among = f"{plural(alike, 'network')} not to be told from the best by validation (95 % interval {bounds})"
+    among = f"{plural(alike, 'network')} not to be told from the best by validation ({rule})"
     if found.id == best.id:
-        return f"Preferred {prefer}: the most accurate network is also the one with the {least} of {among}."
+        return f"Preferred {prefer}: the {_top(metric)} network is also the one with the {least} of {among}."
+    ours, theirs = (f"{cost_words(cost, of[cost])} and {metric_reading(metric, of[metric])}" for of in (mine, its))
     return (
-        f"Preferred {prefer}: construction {found.id} has the {least} of {among}: {cost_words(cost, mine[cost])} and "
-        f"{percent(mine[METRIC])}, where construction {best.id}, the best, has {cost_words(cost, its[cost])} and "
-        f"{percent(its[METRIC])}."
+        f"Preferred {prefer}: construction {found.id} has the {least} of {among}: {ours}, where construction "
+        f"{best.id}, the best, has {theirs}."
     )
+
+
+def _top(metric: str) -> str:
+    return "most accurate" if metric == "accuracy" else "best"

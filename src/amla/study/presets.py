@@ -13,6 +13,7 @@ from amla.study.spaces import envelope_of
 from amla.study.study import Data, Final, Study
 from amla.tasks.dataset import Dataset
 from amla.tasks.recipe import Augment, Cosine, Muon, OneCycle, Recipe, Sgd, Small
+from amla.tasks.task import OF_NUMBERS
 
 LONGEST_NAME = 100  # characters
 PHOTO = 24  # pixels of the shorter side, from which an image is treated as a photograph
@@ -61,6 +62,8 @@ def preset(
     photos = min(dataset.shape[1:]) >= PHOTO and not is_series
     usual = _for_series if is_series else _for_photos if photos else _for_small_images
     recipe, final, space, algorithm = usual(dataset, batch, affordable, timed)
+    if dataset.are_numbers:
+        recipe, final = _of_numbers(recipe), replace(final, recipe=final.recipe and _of_numbers(final.recipe))
     epoch, final_epoch = (max(1, examples // of.batch) for of in (recipe, final.recipe or recipe))
     leg = PHOTO_LEG_STEPS if photos else _within(LEG_STEPS, LEG_EPOCHS * epoch)
     return Study(
@@ -74,7 +77,13 @@ def preset(
         final=replace(final, steps=None if timed else _within(FINAL_STEPS, FINAL_EPOCHS * final_epoch)),
         limit=Limit(seconds=seconds),
         seed=seed,
+        metric=OF_NUMBERS if dataset.are_numbers else "accuracy",
     )
+
+
+def _of_numbers(recipe: Recipe) -> Recipe:
+    """Return a recipe that changes no example: nobody knows whether its numbers would be the same."""
+    return replace(recipe, augment=Augment(), score_mirrored=False, label_smoothing=0.0)
 
 
 def name_of(name: str) -> str:

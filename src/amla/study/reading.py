@@ -18,5 +18,6 @@ def read(
         size=data.size,
         canvas=data.canvas,
         stream=data.stream,
+        labels=data.labels,
         progress=progress,
     )

@@ -13,10 +13,10 @@ from amla.storage.files import Files
 from amla.study.arrangement import recorded
 from amla.study.folder import Run, provenance
 from amla.study.resolve import FINAL, evaluation_of
-from amla.study.result import Tested, result, wilson
+from amla.study.result import Scored, Tested, result, scored_of, tested_of
 from amla.study.settings.places import TabularSettings, Torch
 from amla.study.study import Study, StudyError
-from amla.tasks.task import Task
+from amla.tasks.task import OF_NUMBERS, Task
 from amla.trials.progress import Report
 from amla.trials.snapshot import Arrays
 from amla.trials.trial import Failure, Measurement, Proposal, Trial
@@ -26,11 +26,12 @@ from amla.trials.trial import Failure, Measurement, Proposal, Trial
 class Again:
     """One training again: its seed, its test, and the largest difference of a weight from the recorded one.
 
-    `apart` is None for another seed than the recorded one, whose weights have nothing to do with it.
+    `apart` is None for another seed than the recorded one, whose weights have nothing to do with it. `tested` is an
+    accuracy, or R2 of numbers.
     """
 
     seed: int
-    tested: Tested
+    tested: Tested | Scored
     seconds: float
     apart: float | None = None
 
@@ -39,19 +40,32 @@ class Again:
 class Replay:
     """What training again showed, beside what is recorded; `differing` says what is not as it was."""
 
-    tested: Tested
+    tested: Tested | Scored
     trainings: tuple[Again, ...]
     differing: tuple[str, ...] = ()
 
     @property
     def accuracy(self) -> float:
-        """The mean test accuracy of the trainings."""
-        return fmean(again.tested.accuracy for again in self.trainings)
+        """The mean test accuracy of the trainings; R2, of numbers."""
+        return fmean(worth(again.tested) for again in self.trainings)
 
     @property
     def reproduced(self) -> bool:
         """Whether that lies within the recorded interval, the noise of a test part of its size."""
-        return self.tested.low <= self.accuracy <= self.tested.high
+        low, high = between(self.tested)
+        return low <= self.accuracy <= high
+
+
+def worth(tested: Tested | Scored) -> float:
+    """Return the accuracy of a test, or R2."""
+    return tested.accuracy if isinstance(tested, Tested) else tested.value
+
+
+def between(tested: Tested | Scored) -> tuple[float, float]:
+    """Return its 95 % interval; where none is known, that of its value alone."""
+    if isinstance(tested, Tested):
+        return tested.low, tested.high
+    return tested.interval or (tested.value, tested.value)
 
 
 def replay(
@@ -73,7 +87,10 @@ def replay(
     for seed in range(first, first + others + 1):
         begins(seed)
         trainings.append(_again(run, task, [replace(leg, seed=seed) for leg in legs], report, known, seed == first))
-    return Replay(found.tested, tuple(trainings), _differing(run.study, task))
+    tested = found.tested or found.scored
+    if tested is None:
+        raise StudyError(f"'{run.folder}' has no test to compare with.")
+    return Replay(tested, tuple(trainings), _differing(run.study, task))
 
 
 def _again(run: Run, task: Task, proposals: Sequence[Proposal], report: Report, known: Arrays, is_same: bool) -> Again:
@@ -85,7 +102,7 @@ def _again(run: Run, task: Task, proposals: Sequence[Proposal], report: Report, 
     with TemporaryDirectory(prefix="amla-replay-") as folder:
         files = Files(Path(folder))
         evaluate = evaluation_of(study, FINAL, task, files, arranged.final.threads if arranged else None)
-        seconds, tested = 0.0, Tested(0, 1, 0.0, 0.0, 1.0)
+        seconds, tested = 0.0, _untested()
         for number, proposal in enumerate(proposals):
             asked = replace(proposal, start=number - 1 if number else None)
             outcome = evaluate(Trial(number, asked), report)
@@ -99,10 +116,12 @@ def _again(run: Run, task: Task, proposals: Sequence[Proposal], report: Report, 
     return Again(proposals[0].seed, tested, seconds, _apart(weights, known) if is_same else None)
 
 
-def _tested(outcome: Measurement) -> Tested:
-    examples = int(outcome.metrics["examples"])
-    right = round(outcome.metrics["accuracy"] * examples)
-    return Tested(right, examples, right / examples, *wilson(right, examples))
+def _untested() -> Tested | Scored:
+    return Tested(0, 1, 0.0, 0.0, 1.0)
+
+
+def _tested(outcome: Measurement) -> Tested | Scored:
+    return tested_of(outcome.metrics) or scored_of(OF_NUMBERS, outcome.metrics) or _untested()
 
 
 def _apart(weights: Arrays, known: Arrays) -> float:

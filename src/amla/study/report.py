@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import nan
 
 from amla.reports.condensed import Condensed, condensed
 from amla.reports.numbers import plural
@@ -27,18 +28,18 @@ FILES = {BEST: "The network", WEIGHTS: "Its weights"}
 def report(run: Run, dataset: Dataset) -> Report:
     """Return what can be reported of a run so far, on the data that it was run on."""
     found, best, shown = result(run), winner(run), condensed(run.search)
-    task = task_of(run.study, dataset)
+    task, metric = task_of(run.study, dataset), run.study.metric
     ended = why_ended(run.study, task, run.search)
     provenance = run.study.provenance
     tested = run.final.done[-1].measurement if found else None
     trained = run.final.trials[0].proposal.architecture if len(run.final) else None
     machine = {"machine": provenance.machine, "code": provenance.code} | provenance.versions if provenance else {}
-    choice, costs = preferred(run.study.prefer, run.search), costs_of(run.study, run.search)
+    choice, costs = preferred(run.study.prefer, run.search, metric), costs_of(run.study, run.search)
     return Report(
         name=run.study.name,
         history=shown.history,
         study=to_yaml(run.study),
-        verdict=_verdict(found) if found else None,
+        verdict=_verdict(found, dataset.classes) if found else None,
         winner=shown.trial(best.id) if best else None,
         chooses=chooses(run.study),
         ended=ended,
@@ -50,11 +51,11 @@ def report(run: Run, dataset: Dataset) -> Report:
         notices=dataset.notices,
         environment=machine | {"seed": str(run.study.seed), "device": _device(run)},
         classes=by_class(tested, dataset.classes) if tested else {},
-        metric="accuracy",
+        metric=metric,
         template=space_of(run.study, task).space.template if chooses(run.study) else None,
         run=str(run.folder),
         files={FILES[name]: f"{run.folder}/{name}" for name in files(run.study)} if found else {},
-        front=[trial for leg in front(run.search, costs) if (trial := _shown(shown, leg))],
+        front=[trial for leg in front(run.search, costs, metric) if (trial := _shown(shown, leg))],
         costs=costs,
         preferred=choice.why if choice else "",
         latency=_latency(run, best),
@@ -94,8 +95,12 @@ def _curves(run: Run, shown: Condensed) -> dict[str, Sequence[Progress]]:
     return found
 
 
-def _verdict(found: Result) -> Verdict:
-    return Verdict(found.tested.accuracy, found.tested.low, found.tested.high, found.tested.examples)
+def _verdict(found: Result, names: Sequence[str]) -> Verdict:
+    tested, scored = found.tested, found.scored
+    accuracy = (tested.accuracy, tested.low, tested.high) if tested else (nan, nan, nan)
+    errors = {name: (each.mean, each.root) for name, each in zip(names, found.errors, strict=False)}
+    value, bounds = (scored.value, scored.interval) if scored else (None, None)
+    return Verdict(*accuracy, found.examples, value, bounds, errors)
 
 
 def _device(run: Run) -> str:

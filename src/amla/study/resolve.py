@@ -29,7 +29,7 @@ from amla.study.spaces import Found
 from amla.study.study import Study, StudyError, from_plain, to_plain
 from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
-from amla.tasks.task import Task
+from amla.tasks.task import OF_NUMBERS, Task
 from amla.trials.progress import Report
 from amla.trials.trial import Outcome, Trial
 
@@ -37,10 +37,30 @@ BACKENDS = {"torch": "amla.backends.torch.backend:TorchBackend"}
 
 
 def task_of(study: Study, dataset: Dataset) -> Task:
-    """Return the task of a study: its data, split, and the recipe of the search."""
+    """Return the task of a study: its data, split, metric, and the recipe of the search. Raises StudyError."""
     data = study.data
     divided = parts(dataset, validation=data.validation, test=data.test, seed=data.split_seed)
-    return Task(dataset, divided, study.recipe)
+    task = Task(dataset, divided, study.recipe, study.metric)
+    _check_kind(study, task)
+    return task
+
+
+def _check_kind(study: Study, task: Task) -> None:
+    """Raise StudyError where settings are of classes, but numbers are to be predicted, or the other way round."""
+    if task.are_numbers != (study.metric == OF_NUMBERS):
+        what = "numbers to be predicted" if task.are_numbers else "classes"
+        usual = OF_NUMBERS if task.are_numbers else "accuracy"
+        raise StudyError(
+            f"metric is {study.metric}, but the labels of {study.data.source!r} are {what}; say metric {usual}, or, if "
+            "they are not what they look like, --labels, which is data.labels."
+        )
+    for place, recipe in (("recipe", study.recipe), ("final.recipe", study.final.recipe)):
+        if task.are_numbers and recipe and (recipe.label_smoothing or recipe.class_weights != "none"):
+            name = "label_smoothing" if recipe.label_smoothing else "class_weights"
+            raise StudyError(
+                f"{place}.{name} is {getattr(recipe, name)}, which is about classes, but numbers are to be predicted; "
+                "leave it out."
+            )
 
 
 def space_of(study: Study, task: Task) -> Found:

@@ -1,17 +1,22 @@
-"""What a study has found: the network it stands behind, its test accuracy with an interval, and what it cost."""
+"""What a study has found: the network it stands behind, what that tested at with an interval, and what it cost."""
+
+from collections.abc import Mapping
+from math import isfinite, nan
 
 from amla.algorithms.nac import FEWEST
 from amla.algorithms.protocol import best
 from amla.algorithms.rounds import fairest
 from amla.algorithms.shadow import means
+from amla.evidence.classes import mean_interval
 from amla.evidence.shares import wilson as wilson
 from amla.spec.architecture import Architecture
-from amla.spec.values import value
+from amla.spec.values import Number, value
 from amla.study.folder import BEST, REPORT, WEIGHTS, Run
 from amla.study.prefer import preferred
 from amla.study.settings.places import TabularSettings
 from amla.study.settings.searches import NacSettings
 from amla.study.study import Study
+from amla.tasks.task import Metric
 from amla.trials.trial import Measurement, Trial
 
 
@@ -27,11 +32,32 @@ class Tested:
 
 
 @value
+class Scored:
+    """What the metric that decided is on the test part, and its 95 % interval, None where none is known."""
+
+    metric: Metric
+    value: Number
+    interval: tuple[float, float] | None = None
+
+
+@value
+class Errors:
+    """How far predictions of a number are from the truth, in its units: on average, and the root of the mean square."""
+
+    mean: Number
+    root: Number
+
+
+@value
 class Result:
-    """What a finished study says; what all classes have on average is None where it was not measured."""
+    """What a finished study says; what all classes have on average is None where it was not measured.
+
+    `scored` is by the metric of the study, None where that is accuracy. Of numbers that are predicted nothing is right
+    or wrong: `tested` is None, and `errors` has those of each.
+    """
 
     architecture: Architecture
-    tested: Tested
+    tested: Tested | None
     parameters: int
     macs: int
     peak_memory: int
@@ -42,6 +68,9 @@ class Result:
     macro_f1: float | None = None
     baseline_seconds: float = 0.0
     tuning_seconds: float = 0.0
+    scored: Scored | None = None
+    examples: int = 0
+    errors: tuple[Errors, ...] = ()
 
 
 def winner(run: Run) -> Trial | None:
@@ -50,9 +79,9 @@ def winner(run: Run) -> Trial | None:
     In NAC's paper mode, which chooses none: the one whose network was trained to the end, or None if it was new.
     """
     if chooses(run.study):
-        if choice := preferred(run.study.prefer, run.search):
+        if choice := preferred(run.study.prefer, run.search, run.study.metric):
             return choice.trial
-        return _fairest(run) or _of_means(run) or best(run.search)
+        return _fairest(run) or _of_means(run) or best(run.search, run.study.metric)
     final = run.final[0].proposal.architecture if len(run.final) else None
     return next((trial for trial in run.search.done if trial.proposal.architecture == final), None)
 
@@ -61,7 +90,7 @@ def _fairest(run: Run) -> Trial | None:
     """Return the last leg of NAC's choice, where networks may have trained for different times."""
     match run.study.algorithm:
         case NacSettings(stable=float(), inherit=False):
-            found = fairest(run.search, "accuracy", FEWEST)
+            found = fairest(run.search, run.study.metric, FEWEST)
             return found.legs[-1] if found else None
         case _:
             return None
@@ -70,7 +99,7 @@ def _fairest(run: Run) -> Trial | None:
 def _of_means(run: Run) -> Trial | None:
     """Return the first training of the network that is the best by the mean of several seeds, if there are several."""
     seeds = run.study.terms.seeds if run.study.terms else 1
-    found = best(means(run.search, seeds)) if seeds > 1 else None
+    found = best(means(run.search, seeds), run.study.metric) if seeds > 1 else None
     return run.search[found.id * seeds] if found else None
 
 
@@ -85,11 +114,9 @@ def result(run: Run) -> Result | None:
         return None
     last = run.final.done[-1]
     metrics = last.measurement.metrics
-    right, examples = round(metrics["accuracy"] * metrics["examples"]), int(metrics["examples"])
-    low, high = wilson(right, examples)
     return Result(
         architecture=last.proposal.architecture,
-        tested=Tested(right, examples, right / examples, low, high),
+        tested=tested_of(metrics),
         parameters=int(metrics["parameters"]),
         macs=int(metrics["macs"]),
         peak_memory=int(metrics["peak_memory"]),
@@ -100,7 +127,46 @@ def result(run: Run) -> Result | None:
         macro_f1=metrics.get("macro_f1"),
         baseline_seconds=run.baselines.seconds,
         tuning_seconds=run.tuning.seconds,
+        scored=scored_of(run.study.metric, metrics),
+        examples=int(metrics["examples"]),
+        errors=_errors(metrics),
     )
+
+
+def tested_of(metrics: Mapping[str, float]) -> Tested | None:
+    """Return the accuracy that was measured on the test part, None of numbers."""
+    if "accuracy" not in metrics:
+        return None
+    examples = int(metrics["examples"])
+    right = round(metrics["accuracy"] * examples)
+    return Tested(right, examples, right / examples, *wilson(right, examples))
+
+
+def scored_of(metric: Metric, metrics: Mapping[str, float]) -> Scored | None:
+    """Return a metric of the test part, None for accuracy."""
+    match metric:
+        case "accuracy":
+            return None
+        case "r2":
+            between = metrics.get("r2_low", nan), metrics.get("r2_high", nan)
+            return Scored(metric, metrics[metric], between if isfinite(sum(between)) else None)
+        case _:
+            return _scored(metric, metrics)
+
+
+def _errors(metrics: Mapping[str, float]) -> tuple[Errors, ...]:
+    count = sum(name.startswith("mae/") for name in metrics)
+    return tuple(Errors(metrics[f"mae/{place}"], metrics[f"rmse/{place}"]) for place in range(count))
+
+
+def _scored(metric: Metric, metrics: Mapping[str, float]) -> Scored:
+    """Return a metric of the test part; that of a mean of shares has an interval, by those of the classes."""
+    if metric != "balanced_accuracy":
+        return Scored(metric, metrics[metric])
+    pairs = {name.partition("/")[2]: int(count) for name, count in metrics.items() if name.startswith("examples/")}
+    right = {number: int(metrics[f"right/{number}"]) for number in pairs}
+    shares = [(right[number] / of, *wilson(right[number], of)) for number, of in pairs.items() if of]
+    return Scored(metric, metrics[metric], mean_interval(shares) if shares else None)
 
 
 def is_finished(run: Run) -> bool:

@@ -80,7 +80,7 @@ class Search:
         searched = self.phase(SEARCH, algorithm, self._search_limit())
         for trial in searched.done:  # from which nothing can start any more
             self.files.drop(f"{SEARCH}/{trial.id}")
-        choice = preferred(self.study.prefer, searched)
+        choice = preferred(self.study.prefer, searched, self.study.metric)
         winner = choice.trial.proposal.architecture if choice else algorithm.recommend(searched)
         if winner is None:
             raise StudyError(_why_nothing(searched))
@@ -198,13 +198,21 @@ class Search:
         return isinstance(self.study.backend, TabularSettings)
 
     def _notes(self) -> dict[str, str]:
-        """Return what a user of the weights needs besides: how inputs are normalised, and what the logits mean."""
+        """Return what a user of the weights needs besides: how inputs are normalised, and what outputs mean."""
         mean, deviation = self.task.moments
         return {
             "mean": json.dumps(mean),
             "deviation": json.dumps(deviation),
             "classes": json.dumps(self.task.dataset.classes),
+            **self._units(),
         }
+
+    def _units(self) -> dict[str, str]:
+        """Return in what units the outputs are, where they are numbers."""
+        if not self.task.are_numbers:
+            return {}
+        mean, deviation = self.task.targets
+        return {"target_mean": json.dumps(mean), "target_deviation": json.dumps(deviation)}
 
     def _rehearse(self, algorithm: Algorithm) -> Measurement:
         first = plan.first(algorithm)

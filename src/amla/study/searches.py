@@ -36,36 +36,36 @@ MEASURED = ("parameters", "macs", "peak_memory", "step_seconds", "loss")  # what
 LATENCY = "latency"  # what is measured besides where the study has `latency`
 
 
-def open_ended(settings: OpenEnded, space: Space, steps: int, seed: int) -> Algorithm:
-    """Return an algorithm that trains each network for `steps`. Raises StudyError."""
+def open_ended(settings: OpenEnded, space: Space, steps: int, seed: int, metric: str) -> Algorithm:
+    """Return an algorithm that trains each network for `steps`, for the highest `metric`. Raises StudyError."""
     for cost in getattr(settings, "costs", ()):
         if cost not in (*MEASURED, LATENCY):
             raise StudyError(f"algorithm.costs names {cost!r}; it may name {', '.join((*MEASURED, LATENCY))}.")
     try:
-        return _made(settings, space, steps, seed)
+        return _made(settings, space, steps, seed, metric)
     except ValueError as error:
         raise StudyError(f"algorithm: {error}") from None
 
 
-def _made(settings: OpenEnded, space: Space, steps: int, seed: int) -> Algorithm:
+def _made(settings: OpenEnded, space: Space, steps: int, seed: int, metric: str) -> Algorithm:
     match settings:
         case EvolutionSettings(population=population, sample=sample):
-            return Evolution(space, steps, population, sample, seed)
+            return Evolution(space, steps, population, sample, seed, metric)
         case LocalSettings(improvement=improvement):
-            return LocalSearch(space, steps, improvement, seed)
+            return LocalSearch(space, steps, improvement, seed, metric)
         case AshaSettings() as asha:
-            return Halving(space, steps, asha.rungs, asha.eta, asha.brackets, asha.costs, seed)
+            return Halving(space, steps, asha.rungs, asha.eta, asha.brackets, asha.costs, seed, metric)
         case Nsga2Settings(costs=costs, population=population):
-            return Nsga2(space, steps, costs, population, seed)
+            return Nsga2(space, steps, costs, population, seed, metric)
         case ReinforceSettings(rate=rate, decay=decay):
-            return Reinforce(space, steps, rate, decay, seed)
+            return Reinforce(space, steps, rate, decay, seed, metric)
         case BayesSettings() as bayes:
-            return Bayes(space, steps, bayes.begin, bayes.candidates, bayes.parents, seed)
+            return Bayes(space, steps, bayes.begin, bayes.candidates, bayes.parents, seed, metric)
         case OptunaSettings() as settings:
-            return _optuna(settings, space, steps, seed)
+            return _optuna(settings, space, steps, seed, metric)
 
 
-def _optuna(settings: OptunaSettings, space: Space, steps: int, seed: int) -> Algorithm:
+def _optuna(settings: OptunaSettings, space: Space, steps: int, seed: int, metric: str) -> Algorithm:
     try:
         module = import_module("amla.algorithms.optuna")
     except ModuleNotFoundError as error:
@@ -73,11 +73,13 @@ def _optuna(settings: OptunaSettings, space: Space, steps: int, seed: int) -> Al
             f"The algorithm 'optuna' needs {error.name!r}; install it with: pip install 'amla[optuna]'."
         ) from None
     sampler = module.named(settings.sampler, settings.options)
-    found: Algorithm = module.Optuna(space, steps, sampler, settings.costs, seed)
+    found: Algorithm = module.Optuna(space, steps, sampler, settings.costs, seed, metric)
     return found
 
 
-def on_terms(search: Algorithm, terms: Terms | None, trials: int | None, space: Space) -> Algorithm:
+def on_terms(
+    search: Algorithm, terms: Terms | None, trials: int | None, space: Space, metric: str = "accuracy"
+) -> Algorithm:
     """Return a search on some terms, that ends after so many trials for each seed. Raises StudyError."""
     if terms is None:
         return search if trials is None else Budgeted(search, trials)
@@ -93,7 +95,7 @@ def on_terms(search: Algorithm, terms: Terms | None, trials: int | None, space: 
     if terms.seeds > 1:
         search = Repeated(search, terms.seeds)
     if terms.stop is not None:
-        search = Stopping(search, terms.stop.gain, terms.stop.seconds)
+        search = Stopping(search, terms.stop.gain, terms.stop.seconds, metric)
     return search if trials is None else Budgeted(search, trials * terms.seeds)
 
 

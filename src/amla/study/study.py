@@ -44,8 +44,10 @@ from amla.study.settings.searches import (
 )
 from amla.study.settings.spaces import EnvelopeSettings, NasBench201Settings, NasBenchMacroSettings, SpaceSettings
 from amla.study.settings.tuning import TuningSettings
+from amla.tasks.readers.source import Labels
 from amla.tasks.recipe import Recipe
 from amla.tasks.streaming import Stream
+from amla.tasks.task import Metric
 
 Prefer = Literal["accurate", "small", "fast"]
 
@@ -59,7 +61,8 @@ class Data:
     """Which data, and how they are divided: a built-in name or a path, and shares for the parts that it lacks.
 
     Images are resized to `size`; or scaled to cover a `canvas`, of which a network reads the middle or crops, of
-    `size`. How they are read, `stream`, makes no difference to what comes out.
+    `size`. How they are read, `stream`, makes no difference to what comes out. `labels` says whether they are classes
+    or numbers to be predicted; "auto": as they look.
     """
 
     source: str
@@ -69,6 +72,7 @@ class Data:
     size: tuple[int, ...] | None = None
     canvas: tuple[int, ...] | None = None
     stream: Stream = "auto"
+    labels: Labels = "auto"
 
 
 @value
@@ -103,6 +107,7 @@ class Study:
     name: str
     data: Data
     recipe: Recipe = Recipe()
+    metric: Metric = field(default="accuracy", kw_only=True)
     space: SpaceSettings = EnvelopeSettings()
     algorithm: AlgorithmSettings = NacSettings()
     terms: Terms | None = field(default=None, kw_only=True)
@@ -187,6 +192,8 @@ class Study:
         """What is looked up takes simulated time, in the space that the table is about, for the steps that it knows."""
         if not (isinstance(self.backend, TabularSettings) and isinstance(self.executor, Simulated)):
             raise StudyError("backend.kind tabular and executor.kind simulated belong together; give both, or neither.")
+        if self.metric != "accuracy":
+            raise StudyError(f"metric is {self.metric}, but tables know accuracy alone; leave it out.")
         if self.space.kind != self.backend.table:
             raise StudyError(f"space.kind is {self.space.kind}, but the table is about {self.backend.table}.")
         if self.space not in (NasBench201Settings(), NasBenchMacroSettings()):

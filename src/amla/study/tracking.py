@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from secrets import token_hex
 from typing import Protocol
@@ -18,7 +18,7 @@ from amla.storage.replay import outcomes, proposals
 from amla.study import log
 from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS, Run, flat, read
 from amla.study.resolve import FINAL, SEARCH
-from amla.study.result import is_finished, result
+from amla.study.result import Result, is_finished, result
 from amla.study.settings.places import MlflowSettings, TensorBoardSettings, TrackerSettings
 from amla.study.study import StudyError, load, to_plain, to_yaml
 from amla.trackers.told import Begun, Ended, Leg, Line, lines
@@ -179,10 +179,10 @@ def _figures(run: Run) -> dict[str, float]:
     if found is None:
         return {}
     figures = {
-        "test/accuracy": found.tested.accuracy,
-        "test/accuracy_low": found.tested.low,
-        "test/accuracy_high": found.tested.high,
-        "test/examples": found.tested.examples,
+        **_tested(found),
+        "test/balanced_accuracy": nan if found.balanced_accuracy is None else found.balanced_accuracy,
+        "test/macro_f1": nan if found.macro_f1 is None else found.macro_f1,
+        "test/examples": found.examples,
         "best/parameters": found.parameters,
         "best/macs": found.macs,
         "best/steps": found.steps,
@@ -190,3 +190,12 @@ def _figures(run: Run) -> dict[str, float]:
         "seconds/final": found.final_seconds,
     }
     return {name: float(number) for name, number in figures.items() if isfinite(number)}
+
+
+def _tested(found: Result) -> dict[str, float]:
+    if tested := found.tested:
+        return {"test/accuracy": tested.accuracy, "test/accuracy_low": tested.low, "test/accuracy_high": tested.high}
+    figures = {"test/r2": found.scored.value} if found.scored else {}
+    for place, each in enumerate(found.errors):
+        figures |= {f"test/mae/{place}": each.mean, f"test/rmse/{place}": each.root}
+    return figures

@@ -12,7 +12,7 @@ from amla.storage.files import Files
 from amla.study.folder import BEST, WEIGHTS, Run, read
 from amla.study.reading import read as read_data
 from amla.study.resolve import task_of
-from amla.study.result import result
+from amla.study.result import Result, result
 from amla.study.study import StudyError
 from amla.tasks.task import Task
 from amla.trials.snapshot import Arrays
@@ -46,16 +46,24 @@ def trained(folder: Path) -> Trained:
         )
     weights, notes = Files(folder).load_weights("best")
     recipe = run.study.final_recipe
-    tested = found.tested
+    numbers = "target_mean" in notes
     facts = Facts(
         name=run.study.name,
         classes=tuple(json.loads(notes["classes"])),
         mean=tuple(json.loads(notes["mean"])),
         deviation=tuple(json.loads(notes["deviation"])),
         mirrored=recipe.score_mirrored,
-        note=f"Test accuracy {percent(tested.accuracy, 2)} on {tested.examples:,} examples.".replace("\u202f", " "),
+        note=f"Test {_worth(found)} on {found.examples:,} examples.".replace("\u202f", " "),
+        target_mean=tuple(json.loads(notes["target_mean"])) if numbers else (),
+        target_deviation=tuple(json.loads(notes["target_deviation"])) if numbers else (),
     )
     return Trained(run, text.load(folder / BEST), weights, facts)
+
+
+def _worth(found: Result) -> str:
+    if found.tested:
+        return f"accuracy {percent(found.tested.accuracy, 2)}"
+    return f"R2 {found.scored.value:.3f}" if found.scored else "nothing"
 
 
 def task_again(run: Run, data_dir: Path | None) -> Task:

@@ -27,7 +27,7 @@ def tuning_of(study: Study, task: Task, network: Architecture, steps: int) -> Tu
         optuna, module = import_module("amla.algorithms.optuna"), import_module("amla.algorithms.tuning")
     except ModuleNotFoundError as error:
         raise StudyError(f"tuning needs {error.name!r}; install it with: pip install 'amla[optuna]'.") from None
-    found, seed = dials(study.final_recipe, task.shape), study.seed + SEEDS_APART
+    found, seed = dials(study.final_recipe, task.shape, task.are_numbers), study.seed + SEEDS_APART
     sampler = optuna.named(study.tuning.sampler, {})
-    tuning: Tunes = module.Tuning(network, found, steps, study.tuning.trials, sampler, seed)
+    tuning: Tunes = module.Tuning(network, found, steps, study.tuning.trials, sampler, seed, study.metric)
     return tuning

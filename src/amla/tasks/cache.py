@@ -25,7 +25,7 @@ from amla.tasks.readers.source import Chunk, Contents, Frame, Part
 VARIABLE = "AMLA_CACHE"
 
 _DESCRIPTION = "dataset.json"
-_NUMBERS = "<i8"
+_WHOLE, _REAL = "<i8", "<f8"
 _BYTES = "|u1"
 
 Form = Literal["held", "read", "encoded"]
@@ -55,7 +55,7 @@ def opened(entry: Path, root: Path | None = None) -> Decoded | None:
                 inputs: Any = Pictured(of["pictures"], of["ends"], root, Frame(*frame), description["channels"])
             else:
                 inputs = of["inputs"]
-            labels = np.array(of["labels"], dtype=np.int64)
+            labels = np.array(of["labels"])
             parts[part] = Examples(inputs, labels, sums=of.get("sums"), digests=of.get("digests"))
         return Decoded(tuple(description["classes"]), parts, tuple(description["notices"]))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
@@ -130,15 +130,16 @@ def _write(target: Path, contents: Contents, progress: Progress | None, form: Fo
 
 def _kinds(contents: Contents, form: Form) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Return what an entry has a file of, for each part: the type of its rows, and their shape."""
-    kinds: dict[str, tuple[str, tuple[int, ...]]] = {"labels": (_NUMBERS, ())}
+    labels = (_REAL, (len(contents.classes),)) if contents.numbers else (_WHOLE, ())
+    kinds: dict[str, tuple[str, tuple[int, ...]]] = {"labels": labels}
     if form == "encoded":
-        kinds |= {"pictures": (_BYTES, ()), "ends": (_NUMBERS, ())}
+        kinds |= {"pictures": (_BYTES, ()), "ends": (_WHOLE, ())}
     else:
         kinds["inputs"] = contents.dtype, contents.shape
     if form != "held":
         kinds["digests"] = _BYTES, (DIGEST,)
         if contents.dtype == _BYTES:  # sums of others depend on their order
-            kinds["sums"] = _NUMBERS, (2, contents.shape[-1])
+            kinds["sums"] = _WHOLE, (2, contents.shape[-1])
     return kinds
 
 

@@ -39,7 +39,9 @@ def parts(dataset: Dataset, *, validation: float, test: float, seed: int) -> Par
         streams = {part: Stream(len(e.labels), partial(_chunks, e)) for part, e in carved.items()}
         inputs = dataset.train.inputs
         with suppress(OSError):
-            contents = Contents(name, dataset.classes, inputs.shape[1:], streams, dtype=inputs.dtype.str)
+            contents = Contents(
+                name, dataset.classes, inputs.shape[1:], streams, dtype=inputs.dtype.str, numbers=dataset.are_numbers
+            )
             found = cache.written(entry, contents)
             finished = [path for path in entry.parent.iterdir() if not path.name.startswith(".")]
             for old in sorted(finished, key=lambda path: path.stat().st_mtime)[:-KEPT]:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from amla.tasks.inputs import Chosen, Inputs, Joined
 
+# where there are no classes: not 0, with which a split would draw the numbers of default_rng(seed)
+ONE_GROUP = 2**31 - 1
+
 
 class DataError(ValueError):
     """A dataset that cannot be used as it is."""
@@ -17,22 +20,27 @@ class DataError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Images or series with their labels.
+    """Images or series with their labels, or with the numbers that are to be predicted of them.
 
     `inputs` is (n, height, width, channels), uint8, or (n, time, channels), float32: an array, C-contiguous, read-only
     and memory-mapped where it comes from the cache; or what reads some of them at a time. `labels` is (n,), int64,
-    each at least 0 and less than the number of classes. `size` is what a network reads of an image, the middle or a
-    crop of so many pixels; None: all of it.
+    each at least 0 and less than the number of classes, or (n, targets), float64 and finite. `size` is what a network
+    reads of an image, the middle or a crop of so many pixels; None: all of it.
 
     What is known of inputs that are not held in memory: `sums` (n, 2, channels), int64, of their elements and of the
     squares of these; `digests` (n, 16), uint8, the same for two inputs only if these are.
     """
 
     inputs: Inputs
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     size: tuple[int, int] | None = None
     sums: NDArray[np.int64] | None = None
     digests: NDArray[np.uint8] | None = None
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether labels are numbers to be predicted, and not classes."""
+        return self.labels.dtype.kind == "f"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -74,7 +82,8 @@ class Dataset:
     """A dataset as its source divides it.
 
     `fingerprint` is a hex digest of the source's files, the same on every machine. `validation` and `test` are None
-    where the source has none. `notices` is what a user should be told about how the data were read.
+    where the source has none. `notices` is what a user should be told about how the data were read. Where numbers are
+    to be predicted, `classes` are what these are called.
     """
 
     name: str
@@ -84,6 +93,11 @@ class Dataset:
     validation: Examples | None
     test: Examples | None
     notices: tuple[str, ...] = ()
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether numbers are to be predicted, and not classes."""
+        return self.train.are_numbers
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -105,9 +119,9 @@ def split(dataset: Dataset, *, validation: float = 0.1, test: float = 0.2, seed:
 
     `validation` and `test` are shares of the source's training examples, and matter only where that part is carved.
     Every class gives its share, rounded, but at least one example to validation (and to test, where it has three or
-    more). Which ones depends on `seed` and on nothing else, on every machine and with every version of numpy. Arrays
-    stay memory-mapped where nothing is carved; carving copies the images of the parts it makes into memory, unless
-    they are read when they are asked for.
+    more); where numbers are to be predicted, all examples together do. Which ones depends on `seed` and on nothing
+    else, on every machine and with every version of numpy. Arrays stay memory-mapped where nothing is carved; carving
+    copies the images of the parts it makes into memory, unless they are read when they are asked for.
     Raises DataError for shares and seeds that make no sense, and for a class that would be missing from training or
     from validation.
     """
@@ -118,7 +132,10 @@ def split(dataset: Dataset, *, validation: float = 0.1, test: float = 0.2, seed:
             f"validation is {validation!r} and test is {test!r}, which leaves nothing to train on. "
             "Choose shares that add up to less than 1."
         )
-    _check_classes(dataset)
+    if dataset.are_numbers:
+        _check_numbers(dataset)
+    else:
+        _check_classes(dataset)
     chosen_validation, chosen_test = _carve(dataset, validation_share, test_share, seed)
     if not dataset.test and not len(chosen_test):
         raise DataError(
@@ -160,6 +177,22 @@ def _checked_share(name: str, share: float) -> float:
     return share
 
 
+def _check_numbers(dataset: Dataset) -> None:
+    """Raise DataError where there are too few examples to divide, or targets that are the same for all."""
+    needed = 2 + (dataset.validation is None) + (dataset.test is None)
+    if (found := len(dataset.train.labels)) < needed:
+        raise DataError(
+            f"{dataset.name!r} has {found} training examples, but {needed} or more are needed to train, to validate "
+            "and to test on. Add some."
+        )
+    for name, column in zip(dataset.classes, dataset.train.labels.T, strict=True):
+        if column.min() == column.max():
+            raise DataError(
+                f"{name!r} of {dataset.name!r} is {column[0]:g} for every training example: there is nothing to be "
+                "predicted. Leave it out, or add examples with other values."
+            )
+
+
 def _check_classes(dataset: Dataset) -> None:
     enough, purpose = (1, "to train on") if dataset.validation else (2, "to train and to validate on, one each")
     for name, found in zip(dataset.classes, _occurrences(dataset, dataset.train), strict=True):
@@ -185,7 +218,9 @@ def _occurrences(dataset: Dataset, examples: Examples) -> list[int]:
 def _carve(dataset: Dataset, validation: float, test: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions in `dataset.train` for validation and for test, ascending; a share of 0 takes none."""
     chosen: tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]] = ([], [])
-    for order in shuffled_by_class(dataset.train.labels, seed=seed).values():
+    labels = dataset.train.labels
+    groups = np.full(len(labels), ONE_GROUP) if dataset.are_numbers else labels
+    for order in shuffled_by_class(groups, seed=seed).values():
         for_validation = max(1, round(len(order) * validation)) if validation else 0
         kept = 1 + min(for_validation, 1)
         for_test = min(max(1, round(len(order) * test)), len(order) - kept) if test else 0

@@ -27,7 +27,9 @@ def in_memory(contents: Contents, progress: Progress | None = None) -> Decoded:
     inputs = {
         part: np.empty((stream.count, *contents.shape), contents.dtype) for part, stream in contents.parts.items()
     }
-    labels = {part: np.empty(stream.count, np.int64) for part, stream in contents.parts.items()}
+    width = (len(contents.classes),) if contents.numbers else ()
+    kind = np.float64 if contents.numbers else np.int64
+    labels = {part: np.empty((stream.count, *width), kind) for part, stream in contents.parts.items()}
     counts = dict.fromkeys(contents.parts, 0)
 
     def hold(part: Part, chunk: Chunk) -> None:

@@ -31,19 +31,23 @@ class Dial:
     whole: bool = False
 
 
-def dials(recipe: Recipe, shape: Size) -> dict[str, Dial]:
+def dials(recipe: Recipe, shape: Size, are_numbers: bool = False) -> dict[str, Dial]:
     """Return the dials of a recipe for inputs of `shape`, (channels, *spatial), by address: "optimiser.rate".
 
-    A weight decay of 0, as of a recipe that keeps kernels on a sphere, is left alone.
+    A weight decay of 0, as of a recipe that keeps kernels on a sphere, is left alone. Where numbers are to be predicted
+    there is no label to smooth, and examples are changed only where the recipe does so: what is changed might have
+    another number.
     """
     shorter = min(shape[1:])
     found = {"optimiser.rate": _around(recipe.optimiser.rate, RATES)}
     if recipe.weight_decay:
         found["weight_decay"] = _around(recipe.weight_decay, DECAYS, MOST_DECAY)
-    found["label_smoothing"] = Dial(recipe.label_smoothing, 0.0, max(MOST_SMOOTHING, recipe.label_smoothing))
+    if not are_numbers:
+        found["label_smoothing"] = Dial(recipe.label_smoothing, 0.0, max(MOST_SMOOTHING, recipe.label_smoothing))
     for name, part in (("shift", SHIFTED), ("cutout", CUT)):
         usual = float(getattr(recipe.augment, name))
-        found[f"augment.{name}"] = Dial(usual, 0.0, max(1.0, float(shorter // part), usual), whole=True)
+        if usual or not are_numbers:
+            found[f"augment.{name}"] = Dial(usual, 0.0, max(1.0, float(shorter // part), usual), whole=True)
     return found
 
 

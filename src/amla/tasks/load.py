@@ -11,7 +11,7 @@ from amla.tasks.dataset import DataError, Dataset, Examples
 from amla.tasks.decoding import Decoded, Progress, in_memory
 from amla.tasks.fingerprint import fingerprint
 from amla.tasks.readers import recognise
-from amla.tasks.readers.source import Frame, Part, Source
+from amla.tasks.readers.source import Frame, Labels, Part, Source
 from amla.tasks.streaming import Stream, check_fits, form_of, streamed
 
 FORMAT = 1  # to be raised when the same files are to give other arrays, so that no old entry is used
@@ -25,6 +25,7 @@ def load(
     size: tuple[int, ...] | None = None,
     canvas: tuple[int, ...] | None = None,
     stream: Stream = "auto",
+    labels: Labels = "auto",
     download: bool = True,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -36,8 +37,9 @@ def load(
     pixels, is what all images are resized to; by default the size that most of them have. With a `canvas`, as large or
     larger, they are scaled to cover that, their edges cut off; a network reads the middle or crops, of `size`. `stream`
     says whether they are read batch by batch: "never"; "disk", from the cache; "decode", from the encoded images; or
-    "auto", as the memory demands it. `progress` is told how much is done of how much: bytes while downloading, then
-    images while decoding. Raises DataError for every dataset that cannot be used, saying what to do.
+    "auto", as the memory demands it. With `labels` "numbers" they are numbers to be predicted, with "classes" they are
+    not; "auto" goes by what they look like. `progress` is told how much is done of how much: bytes while downloading,
+    then images while decoding. Raises DataError for every dataset that cannot be used, saying what to do.
     """
     frame = _frame(size, canvas)
     folder = cache.folder(cache_dir)
@@ -45,12 +47,16 @@ def load(
         found = _found(source, data_dir=data_dir, cache_dir=folder, download=download, progress=progress)
         digest = found.fingerprint or fingerprint(found.root, found.files, remembered_in=folder / "files")
         suffix = f"{frame.height}x{frame.width}{'-cover' * frame.cover}" if frame else "own"
+        if labels == "numbers":
+            found, suffix = _of_numbers(found), f"{suffix}-numbers"
         decoded = _decoded(found, folder / "datasets" / f"{digest}-{suffix}-{FORMAT}", frame, stream, progress)
     except OSError as error:
         raise DataError(
             f"{error.filename or source!r} cannot be read ({error.strerror or error}). Check that it is there and that "
             "you may read it."
         ) from error
+    if labels == "classes" and decoded.parts["train"].are_numbers:
+        raise DataError(f"data.labels is classes, but {source!r} has numbers. Leave data.labels out.")
     read = size if canvas is not None else None
 
     def part(name: Part) -> Examples | None:
@@ -66,6 +72,15 @@ def load(
         test=part("test"),
         notices=decoded.notices,
     )
+
+
+def _of_numbers(source: Source) -> Source:
+    if source.read_numbers is None:
+        raise DataError(
+            f"data.labels is numbers, but {str(source.root)!r} has classes. Numbers are read from .npz files, parquet "
+            "files, and folders of images with a table.csv."
+        )
+    return replace(source, read=source.read_numbers, classes=None)
 
 
 def _frame(size: tuple[int, ...] | None, canvas: tuple[int, ...] | None) -> Frame | None:

@@ -168,8 +168,10 @@ class Recipe:
     mean and deviation of each channel.
     `start` "identity" lets kernels begin by passing their inputs on (dirac), as far as there are outputs for them;
     `whiten` gives convolutions that read an input the principal components of the training part's patches, which are
-    then not trained (Page 2018). `score_mirrored` scores the mean of the logits of an input and its mirror image. With
-    `precision` "auto" a device that is faster in bfloat16 uses it; a CPU never does.
+    then not trained (Page 2018). With `class_weights` "balanced" the loss of a training example counts by the inverse
+    frequency of its class, 1 on average; what is scored on held-out examples is not weighted. `score_mirrored` scores
+    the mean of the logits of an input and its mirror image. With `precision` "auto" a device that is faster in bfloat16
+    uses it; a CPU never does.
     """
 
     batch: int = 64
@@ -177,6 +179,7 @@ class Recipe:
     schedule: Schedule = Cosine()
     weight_decay: float = 5e-4
     label_smoothing: float = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
     clip: float | None = None
     clip_each: bool = False
     ema: float | None = None

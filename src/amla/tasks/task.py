@@ -14,21 +14,25 @@ from amla.tasks.inputs import in_turn
 from amla.tasks.recipe import Recipe
 
 Part = Literal["train", "validation", "test"]
+Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "r2"]  # what a search may maximise in validation
+OF_NUMBERS: Metric = "r2"  # the one of numbers that are to be predicted
 CHUNK = 4096  # examples summed up at once
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A classification task, and which of its parts a learner may fit and is scored on.
+    """What is to be learned, classes or numbers, and which of its parts a learner may fit and is scored on.
 
     A search fits "train" and is scored on "validation"; the final training fits both and is scored on nothing; the
-    final evaluation alone reads "test".
+    final evaluation alone reads "test". `metric` is the one of all that is scored that decides.
+
+    Numbers that are to be predicted come to learners standardised (`targets`), as (n, targets) float32.
     """
 
     dataset: Dataset
     parts: Parts
     recipe: Recipe
-    metric: str = "accuracy"
+    metric: Metric = "accuracy"
     fit_on: tuple[Part, ...] = ("train",)
     score_on: Part | None = "validation"
 
@@ -50,8 +54,13 @@ class Task:
         return self.dataset.shape
 
     @property
+    def are_numbers(self) -> bool:
+        """Whether numbers are to be predicted, and not classes."""
+        return self.dataset.are_numbers
+
+    @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """How many classes there are; where numbers are to be predicted, how many of an example."""
         return len(self.dataset.classes)
 
     @cached_property
@@ -82,6 +91,26 @@ class Task:
         return tuple(mean.tolist()), tuple(np.where(deviation > 0, deviation, 1.0).tolist())
 
     @cached_property
+    def targets(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of every number that is to be predicted, of the training part, in its units."""
+        labels = self.parts.train.labels
+        deviation = labels.std(0)
+        return tuple(labels.mean(0).tolist()), tuple(np.where(deviation > 0, deviation, 1.0).tolist())
+
+    @cached_property
+    def class_weights(self) -> tuple[float, ...] | None:
+        """What an example of each class counts in training, 1 on average over the examples; None: all the same.
+
+        Balanced, a class weighs as much as any other, however many examples it has: an example counts N / (K n), of
+        N examples and K classes, n of them of its own (King and Zeng 2001, with equal shares of classes).
+        """
+        if self.recipe.class_weights == "none" or self.are_numbers:
+            return None
+        counts = np.bincount(self.fitting.labels, minlength=self.classes)
+        present = np.count_nonzero(counts)
+        return tuple((len(self.fitting.labels) / (present * np.maximum(counts, 1)) * (counts > 0)).tolist())
+
+    @cached_property
     def digest(self) -> str:
         """32 hexadecimal digits, the same for the same data, split, recipe and metric.
 
@@ -89,6 +118,7 @@ class Task:
         """
         recipe = TypeAdapter(Recipe).dump_json(self.recipe).decode()
         text = [self.dataset.fingerprint, str(self.shape), self.metric, recipe]
+        text += ["numbers"] if self.are_numbers else []
         hashed = blake2b("\n".join(text).encode(), digest_size=16)
         for part in (self.parts.train, self.parts.validation, self.parts.test):
             hashed.update(part.labels.tobytes())
@@ -97,4 +127,8 @@ class Task:
         return hashed.hexdigest()
 
     def _part(self, part: Part) -> Examples:
-        return {"train": self.parts.train, "validation": self.parts.validation, "test": self.parts.test}[part]
+        found = {"train": self.parts.train, "validation": self.parts.validation, "test": self.parts.test}[part]
+        if not self.are_numbers:
+            return found
+        mean, deviation = self.targets
+        return replace(found, labels=((found.labels - mean) / deviation).astype(np.float32))

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from amla.backends.torch.data import Batches
+from amla.backends.torch.losses import plain_loss
 from amla.backends.torch.network import Network
 from amla.backends.torch.norms import normalising_anew
 from amla.spec.architecture import NodeId
@@ -23,7 +23,7 @@ def losses_without(
     moments: tuple[tuple[float, ...], tuple[float, ...]],
     device: torch.device,
 ) -> Mapping[NodeId | None, float]:
-    """Return the mean cross-entropy without each of `nodes`, and with all of them (None).
+    """Return the mean loss without each of `nodes`, and with all of them (None).
 
     It is of up to 1,000 examples, evenly spaced in the order that they have. The network is left as it was.
     """
@@ -37,7 +37,7 @@ def _loss(network: Network, node_id: NodeId | None, batches: Batches) -> float:
     losses: list[Tensor] = []
     for inputs, labels in batches.scoring(BATCH):
         logits = network.without(node_id, inputs).float()
-        losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
+        losses.append(plain_loss(logits, labels))
     return float(torch.stack(losses).sum()) / len(batches)
 
 

@@ -26,7 +26,7 @@ class Lines:
 
     def add(self, step: int, loss: Tensor, logits: Tensor, labels: Tensor, rate: float) -> None:
         """Take a step in; every tenth, write a line."""
-        hits = (logits.detach().argmax(1) == labels).float().mean()
+        hits = _hits(logits.detach(), labels)
         self._told.append(self._mean(torch.stack((loss.detach(), hits))))
         self._last = (step, rate)
         if step % self._every == 0:
@@ -42,3 +42,10 @@ class Lines:
         if not np.isfinite(loss):
             raise Diverged(f"the training loss was {loss} at step {step}, with a learning rate of {rate:.3g}")
         self._beat(step, loss, accuracy, rate)
+
+
+def _hits(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Return the share of a batch that is right; NaN of numbers, of which none is."""
+    if labels.is_floating_point():
+        return torch.full((), float("nan"), device=outputs.device)
+    return (outputs.argmax(1) == labels).float().mean()

@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
 from amla.backends.initial import initial
 from amla.backends.protocol import Beat
@@ -18,6 +17,7 @@ from amla.backends.torch.curve import Lines
 from amla.backends.torch.data import DROP, Batches, mixed, reduced
 from amla.backends.torch.faults import memory_faults
 from amla.backends.torch.growing import inherit, remember, settle
+from amla.backends.torch.losses import Loss
 from amla.backends.torch.network import Network, laid_out, read_arrays, write_arrays
 from amla.backends.torch.norms import set_norms, setting
 from amla.backends.torch.optimisers import Mover
@@ -60,6 +60,7 @@ class TorchLearner:
         self._dropping = torch.Generator(device=device)
         self._network.lend(self._dropping, crew.place)
         self._batches: Batches | None = None
+        self._loss = Loss(task, device)
         self.watch({})
 
     def watch(self, probes: Mapping[str, tuple[NodeId, ...]]) -> None:
@@ -173,7 +174,7 @@ class TorchLearner:
             with faster(self.task.recipe, self.device):
                 logits = network(inputs)
             logits = logits.float()
-            loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+            loss = self._loss(logits, labels)
             total = self._with_heads(loss, labels)
             self._watch.look()
             total.backward()  # type: ignore[no-untyped-call]
@@ -188,8 +189,7 @@ class TorchLearner:
     def _with_heads(self, loss: Tensor, labels: Tensor) -> Tensor:
         """Add the losses of auxiliary heads, each by its weight."""
         for head, weight in self.architecture.heads.items():
-            logits = self._network.heads[head].float()
-            loss = loss + weight * F.cross_entropy(logits, labels, label_smoothing=self.task.recipe.label_smoothing)
+            loss = loss + weight * self._loss(self._network.heads[head].float(), labels)
         return loss
 
     def _scale(self, step: int, horizon: int) -> float:

@@ -64,6 +64,7 @@ def contents(
             for part, images in pixels.items()
         },
         notices=resizing_notices(_sizes(pixels), frame.size),
+        numbers=labels["train"].dtype.kind == "f",
     )
 
 
@@ -98,7 +99,7 @@ def _sizes(pixels: Mapping[Part, Pixels]) -> Counter[Size]:
     return sizes
 
 
-def _chunks(images: Pixels, labels: NDArray[np.int64], frame: Frame) -> Iterator[Chunk]:
+def _chunks(images: Pixels, labels: NDArray[Any], frame: Frame) -> Iterator[Chunk]:
     for start in range(0, len(labels), _CHUNK):
         converted = images.convert(images.values[start : start + _CHUNK])
         yield Chunk(resized(np.ascontiguousarray(converted), frame), labels[start : start + _CHUNK])

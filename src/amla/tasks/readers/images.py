@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +34,12 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, eq=False)
 class Album:
-    """One part of a dataset: labels (n,), and n pictures in the same order, in batches of at most so many."""
+    """One part of a dataset: labels (n,), and n pictures in the same order, in batches of at most so many.
 
-    labels: NDArray[np.int64]
+    Of numbers that are to be predicted, labels are (n, targets).
+    """
+
+    labels: NDArray[Any]
     batches: Callable[[int], Iterator[Sequence[Picture]]]
 
 
@@ -75,6 +78,7 @@ def contents(
         },
         notices=notices + resizing_notices(survey.sizes, frame.size),
         encoded=True,
+        numbers=albums["train"].labels.dtype.kind == "f",
     )
 
 

@@ -1,4 +1,7 @@
-"""Labels as people store them (numbers from 0, or words) made into class indices, with every mistake named."""
+"""Labels as people store them (numbers from 0, or words) made into class indices, with every mistake named.
+
+Numbers that are to be predicted are told from classes by their fractions, or by who reads them.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,15 @@ class Column:
     """The labels of one part as its source has them; `name` and `address` say where, in messages.
 
     `files` has the address and the number of labels of each file, where they come from several, one after the other.
+    With `numbers` they are to be predicted, whatever they look like, and called `targets`.
     """
 
     name: str
     address: str
     values: NDArray[Any]
     files: tuple[tuple[str, int], ...] = ()
+    numbers: bool = False
+    targets: tuple[str, ...] = ()
 
     def at(self, position: int) -> str:
         """Where one label is: "labels[17] of 'y.npz'"."""
@@ -36,14 +42,19 @@ class Column:
 
 def class_indices(
     columns: Mapping[Part, Column], classes: tuple[str, ...] | None = None
-) -> tuple[tuple[str, ...], dict[Part, NDArray[np.int64]]]:
+) -> tuple[tuple[str, ...], dict[Part, NDArray[Any]]]:
     """The class names, and for every part its labels as indices into them, (n,) int64.
+
+    Where labels are numbers to be predicted, what these are called, and for every part (n, targets) float64. They are
+    where their column says so, and where floating-point training labels are no whole numbers.
 
     Words are sorted to become the classes. Numbers are indices already: into `classes` where these are known, else
     the classes are those of the training labels, which must then be 0, 1, 2, ... without gaps. Raises DataError for
     anything else, and for fewer than two classes.
     """
     train = columns["train"]
+    if classes is None and (train.numbers or _has_fractions(train.values)):
+        return _numbers(columns)
     if train.values.dtype.kind == "U":
         classes = tuple(sorted(set(_one_each(train).tolist())))
         indices = {part: _indices_of_words(column, classes) for part, column in columns.items()}
@@ -54,6 +65,53 @@ def class_indices(
             _check_in_range(column, indices[part], len(classes))
     check_several(classes, train.address)
     return classes, indices
+
+
+def _has_fractions(values: NDArray[Any]) -> bool:
+    """Whether these are floating-point numbers, several an example or not all of them whole."""
+    if values.dtype.kind != "f" or not np.isfinite(values).all():
+        return False
+    return (values.ndim == 2 and values.shape[1] > 1 and not _one_hot(values)) or bool(
+        (values != np.floor(values)).any()
+    )
+
+
+def _one_hot(values: NDArray[Any]) -> bool:
+    return bool(np.isin(values, (0, 1)).all() and (values.sum(axis=1) == 1).all())
+
+
+def _numbers(columns: Mapping[Part, Column]) -> tuple[tuple[str, ...], dict[Part, NDArray[Any]]]:
+    """The names of targets, and their values by part. Raises DataError for what is no finite number."""
+    found = {part: _finite(column) for part, column in columns.items()}
+    train = columns["train"]
+    for part, column in columns.items():
+        if found[part].shape[1] != found["train"].shape[1]:
+            raise DataError(
+                f"{column.name} of {column.address!r} has {found[part].shape[1]} numbers an example, but {train.name} "
+                f"has {found['train'].shape[1]}. Store as many in every part."
+            )
+    count = found["train"].shape[1]
+    return train.targets or (("target",) if count == 1 else tuple(f"target {place}" for place in range(count))), found
+
+
+def _finite(column: Column) -> NDArray[np.float64]:
+    values = column.values
+    if values.dtype.kind not in "biuf":
+        raise DataError(
+            f"{column.name} of {column.address!r} holds {values.dtype} values, but numbers are to be predicted. Store "
+            "numbers in it."
+        )
+    if values.ndim not in (1, 2) or not values.size:
+        raise DataError(
+            f"{column.name} of {column.address!r} has shape {values.shape}, but numbers to be predicted are (n,), or "
+            "(n, targets). Store them like that."
+        )
+    table = np.ascontiguousarray(values.reshape(len(values), -1), np.float64)
+    for position in np.flatnonzero(~np.isfinite(table).all(axis=1))[:1]:
+        raise DataError(
+            f"{column.at(int(position))} is missing (NaN) or infinite. Fill it in, or leave that example out."
+        )
+    return table
 
 
 def check_several(classes: tuple[str, ...], address: str) -> None:
@@ -120,7 +178,8 @@ def _numbered_classes(column: Column, indices: NDArray[np.int64]) -> tuple[str, 
         missing = int(np.flatnonzero(occurring != np.arange(count))[0])
         raise DataError(
             f"{column.name} of {column.address!r} goes up to {occurring[-1]}, but {missing} never occurs. "
-            f"Number the {count} classes 0 to {count - 1}."
+            f"Number the {count} classes 0 to {count - 1}; or, if these are numbers to be predicted, say so: "
+            "--labels numbers, in a study file data.labels."
         )
     return tuple(str(index) for index in range(count))
 

@@ -40,13 +40,16 @@ def find(root: Path) -> Source | None:
     """The dataset in the archive `root`; None where that is no .npz file."""
     if root.suffix != ".npz" or not root.is_file():
         return None
-    return Source(root.stem, root, (root,), partial(_read, root))
+    return Source(root.stem, root, (root,), partial(_read, root), read_numbers=partial(_read, root, numbers=True))
 
 
-def _read(root: Path, size: Frame | None) -> Contents:
+def _read(root: Path, size: Frame | None, numbers: bool = False) -> Contents:
     found = arrays(root)
     names = _names(root, set(found))
-    columns = {part: Column(labels, str(root), np.atleast_1d(found[labels])) for part, (_, labels) in names.items()}
+    columns = {
+        part: Column(labels, str(root), np.atleast_1d(found[labels]), numbers=numbers)
+        for part, (_, labels) in names.items()
+    }
     given = {part: (name, found[name]) for part, (name, _) in names.items()}
     if given["train"][0].startswith("series"):
         return series.contents(str(root), given, columns, size=size)

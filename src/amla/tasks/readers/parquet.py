@@ -27,6 +27,7 @@ class _Columns:
     image: str
     label: str
     classes: tuple[str, ...] | None
+    numbers: bool  # floating-point ones, which are to be predicted
 
 
 def find(root: Path) -> Source | None:
@@ -42,7 +43,8 @@ def find(root: Path) -> Source | None:
     parts = _parts(root, files)
     _check_shards(files)
     name = root.stem if root.is_file() else root.resolve().name
-    return Source(name, root, tuple(files), partial(_read, root, parts))
+    numbers = partial(_read, root, parts, numbers=True)
+    return Source(name, root, tuple(files), partial(_read, root, parts), read_numbers=numbers)
 
 
 def _files(root: Path) -> list[Path]:
@@ -83,11 +85,11 @@ def _check_shards(files: list[Path]) -> None:
             )
 
 
-def _read(root: Path, parts: Mapping[Part, list[Path]], size: Frame | None) -> Contents:
+def _read(root: Path, parts: Mapping[Part, list[Path]], size: Frame | None, numbers: bool = False) -> Contents:
     _pyarrow_parquet()
     columns = _columns(parts["train"][0])
-    labels = {part: _labels(root, files, columns) for part, files in parts.items()}
-    classes, indices = class_indices(labels, columns.classes)
+    labels = {part: _labels(root, files, columns, numbers or columns.numbers) for part, files in parts.items()}
+    classes, indices = class_indices(labels, None if numbers else columns.classes)
     albums = {part: Album(indices[part], partial(_batches, files, columns)) for part, files in parts.items()}
     return contents(str(root), albums, size=size, classes=classes)
 
@@ -119,10 +121,12 @@ def _columns(file: Path) -> _Columns:
     features = _features(schema.metadata)
     image = _only(file, [field.name for field in schema if _holds_images(field.type)], "encoded images (bytes)", ())
     labels = [field.name for field in schema if _holds_labels(field.type)]
+    labels = labels or [field.name for field in schema if _holds_numbers(field.type)]
     named = [name for name in labels if "names" in features.get(name, {})]
-    label = _only(file, named or labels, "labels (whole numbers or words)", _LABEL_NAMES)
+    label = _only(file, named or labels, "labels (numbers or words)", _LABEL_NAMES)
     names = features.get(label, {}).get("names")
-    return _Columns(image, label, tuple(map(str, names)) if names else None)
+    numbers = _holds_numbers(schema.field(label).type)
+    return _Columns(image, label, tuple(map(str, names)) if names else None, numbers)
 
 
 def _features(metadata: dict[bytes, bytes] | None) -> dict[str, dict[str, Any]]:
@@ -150,6 +154,14 @@ def _holds_labels(kind: Any) -> bool:
     return bool(types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind))
 
 
+def _holds_numbers(kind: Any) -> bool:
+    from pyarrow import types
+
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return bool(types.is_floating(kind.value_type))
+    return bool(types.is_floating(kind))
+
+
 def _only(file: Path, names: list[str], what: str, preferred: tuple[str, ...]) -> str:
     if len(names) == 1:
         return names[0]
@@ -160,7 +172,7 @@ def _only(file: Path, names: list[str], what: str, preferred: tuple[str, ...]) -
     raise DataError(f"{str(file)!r} must have one column of {what}, but has {found}. Keep exactly one.")
 
 
-def _labels(root: Path, files: list[Path], columns: _Columns) -> Column:
+def _labels(root: Path, files: list[Path], columns: _Columns, numbers: bool) -> Column:
     values: list[Any] = []
     counts: list[tuple[str, int]] = []
     for file in files:
@@ -170,7 +182,12 @@ def _labels(root: Path, files: list[Path], columns: _Columns) -> Column:
             raise DataError(f"{columns.label}[{position}] of {str(file)!r} is missing. Label it, or leave it out.")
         values += column.to_pylist()
         counts.append((str(file), len(column)))
-    return Column(columns.label, str(root), np.array(values, dtype=None if values else np.int64), tuple(counts))
+    if numbers and len({len(each) for each in values if isinstance(each, list)}) > 1:
+        raise DataError(f"{columns.label} of {str(root)!r} has lists of several lengths. Give every example as many.")
+    array = np.array(values, dtype=None if values else np.int64)
+    single = array.ndim == 1 or array.shape[1] == 1
+    targets = (columns.label,) if single else tuple(f"{columns.label} {place}" for place in range(array.shape[1]))
+    return Column(columns.label, str(root), array, tuple(counts), numbers, targets)
 
 
 def _column(file: Path, name: str) -> Any:

@@ -6,11 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 from amla.tasks.dataset import DataError
-from amla.tasks.readers import cifar, folders, idx, npz, parquet, ucr
+from amla.tasks.readers import cifar, folders, idx, npz, parquet, tables, ucr
 from amla.tasks.readers.source import Source, listed
 
 KINDS = (
     "a folder of images with a folder for each class (CLASS/*.png), or the same under train, validation and test",
+    "a folder of images with one .csv: a column file_name, and columns of numbers to be predicted",
     "a folder of parquet files with images and labels (train-*.parquet, validation-*.parquet, test-*.parquet)",
     "a folder of IDX files (train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz)",
     "an .npz file with x_train and y_train, or images and labels; or series_train (n, channels, time) and y_train",
@@ -26,7 +27,7 @@ def find(root: Path) -> Source:
     Raises DataError where it is none, saying what there is and what would be understood.
     """
     folder = _only_folder(root)
-    source = _of_files(root) or (_of_files(folder) if folder else None) or folders.find(root)
+    source = _of_files(root) or (_of_files(folder) if folder else None) or tables.find(root) or folders.find(root)
     if source is None:
         raise DataError(
             f"{str(root)!r} is no dataset that can be read: it is {_description(root)}. Expected one of these:{LINES}"

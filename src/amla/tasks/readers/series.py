@@ -34,7 +34,8 @@ def contents(
     classes, labels = class_indices(columns)
     _, channels, time = arrays["train"].shape
     streams = {part: Stream(len(array), partial(_chunks, array, labels[part])) for part, array in arrays.items()}
-    return Contents(address, classes, (time, channels), streams, dtype="<f4")
+    numbers = labels["train"].dtype.kind == "f"
+    return Contents(address, classes, (time, channels), streams, dtype="<f4", numbers=numbers)
 
 
 def three_axes(address: str, name: str, array: NDArray[Any]) -> NDArray[Any]:
@@ -85,6 +86,6 @@ def _check(address: str, name: str, array: NDArray[Any], train: NDArray[Any], co
     check_finite(address, name, array)
 
 
-def _chunks(array: NDArray[Any], labels: NDArray[np.int64]) -> Iterator[Chunk]:
+def _chunks(array: NDArray[Any], labels: NDArray[Any]) -> Iterator[Chunk]:
     for start in range(0, len(labels), _CHUNK):
         yield Chunk(converted(array[start : start + _CHUNK]), labels[start : start + _CHUNK])

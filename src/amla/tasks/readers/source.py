@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from amla.tasks.dataset import DataError
 
 Part = Literal["train", "validation", "test"]
+Labels = Literal["auto", "classes", "numbers"]  # what labels are; "auto": as they look
 Size = tuple[int, int]  # height, width
 
 
@@ -50,11 +50,12 @@ class Picture:
 class Chunk:
     """Some examples in order: inputs (k, *spatial, channels), labels (k,), and the names of unreadable images.
 
-    `pictures` are what the inputs were decoded from, (k,); none where the source holds arrays.
+    `pictures` are what the inputs were decoded from, (k,); none where the source holds arrays. Of numbers that are to
+    be predicted, labels are (k, targets).
     """
 
     inputs: NDArray[Any]
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     unreadable: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
 
@@ -71,7 +72,8 @@ class Stream:
 class Contents:
     """All of a dataset, not yet decoded. `shape` is that of one example: (height, width, channels), (time, channels).
 
-    `dtype` is that of the examples, as numpy writes it. `encoded` says that chunks have pictures.
+    `dtype` is that of the examples, as numpy writes it. `encoded` says that chunks have pictures. With `numbers`,
+    labels are numbers that are to be predicted, and `classes` what these are called.
     """
 
     address: str
@@ -81,6 +83,7 @@ class Contents:
     notices: tuple[str, ...] = ()
     dtype: str = "|u1"
     encoded: bool = False
+    numbers: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +92,8 @@ class Source:
 
     `files` are all that its examples depend on, in or under `root`. `read` opens them; its argument is the frame that
     images are brought to, or None for their own size. `classes` replaces the class names that the files give, and
-    `fingerprint` the digest of the files, where there are none.
+    `fingerprint` the digest of the files, where there are none. `read_numbers` opens them with labels as numbers that
+    are to be predicted, None where they cannot be.
     """
 
     name: str
@@ -98,6 +102,7 @@ class Source:
     read: Callable[[Frame | None], Contents]
     classes: tuple[str, ...] | None = None
     fingerprint: str | None = None
+    read_numbers: Callable[[Frame | None], Contents] | None = None
 
 
 def part_called(name: str) -> Part | None:

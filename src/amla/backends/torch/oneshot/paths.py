@@ -36,7 +36,7 @@ class PathLearner:
         self.steps, self._horizon, self._scored = 0, 1, 0.0
         self._shared = SharedWeights(architecture, task, seed, device)
         self._fitting: Batches | None = None
-        self._tables: tuple[Table, Table] = {}, {}
+        self._tables: dict[str, Table] = {}
         self._by_node: dict[float, Mapping[NodeId, int]] = {}
         self._paths = [for_all(architecture, path, method.tied) for path in method.paths]
         for path in self._paths:
@@ -58,12 +58,11 @@ class PathLearner:
             self._fit(steps, horizon, beat)
 
     def statistics(self) -> Mapping[str, Table]:
-        """Return accuracy and loss of the paths that `score` has scored, at "path/0" and on."""
-        accuracies, losses = self._tables
-        return {"accuracy": accuracies, "loss": losses} if accuracies else {}
+        """Return the task's metric, and the loss, of the paths that `score` has scored, at "path/0" and on."""
+        return self._tables
 
     def score(self) -> Table:
-        """Score the paths, and return what the best of them reaches; nothing if there are none.
+        """Score the paths, and return what the best of them by the task's metric reaches; nothing if there are none.
 
         Each has its batch normalisation set by training examples first. Statistics kept of training stay as they were.
         """
@@ -76,11 +75,11 @@ class PathLearner:
             found = [self._scored_along(path, examples) for path in self._paths]
         self._shared.restore(kept, {})
         self._scored = 2.0 * len(examples.labels) * sum(self._macs(path, 1, heads=False) for path in self._paths)
-        accuracies, losses = (
-            {f"path/{place}": table[of] for place, table in enumerate(found)} for of in ("accuracy", "loss")
-        )
-        self._tables = accuracies, losses
-        return max(found, key=lambda table: table["accuracy"])
+        metric = self.task.metric
+        self._tables = {
+            of: {f"path/{place}": table[of] for place, table in enumerate(found)} for of in (metric, "loss")
+        }
+        return max(found, key=lambda table: table[metric])
 
     def cost(self, steps: int) -> Cost:
         """Return what the last `steps` of training took, each counted along its path, and scoring the paths."""

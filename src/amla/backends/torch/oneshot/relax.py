@@ -6,13 +6,13 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
 from amla.backends.protocol import Beat
 from amla.backends.torch.ablation import BATCH, EXAMPLES, spread
 from amla.backends.torch.curve import Lines
 from amla.backends.torch.data import Batches, mixed
 from amla.backends.torch.faults import memory_faults
+from amla.backends.torch.losses import plain_loss
 from amla.backends.torch.norms import normalising_anew, remembering
 from amla.backends.torch.oneshot.gradients import first_order, second_order
 from amla.backends.torch.oneshot.mixture import Mixture
@@ -147,7 +147,7 @@ class RelaxLearner:
         for inputs, labels in batches.scoring(BATCH):
             with faster(self.task.recipe, self._shared.device):
                 logits = self._shared.network(inputs, shares).float()
-            losses.append(F.cross_entropy(logits, labels, reduction="sum"))
+            losses.append(plain_loss(logits, labels))
         return float(torch.stack(losses).sum()) / len(batches)
 
     def _batches(self) -> tuple[Batches, Batches]:

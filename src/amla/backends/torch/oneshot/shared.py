@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
 from amla.backends.initial import initial
 from amla.backends.torch.data import DROP, Batches, mixed, reduced
+from amla.backends.torch.losses import Loss
 from amla.backends.torch.network import laid_out, read_arrays, write_arrays
 from amla.backends.torch.norms import set_norms, setting
 from amla.backends.torch.oneshot.supernet import Shares, Supernet
@@ -52,6 +52,7 @@ class SharedWeights:
         self._dropping = torch.Generator(device=device)
         self.network.lend(self._dropping)
         self._setting: list[Tensor] | None = None
+        self._loss = Loss(task, device)
 
     def batches(self, examples: Examples, size: int) -> Batches:
         """Return examples as batches of `size` on the device."""
@@ -71,11 +72,9 @@ class SharedWeights:
         self._dropping.manual_seed(mixed(self.seed, DROP, step))
         with faster(recipe, self.device):
             logits = self.network(reduced(inputs, self.scale(step, horizon)), shares).float()
-        loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-        total = loss
+        loss = total = self._loss(logits, labels)
         for head, found in self.network.heads.items():
-            weight = self.architecture.heads[head]
-            total = total + weight * F.cross_entropy(found.float(), labels, label_smoothing=recipe.label_smoothing)
+            total = total + self.architecture.heads[head] * self._loss(found.float(), labels)
         return total, loss, logits
 
     def move(self, step: int, horizon: int) -> float:
