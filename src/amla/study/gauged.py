@@ -4,11 +4,12 @@ What it refuses is answered "infeasible", as what cannot be built is, so the alg
 has its latency among its metrics: the record holds it, and whatever reads the record later measures nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from amla.backends.latency import Latency
+from amla.spec.architecture import Architecture
 from amla.spec.digest import digest
 from amla.spec.values import SpecError
 from amla.study.latency import Meter
@@ -94,6 +95,34 @@ def recorded(history: History) -> dict[str, Latency]:
             median, half = metrics[LATENCY], metrics.get(SPREAD, 0.0) / 2
             found[digest(trial.proposal.architecture)] = Latency(median, median - half, median + half, 0, "recorded")
     return found
+
+
+def in_time(
+    at_most: float,
+    meter: Meter,
+    winner: Architecture,
+    narrow: Callable[[], Architecture | None],
+    notice: Callable[[str], None],
+) -> Architecture:
+    """Return the network to train to the end: `winner`, or where it was made wider and is too slow, the `narrow` one.
+
+    Raises StudyError where that takes more than `at_most` seconds too; `notice` is told where it is close to that.
+    """
+    found = meter(winner)
+    if found.median > at_most:
+        other = narrow()
+        if other is None or (found := meter(other)).median > at_most:
+            raise StudyError(
+                f"The network to be trained to the end has a latency of {told(found)}, and {milliseconds(at_most)} "
+                "are allowed; take another algorithm or space."
+            )
+        winner = other
+    if found.is_close_to(at_most):
+        notice(
+            f"The latency of the network is {told(found)}: that spreads by more than what is left to "
+            f"{milliseconds(at_most)}, so another measurement may be beyond."
+        )
+    return winner
 
 
 def told(latency: Latency) -> str:

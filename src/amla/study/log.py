@@ -14,8 +14,9 @@ from amla.spec.values import value
 from amla.storage.files import Files
 from amla.storage.records import Records
 from amla.study.phases import PHASES as PHASES
+from amla.study.rules import has_password
 from amla.study.run import Store
-from amla.study.study import StudyError, has_password
+from amla.study.study import StudyError
 from amla.trials.history import History
 from amla.trials.trial import Outcome, Proposal, TrialId
 

@@ -4,7 +4,6 @@ All that is decided on the way is a function of what the store holds, so a searc
 on as if it had not been.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from amla.study.baselines import SEEDS_APART, keep, networks
 from amla.study.executors import arranged_elsewhere, cluster, executor
 from amla.study.folder import BEST
 from amla.study.forecast import forecast
-from amla.study.gauged import Gauged, milliseconds, told
+from amla.study.gauged import Gauged, in_time
 from amla.study.gauged import recorded as latencies_in
 from amla.study.heard import Curves, Heard, Listener
 from amla.study.latency import Meter
@@ -38,6 +37,7 @@ from amla.study.settings.places import Http, Ray, Simulated, TabularSettings
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError
 from amla.study.timing import Arrangement
+from amla.study.trained import notes_of
 from amla.study.tuned import tuning_of
 from amla.study.widen import widened
 from amla.tasks.dials import Changes
@@ -97,7 +97,9 @@ class Search:
             raise StudyError(_why_nothing(trained))
         if self._looks_up:  # there are no weights
             return
-        self.files.save_weights("best", self.files.load(f"{FINAL}/{trained.done[-1].proposal.start}"), self._notes())
+        self.files.save_weights(
+            "best", self.files.load(f"{FINAL}/{trained.done[-1].proposal.start}"), notes_of(self.task)
+        )
 
     def phase(self, name: str, algorithm: Algorithm, limit: Limit) -> History:
         """Run an algorithm as a phase of this study, from wherever it was cut off, and return its history."""
@@ -131,31 +133,18 @@ class Search:
         return Gauged(running, self.meter, None if begun else latency.at_most)
 
     def _in_time(self, winner: Architecture, searched: History) -> Architecture:
-        """Return the network to train to the end; where it was made wider and that is too slow, the one that was found.
-
-        Once a final training has begun it is that one's, as another measurement might say otherwise.
-        """
+        """Return the network to train to the end: a narrower one, where this one was made wider and is too slow."""
         latency = self.study.latency
         if latency is None or latency.at_most is None or self.meter is None:
             return winner
-        if len(begun := self.store.history(FINAL)):
+        if len(begun := self.store.history(FINAL)):  # another measurement might say otherwise
             return begun[0].proposal.architecture
         self.meter.known.update(latencies_in(searched))
-        found = self.meter(winner)
-        if found.median > latency.at_most:
-            narrow = algorithm_of(self.study, space_of(self.study, self.task), plan.LEAST_STEPS).recommend(searched)
-            if narrow is None or (found := self.meter(narrow)).median > latency.at_most:
-                raise StudyError(
-                    f"The network to be trained to the end has a latency of {told(found)}, and "
-                    f"{milliseconds(latency.at_most)} are allowed; take another algorithm or space."
-                )
-            winner = narrow
-        if found.is_close_to(latency.at_most):
-            self.notice(
-                f"The latency of the network is {told(found)}: that spreads by more than what is left to "
-                f"{milliseconds(latency.at_most)}, so another measurement may be beyond."
-            )
-        return winner
+
+        def found() -> Architecture | None:
+            return algorithm_of(self.study, space_of(self.study, self.task), plan.LEAST_STEPS).recommend(searched)
+
+        return in_time(latency.at_most, self.meter, winner, found, self.notice)
 
     @cached_property
     def arranged(self) -> Arranged:
@@ -196,23 +185,6 @@ class Search:
     def _looks_up(self) -> bool:
         """Whether a table answers the trials."""
         return isinstance(self.study.backend, TabularSettings)
-
-    def _notes(self) -> dict[str, str]:
-        """Return what a user of the weights needs besides: how inputs are normalised, and what outputs mean."""
-        mean, deviation = self.task.moments
-        return {
-            "mean": json.dumps(mean),
-            "deviation": json.dumps(deviation),
-            "classes": json.dumps(self.task.dataset.classes),
-            **self._units(),
-        }
-
-    def _units(self) -> dict[str, str]:
-        """Return in what units the outputs are, where they are numbers."""
-        if not self.task.are_numbers:
-            return {}
-        mean, deviation = self.task.targets
-        return {"target_mean": json.dumps(mean), "target_deviation": json.dumps(deviation)}
 
     def _rehearse(self, algorithm: Algorithm) -> Measurement:
         first = plan.first(algorithm)

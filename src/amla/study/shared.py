@@ -10,7 +10,8 @@ from amla.spec.values import value
 from amla.storage.files import Files
 from amla.storage.folder import Folder
 from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS
-from amla.study.study import StudyError, has_password
+from amla.study.rules import has_password
+from amla.study.study import StudyError
 
 SHARED = "files.json"  # in a run folder
 TRIED = "amla-was-here"

@@ -1,20 +1,18 @@
 """A study: what is searched, where, how, and for how long. One YAML file is one value, checked whole before it runs."""
 
 import json
-import re
 from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import parse_qs, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from amla.execution.service import address
 from amla.spec.bounds import check_plain
 from amla.spec.constraints import Constraints
 from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.numbers import out_of_range
+from amla.study.rules import contradictions
 from amla.study.run import Limit
 from amla.study.settings.baselines import BaselineSettings
 from amla.study.settings.latency import LatencySettings
@@ -22,27 +20,17 @@ from amla.study.settings.places import (
     Auto,
     BackendSettings,
     ExecutorSettings,
-    Http,
     Inline,
-    MlflowSettings,
-    OnThisMachine,
-    Simulated,
-    TabularSettings,
     Torch,
     TrackerSettings,
 )
 from amla.study.settings.searches import (
     AlgorithmSettings,
-    DartsSearchSettings,
-    EnasSettings,
-    FixedSettings,
     NacSettings,
-    RandomSharingSettings,
-    RemoteSettings,
     RunOffSettings,
     Terms,
 )
-from amla.study.settings.spaces import EnvelopeSettings, NasBench201Settings, NasBenchMacroSettings, SpaceSettings
+from amla.study.settings.spaces import EnvelopeSettings, SpaceSettings
 from amla.study.settings.tuning import TuningSettings
 from amla.tasks.readers.source import Labels
 from amla.tasks.recipe import Recipe
@@ -127,56 +115,8 @@ class Study:
     provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name) or not self.name.isprintable():
-            raise StudyError(
-                f"name is {self.name[:120]!r}; it names a folder: 1 to 100 characters, none of them / or \\, "
-                "and not a dot first."
-            )
-        if wrong := out_of_range(to_plain(self)):
+        if (wrong := out_of_range(to_plain(self)) or next(contradictions(self), None)) is not None:
             raise StudyError(wrong)
-        if self.limit.seconds is None:
-            for place, steps in (("algorithm.steps", self.algorithm.steps), ("final.steps", self.final.steps)):
-                if steps is None:
-                    raise StudyError(f"{place} is not given, and neither is limit.seconds; one of them must be.")
-            if self.final.macs == "auto":
-                raise StudyError("final.macs is auto, which needs limit.seconds; give one of them as a number.")
-        if self.final.macs is not None and not isinstance(self.space, EnvelopeSettings):
-            raise StudyError(f"final.macs is given, but the networks of space.kind {self.space.kind} keep their width.")
-        if isinstance(self.backend, TabularSettings) or isinstance(self.executor, Simulated):
-            self._check_tabular()
-        if self.final.stem_stride is not None and self.final.macs is None:
-            raise StudyError("final.stem_stride is given, which needs final.macs, the size of the final network.")
-        if self.final.macs is not None and isinstance(self.algorithm, FixedSettings):
-            raise StudyError("final.macs is given, but given networks keep their width; leave it out.")
-        if isinstance(self.executor, Http):
-            self._check_urls(self.executor)
-        if isinstance(self.algorithm, RemoteSettings) and has_password(self.algorithm.url):
-            raise StudyError(
-                "algorithm.url has a password, which the run folder would keep for everybody to read. Leave it out, "
-                "and put a token into AMLA_TOKEN."
-            )
-        if self.run_off is not None:
-            self._check_run_off()
-        if isinstance(self.backend, TabularSettings) and (self.baselines is not None or self.tuning is not None):
-            raise StudyError("baselines or tuning are given, but a table trains nothing; leave them out.")
-        if self.terms is not None and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":
-            raise StudyError("terms are given, but paper mode searches as it did in 2018; leave them out.")
-        if self.constraints and isinstance(self.algorithm, NacSettings) and self.algorithm.mode == "paper":
-            raise StudyError("constraints are given, but networks of 2018 know none; leave them out in paper mode.")
-        if self.prefer != "accurate":
-            self._check_prefer()
-        if self.latency is None and "latency" in getattr(self.algorithm, "costs", ()):
-            raise StudyError("algorithm.costs names 'latency', which is measured where latency is given: latency: {}.")
-        if self.latency is not None:
-            self._check_latency(self.latency)
-        if self.devices > 1:
-            self._check_devices(self.devices)
-        for tracker in self.trackers:
-            if isinstance(tracker, MlflowSettings) and has_password(tracker.uri or ""):
-                raise StudyError(
-                    "trackers: the URI of MLflow has a password, which the run folder would keep for everybody to "
-                    "read. Put it into MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_URI, and leave it out."
-                )
 
     @property
     def final_recipe(self) -> Recipe:
@@ -188,104 +128,7 @@ class Study:
         """How many devices the final training is on at once."""
         return self.backend.devices if isinstance(self.backend, Torch) else 1
 
-    def _check_tabular(self) -> None:
-        """What is looked up takes simulated time, in the space that the table is about, for the steps that it knows."""
-        if not (isinstance(self.backend, TabularSettings) and isinstance(self.executor, Simulated)):
-            raise StudyError("backend.kind tabular and executor.kind simulated belong together; give both, or neither.")
-        if self.metric != "accuracy":
-            raise StudyError(f"metric is {self.metric}, but tables know accuracy alone; leave it out.")
-        if self.space.kind != self.backend.table:
-            raise StudyError(f"space.kind is {self.space.kind}, but the table is about {self.backend.table}.")
-        if self.space not in (NasBench201Settings(), NasBenchMacroSettings()):
-            raise StudyError(
-                "The table is about networks of the published size; leave all but space.kind out of space."
-            )
-        for place, steps in (("algorithm.steps", self.algorithm.steps), ("final.steps", self.final.steps)):
-            if steps is None:
-                raise StudyError(f"{place} is not given; with backend.kind tabular steps are epochs, and must be.")
 
-    def _check_urls(self, executor: Http) -> None:
-        if not executor.urls:
-            raise StudyError("executor.urls is empty; give the URL of one worker service or more.")
-        for place, url in enumerate(executor.urls):
-            try:
-                address(url)
-            except ValueError as error:
-                raise StudyError(f"executor.urls[{place}]: {error}") from None
-
-    def _check_run_off(self) -> None:
-        """A run-off compares networks that the search has trained from new weights for equally long."""
-        match self.algorithm:
-            case FixedSettings():
-                raise StudyError("run_off is given, but given networks are not searched; leave it out.")
-            case DartsSearchSettings() | EnasSettings() | RandomSharingSettings():
-                raise StudyError("run_off is given, but one-shot methods train no network by itself; leave it out.")
-            case NacSettings(mode="paper"):
-                raise StudyError("run_off is given, but paper mode recommends its last network; leave it out.")
-            case NacSettings(inherit=True):
-                raise StudyError(
-                    "run_off is given, but with algorithm.inherit networks do not train alone; leave it out."
-                )
-            case NacSettings(stable=float()):
-                raise StudyError(
-                    "run_off is given, but with algorithm.stable trainings end at different times; leave it out."
-                )
-
-    def _check_prefer(self) -> None:
-        """Another network than the most accurate one can be preferred where several were trained by themselves."""
-        match self.algorithm:
-            case DartsSearchSettings() | EnasSettings() | RandomSharingSettings():
-                raise StudyError(f"prefer is {self.prefer}, but a one-shot search trains no networks to choose from.")
-            case NacSettings(mode="paper"):
-                raise StudyError(f"prefer is {self.prefer}, but paper mode takes its last network; leave it out.")
-        if self.final.macs is not None:
-            raise StudyError(
-                f"prefer is {self.prefer}, but final.macs makes the final network wider; give final.macs as null."
-            )
-
-    def _check_latency(self, latency: LatencySettings) -> None:
-        """Latency is measured of closed networks that are trained by themselves."""
-        if isinstance(self.backend, TabularSettings):
-            raise StudyError("latency is given, but a table trains nothing whose latency could be measured.")
-        if latency.url is not None:
-            try:
-                address(latency.url)
-            except ValueError as error:
-                raise StudyError(f"latency.url: {error}") from None
-        match self.algorithm:
-            case DartsSearchSettings() | EnasSettings() | RandomSharingSettings() if latency.at_most is not None:
-                raise StudyError(
-                    "latency.at_most is given, but a one-shot search trains all networks as one, before it is known "
-                    "which of them is the result; take another algorithm, or constraints.macs."
-                )
-            case NacSettings(mode="paper") if latency.at_most is not None:
-                raise StudyError("latency.at_most is given, but networks of 2018 know no limits; leave it out.")
-
-    def _check_devices(self, devices: int) -> None:
-        """Several devices train one network on equal shares of each batch, on this machine."""
-        if not isinstance(self.executor, OnThisMachine):
-            raise StudyError(
-                f"backend.devices is {devices}, but with the executor {self.executor.kind!r} every network trains on "
-                "one device; use 'local' or 'inline', or leave backend.devices out."
-            )
-        place = "final.recipe" if self.final.recipe else "recipe"
-        if self.final_recipe.batch % devices:
-            raise StudyError(
-                f"{place}.batch is {self.final_recipe.batch}; the {devices} devices of backend.devices have equal "
-                f"shares of a batch, so it must be a multiple of {devices}."
-            )
-
-
-def has_password(url: str) -> bool:
-    """Return whether a URL tells a password."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return bool(parts.password) or "password" in parse_qs(parts.query)
-
-
-_NAME = re.compile(r"[^./\\][^/\\]{0,99}")
 _USUAL = {"space": "envelope", "backend": "torch"}  # kinds that may be left out
 
 _study = TypeAdapter(Study)

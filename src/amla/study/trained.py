@@ -66,6 +66,16 @@ def _worth(found: Result) -> str:
     return f"R2 {found.scored.value:.3f}" if found.scored else "nothing"
 
 
+def notes_of(task: Task) -> dict[str, str]:
+    """Return what a user of the weights needs besides: how inputs are normalised, what outputs mean, in which units."""
+    mean, deviation = task.moments
+    notes = {"mean": json.dumps(mean), "deviation": json.dumps(deviation), "classes": json.dumps(task.dataset.classes)}
+    if task.are_numbers:
+        target_mean, target_deviation = task.targets
+        notes |= {"target_mean": json.dumps(target_mean), "target_deviation": json.dumps(target_deviation)}
+    return notes
+
+
 def task_again(run: Run, data_dir: Path | None) -> Task:
     """Return the task of a run, its data loaded. Raises StudyError if they are not what they were, DataError.
 
