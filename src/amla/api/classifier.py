@@ -41,8 +41,7 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         run: the run folder, which must be new or of the same call; None: a temporary one.
         workers, device, max_params, max_macs, max_memory: as of `amla.search`.
         metric: what the search looks for the highest of: "accuracy", "balanced_accuracy" or "macro_f1".
-        settings: any settings of the study by address, {"recipe.batch": 32}. No baselines are trained unless these
-            say so, {"baselines": {}}.
+        settings: any settings of the study by address, {"recipe.batch": 32}; without "baselines" none are trained.
         random_state: the seed of everything random: a number, a RandomState, or None for one of numpy's.
 
     Once fitted it has `classes_`, (classes,); `network_`, an Architecture; `weights_`, arrays by name; `accuracy_` on
