@@ -86,9 +86,10 @@ def _programs(wrote: Wrote, found: Trained, forms: tuple[Form, ...], place: Path
     if "int8" in forms:
         small = place / "network.int8.onnx"
         writing.quantise(path, small, list(_batches(found, parts.train, CALIBRATED)))
+        metric = "R²" if found.facts.target_mean else "accuracy"
         before, after = (_worth(writing, found, file, test) for file in (path, small))
         sizes = " to ".join(size(file.stat().st_size) for file in (path, small))
-        wrote(small, f"{sizes}; test {before} before, {after} after")
+        wrote(small, f"{sizes}; test {metric} {before} before, {after} after")
 
 
 def _worth(writing: Any, found: Trained, path: Path, test: Examples) -> str:
@@ -101,8 +102,8 @@ def _worth(writing: Any, found: Trained, path: Path, test: Examples) -> str:
         said.append(outputs)
     whole = np.concatenate(said)
     if found.facts.target_mean:
-        return f"R² {r2(whole.astype(np.float64), test.labels):.3f}"
-    return f"accuracy {percent(float((whole.argmax(1) == test.labels).mean()), 2)}"
+        return f"{r2(whole.astype(np.float64), test.labels):.3f}"
+    return percent(float((whole.argmax(1) == test.labels).mean()), 2)
 
 
 def _batches(found: Trained, examples: Examples, most: int | None = None) -> Iterator[NDArray[np.float32]]:
