@@ -26,6 +26,7 @@ FILES = {"study.yaml", "arrangement.json", "events.sqlite", "report.html", "best
     "weights",
     "curves",
     "snapshots",
+    "baselines",
 }
 LONG = ("--set", "algorithm.steps=100000", *TINY[2:])
 
@@ -72,7 +73,8 @@ class TestFolder:
         folder = digits[0] / "runs" / "digits"
         assert {path.name for path in folder.iterdir()} == FILES
         assert not [path for path in folder.rglob("*") if path.name.startswith(".") or path.name.endswith(".tmp")]
-        assert sorted(path.name for path in folder.glob("curves/*/*")) == ["0.jsonl", "0.jsonl", "1.jsonl"]
+        assert {phase.name for phase in (folder / "curves").iterdir()} == {"search", "baselines", "final"}
+        assert sorted(path.name for path in folder.glob("curves/search/*")) == ["0.jsonl", "1.jsonl"]
 
     def test_the_study_is_whole_with_where_it_comes_from(self, digits):
         study = load(digits[0] / "runs" / "digits" / "study.yaml")

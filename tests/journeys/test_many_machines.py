@@ -30,7 +30,7 @@ def test_a_search_in_postgresql_can_be_shown_and_goes_on_anywhere(url: str, arch
     known = place(Path("run"))
     assert known
     with Records(url, read_only=True) as records:
-        assert records.studies() == [f"{known.run}/final", f"{known.run}/search"]
+        assert records.studies() == [f"{known.run}/{phase}" for phase in ("baselines", "final", "search")]
         assert records.leases() == []
     assert "test accuracy" in here("show", "run").out
     again = here("search", str(archive), *TINY, "--run", "run")
