@@ -54,7 +54,7 @@ def thinned(seed: int) -> dict[str, np.ndarray]:
 
 def measured(data: dict[str, np.ndarray], settings: dict[str, Any], seed: int, place: Path) -> dict[str, float]:
     """Return what a search with some settings comes to on the test part, in percent."""
-    found = amla.search(data, seed=seed, run=place, workers=0, **settings)
+    found = amla.search(data, seed=seed, run=place, workers=0, baselines=None, **settings)
     run = read(place)
     classes = by_class(run.final.done[-1].measurement, found.classes)
     recalls = [right / of for right, of in classes.values()]

@@ -55,6 +55,7 @@ SEARCH = (
     "recipe.whiten=false",
     "recipe.augment={flip: true, crop: 0.35}",
     "run_off=null",
+    "baselines=null",
     "final.macs=null",
     "final.recipe=null",
     "space.macs=3000000",

@@ -18,6 +18,7 @@ from amla.services.client import Client
 from amla.services.scheduler import Scheduler
 from amla.services.wire import Happened, Standing
 from amla.study.folder import read
+from amla.study.phases import PHASES
 from amla.study.study import from_plain, to_plain
 
 STUDY = from_plain({"name": "mine", "data": {"source": "digits"}, "limit": {"seconds": 60}})
@@ -151,6 +152,8 @@ def test_the_history_is_told_in_pages_and_put_together_by_the_client(
         assert len(client.history(key, "rehearsal")) == 0
     page = served.ask("GET", f"/v1/studies/{key}/history?first=1&most=1").json()
     assert ([past["trial"]["id"] for past in page["trials"]], page["total"]) == ([1], 3)
+    for phase in PHASES:
+        assert served.ask("GET", f"/v1/studies/{key}/history?phase={phase}").status_code == 200
     for wrong in ("first=-1", "most=0", "most=99999", "phase=none", "first=x", f"first={10**30}"):
         problem(served.ask("GET", f"/v1/studies/{key}/history?{wrong}"), 422)
 

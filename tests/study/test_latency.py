@@ -83,7 +83,7 @@ def test_a_damaged_cache_is_named_and_not_believed(library: Library, tmp_path: P
     for damage in ("no JSON", path.read_text().replace('"median": ', '"median": 1')):
         path.write_text(damage)
         said = list[str]()
-        assert Meter(LatencySettings(), said.append)(network()) != Latency(0, 0, 0, 0, "")
+        assert Meter(LatencySettings(), said.append)(network()).median < 10 * honest.median
         assert len(said) == 1
         assert str(path) in said[0]
         assert "not believed" in said[0]

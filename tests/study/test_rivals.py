@@ -36,7 +36,9 @@ def test_the_plain_branch_is_the_first_of_its_kind(branches: tuple[str, ...], ki
 def test_none_is_beyond_the_constraints():
     tight = Constraints(parameters=4000)
     network = hand_made(SPACE, tight, task_for(), 1)
-    assert network is None or tight.hold(network)
+    assert network is not None
+    assert tight.hold(network)
+    assert hand_made(SPACE, Constraints(parameters=10), task_for(), 1) is None
 
 
 @pytest.mark.parametrize("seed", range(3))

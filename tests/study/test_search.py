@@ -1,5 +1,6 @@
 """A whole search on machines of made-up speed, on which nothing is trained."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from amla.study.baselines import beside
 from amla.study.folder import BEST, WEIGHTS, Run
 from amla.study.phases import BASELINES, FINAL, PHASES, REHEARSAL, SEARCH, TUNING
 from amla.study.plan import BASELINE_SHARE, REHEARSAL_STEPS, SEARCH_SHARE, TUNING_SHARE, WIDE_STEPS
-from amla.study.resolve import clock_of, task_of
+from amla.study.resolve import check, clock_of, task_of
 from amla.study.run import Limit
 from amla.study.search import Search
 from amla.study.settings.baselines import BaselineSettings
@@ -267,6 +268,10 @@ class TestBaselines:
         assert len(compared.rivals) == len(run.baselines) - 2
         assert beside(replace(run, baselines=History())) is None
 
+    def test_where_what_was_found_fails_nothing_is_said(self, place: Place):
+        place.run(self.STUDY, fails=lambda phase, trial: phase == BASELINES and trial.id == 0)
+        assert beside(Run(place.folder, self.STUDY, History(), History(), baselines=place.history(BASELINES))) is None
+
 
 @pytest.mark.skipif(find_spec("optuna") is None, reason="Optuna is not installed")
 class TestTuning:
@@ -290,6 +295,14 @@ class TestTuning:
         machine = place.run(replace(TIMED, tuning=TuningSettings(5)))
         assert 0.9 * LIMIT <= machine.now <= 1.05 * LIMIT
         assert 0 < place.history(TUNING).seconds <= (TUNING_SHARE + 0.02) * LIMIT
+
+
+def test_tuning_without_optuna_is_refused_before_the_search(monkeypatch: pytest.MonkeyPatch):
+    study = replace(COUNTED, tuning=TuningSettings(4))
+    monkeypatch.delitem(sys.modules, "amla.algorithms.optuna", raising=False)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(StudyError, match=r"tuning needs 'optuna'; install it with: pip install 'amla\[optuna\]'"):
+        check(study, task_of(study, made_up()))
 
 
 class TestFiles:

@@ -246,11 +246,19 @@ class TestMistakes:
             "{kind: nac, mode: paper, steps: 5}",
             "{kind: nac, inherit: true, steps: 5}",
             "{kind: nac, windows: 9, stable: 0.9, steps: 50}",
+            "{kind: darts, steps: 5}",
         ],
     )
     def test_a_run_off_of_what_was_not_trained_alike_is_refused(self, algorithm: str):
         text = f"name: x\ndata: {{source: x}}\nalgorithm: {algorithm}\nfinal: {{steps: 5}}\nrun_off: {{networks: 2}}"
         with pytest.raises(StudyError, match=r"^run_off is given, but .*; leave it out\.$"):
+            from_yaml(text)
+
+    def test_one_shot_methods_have_no_run_off(self):
+        text = (
+            "name: x\ndata: {source: x}\nalgorithm: {kind: darts, steps: 5}\nfinal: {steps: 5}\nrun_off: {networks: 2}"
+        )
+        with pytest.raises(StudyError, match="one-shot methods train no network by itself; leave it out"):
             from_yaml(text)
 
     def test_a_run_off_is_read_and_written(self):

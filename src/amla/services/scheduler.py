@@ -33,7 +33,7 @@ from amla.services.together import Together
 from amla.services.uploads import Allowed, checked
 from amla.services.wire import LARGEST_STUDY, Artifacts, Page, Standings
 from amla.study.folder import REPORT
-from amla.study.resolve import SEARCH
+from amla.study.phases import PHASES, SEARCH
 from amla.study.study import Study
 
 log = logging.getLogger("amla.services")
@@ -191,7 +191,7 @@ def _reading(router: APIRouter, opened: _Open) -> None:
     @router.get("/studies/{key}/history", responses=PAGE.answered("Trials of one phase."))
     async def history(
         key: Key,
-        phase: Annotated[str, Query(pattern="^(rehearsal|search|final)$", description="Of which phase.")] = SEARCH,
+        phase: Annotated[str, Query(pattern=f"^({'|'.join(PHASES)})$", description="Of which phase.")] = SEARCH,
         first: First = 0,
         most: Most = 100,
     ) -> Response:

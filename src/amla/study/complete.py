@@ -62,10 +62,10 @@ def complete(
         study = calibrated(study, task, folder, meter_of(study, notice), unsaid)
         for tracker in study.trackers:
             require(tracker)
-    if elsewhere.files and shared(folder) is None:
-        reach(elsewhere.files)
     elif study.latency is not None:
         study = held(study, folder) or study
+    if elsewhere.files and shared(folder) is None:
+        reach(elsewhere.files)
     study = folders.prepare(folder, study, task, elsewhere.store)
     share(folder, elsewhere.files, study.name)
     if finished:

@@ -101,7 +101,7 @@ def in_time(
     at_most: float,
     meter: Meter,
     winner: Architecture,
-    narrow: Callable[[], Architecture | None],
+    narrow: Architecture,
     notice: Callable[[str], None],
 ) -> Architecture:
     """Return the network to train to the end: `winner`, or where it was made wider and is too slow, the `narrow` one.
@@ -110,13 +110,12 @@ def in_time(
     """
     found = meter(winner)
     if found.median > at_most:
-        other = narrow()
-        if other is None or (found := meter(other)).median > at_most:
+        if (found := meter(narrow)).median > at_most:
             raise StudyError(
                 f"The network to be trained to the end has a latency of {told(found)}, and {milliseconds(at_most)} "
                 "are allowed; take another algorithm or space."
             )
-        winner = other
+        winner = narrow
     if found.is_close_to(at_most):
         notice(
             f"The latency of the network is {told(found)}: that spreads by more than what is left to "

@@ -33,8 +33,7 @@ class Choice:
 
 def preferred(prefer: Prefer, history: History, metric: str = "accuracy") -> Choice | None:
     """Return the choice among what a search has trained; None where the best is wanted, or there is none."""
-    rivals = ranked(history, history.done, metric)
-    if prefer == "accurate" or not rivals:
+    if prefer == "accurate" or not (rivals := ranked(history, history.done, metric)):
         return None
     best, cost = rivals[0], _cost(prefer, rivals)
     low, rule = _alike(best, metric)

@@ -27,6 +27,7 @@ from amla.study.settings.places import Http, Inline, Ray, Torch
 from amla.study.settings.searches import FixedSettings, NacSettings
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError, from_plain, to_plain
+from amla.study.tuned import tuners
 from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
 from amla.tasks.task import OF_NUMBERS, Task
@@ -78,6 +79,8 @@ def check(study: Study, task: Task) -> None:
     if study.constraints and not isinstance(study.algorithm, FixedSettings):
         check_met(space)
     algorithm_of(study, space, steps=1)
+    if study.tuning is not None:
+        tuners()
     crops = (study.recipe.augment.crop, study.final_recipe.augment.crop)
     if len(task.shape) != 3 and any(crops):
         raise StudyError("augment.crop is given, but the data are series, of which no part is enlarged; leave it out.")

@@ -108,7 +108,7 @@ def _run_off(study: "Study") -> Iterator[str]:
         case FixedSettings():
             yield "run_off is given, but given networks are not searched; leave it out."
         case DartsSearchSettings() | EnasSettings() | RandomSharingSettings():
-            yield "run_off is given, but one-shot methods train no network by itstudy; leave it out."
+            yield "run_off is given, but one-shot methods train no network by itself; leave it out."
         case NacSettings(mode="paper"):
             yield "run_off is given, but paper mode recommends its last network; leave it out."
         case NacSettings(inherit=True):

@@ -86,8 +86,9 @@ class Search:
             raise StudyError(_why_nothing(searched))
         self._beside(space, winner, searched, speed)
         changes = self._tuned(winner, searched, speed)
-        winner, speed = self._widened(winner, searched, speed)
-        winner = self._in_time(winner, searched)
+        narrow = winner
+        winner, speed = self._widened(narrow, searched, speed)
+        winner = self._in_time(winner, narrow, searched)
         if broken := self.study.constraints.broken(self.study.constraints.of(winner)):
             raise StudyError(f"The network to be trained to the end has {broken}; take another algorithm or space.")
         self.files.write_text(BEST, to_json(winner, indent=1) + "\n")  # also if cut off after the last one was told
@@ -132,19 +133,15 @@ class Search:
         begun = phase == FINAL and len(self.store.history(FINAL))
         return Gauged(running, self.meter, None if begun else latency.at_most)
 
-    def _in_time(self, winner: Architecture, searched: History) -> Architecture:
-        """Return the network to train to the end: a narrower one, where this one was made wider and is too slow."""
+    def _in_time(self, winner: Architecture, narrow: Architecture, searched: History) -> Architecture:
+        """Return the network to train to the end: the `narrow` one, where this one was made wider and is too slow."""
         latency = self.study.latency
         if latency is None or latency.at_most is None or self.meter is None:
             return winner
         if len(begun := self.store.history(FINAL)):  # another measurement might say otherwise
             return begun[0].proposal.architecture
         self.meter.known.update(latencies_in(searched))
-
-        def found() -> Architecture | None:
-            return algorithm_of(self.study, space_of(self.study, self.task), plan.LEAST_STEPS).recommend(searched)
-
-        return in_time(latency.at_most, self.meter, winner, found, self.notice)
+        return in_time(latency.at_most, self.meter, winner, narrow, self.notice)
 
     @cached_property
     def arranged(self) -> Arranged:

@@ -1,6 +1,7 @@
 """Tuning how the network found is trained: what a study asks for, and what came of it."""
 
 from importlib import import_module
+from types import ModuleType
 from typing import Protocol
 
 from amla.algorithms.protocol import Algorithm
@@ -20,13 +21,18 @@ class Tunes(Algorithm, Protocol):
         """Return the best of them."""
 
 
+def tuners() -> tuple[ModuleType, ModuleType]:
+    """Return the modules with Optuna's samplers and the tuning. Raises StudyError where Optuna is not installed."""
+    try:
+        return import_module("amla.algorithms.optuna"), import_module("amla.algorithms.tuning")
+    except ModuleNotFoundError as error:
+        raise StudyError(f"tuning needs {error.name!r}; install it with: pip install 'amla[optuna]'.") from None
+
+
 def tuning_of(study: Study, task: Task, network: Architecture, steps: int) -> Tunes:
     """Return what tunes the final recipe of a study for a network. Raises StudyError where Optuna is not installed."""
     assert study.tuning is not None  # noqa: S101
-    try:
-        optuna, module = import_module("amla.algorithms.optuna"), import_module("amla.algorithms.tuning")
-    except ModuleNotFoundError as error:
-        raise StudyError(f"tuning needs {error.name!r}; install it with: pip install 'amla[optuna]'.") from None
+    optuna, module = tuners()
     found, seed = dials(study.final_recipe, task.shape, task.are_numbers), study.seed + SEEDS_APART
     sampler = optuna.named(study.tuning.sampler, {})
     tuning: Tunes = module.Tuning(network, found, steps, study.tuning.trials, sampler, seed, study.metric)
