@@ -5,9 +5,10 @@ import pytest
 
 from amla.spec import ops
 from amla.spec.costs import costs, shapes
+from amla.study.asked import Asked, asked
 from amla.study.presets import LEG_STEPS, PHOTO, PHOTO_LEG_STEPS, RUN_OFF, SMALL, preset
 from amla.study.spaces import envelope_of
-from amla.study.study import Data, Study, from_yaml, to_yaml
+from amla.study.study import Data, Prefer, Study, from_yaml, to_yaml
 from amla.tasks.dataset import Dataset, Examples
 
 MEMORY = 4e9  # bytes: what a batch may take in training on a small machine
@@ -121,3 +122,11 @@ def test_series_have_networks_along_one_axis_with_long_kernels(time: int, channe
         assert (39,) in kernels
         assert study.recipe.batch * costs(network).training_memory < MEMORY
     assert from_yaml(to_yaml(study)) == study
+
+
+@pytest.mark.parametrize("prefer", ["small", "fast"])
+def test_of_photographs_too_a_small_or_fast_network_can_be_preferred(prefer: Prefer):
+    photographs = dataset(32, 3)
+    study, _ = asked(Asked("mine", prefer=prefer), lambda study: study, lambda study: study, lambda data: photographs)
+    assert study.prefer == prefer
+    assert study.final.macs is None

@@ -243,3 +243,10 @@ def test_a_replay_that_broke_off_begins_anew():
         history.replayed("ids", list[TrialId], hear)
     broken = False
     assert history.replayed("ids", list[TrialId], hear) == [0, 1]
+
+
+def test_a_branch_of_a_branch_has_no_more_real_trials():
+    past = History().asked(proposal())
+    branch = past.branch().asked(proposal())
+    again = branch.branch().asked(proposal())
+    assert (past.real, branch.real, again.real, len(again)) == (1, 1, 1, 3)

@@ -108,6 +108,7 @@ def asked(
         tuning=None if given.tune is None else TuningSettings(given.tune),
         baselines=study.baselines if given.baselines else None,
         metric=given.metric or study.metric,
+        final=study.final if given.prefer == "accurate" else replace(study.final, macs=None, stem_stride=None),
     )
     if given.stop_below is not None:
         study = replace(study, terms=replace(study.terms or Terms(), stop=stop_of(given.stop_below)))

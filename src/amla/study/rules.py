@@ -124,6 +124,8 @@ def _prefer(study: "Study") -> Iterator[str]:
             yield f"prefer is {study.prefer}, but a one-shot search trains no networks to choose from."
         case NacSettings(mode="paper"):
             yield f"prefer is {study.prefer}, but paper mode takes its last network; leave it out."
+        case NacSettings(inherit=True):
+            yield f"prefer is {study.prefer}, but with algorithm.inherit networks do not train alone; leave it out."
     if study.final.macs is not None:
         yield f"prefer is {study.prefer}, but final.macs makes the final network wider; give final.macs as null."
 

@@ -141,7 +141,7 @@ class History:
         other = History()
         other._record = self._copied()
         other._asked, other._told, other._done = self._asked, self._told, self._done
-        other._branched = self._asked
+        other._branched = self.real
         return other
 
     @property
