@@ -22,7 +22,7 @@ from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS, Run, read
 from amla.study.log import EVENTS
 from amla.study.phases import SEARCH
 from amla.study.prefer import cost_words, costs_of, front, is_of_interest, preferred
-from amla.study.result import Result, files, result, winner
+from amla.study.result import Result, Scored, files, result, winner
 from amla.study.study import StudyError
 from amla.study.trained import trained
 from amla.trials.history import History
@@ -103,6 +103,14 @@ def _print_front(console: Console, run: Run) -> None:
         say(console, choice.why)
 
 
+def print_scored(console: Console, scored: Scored) -> None:
+    """Print what the metric is on the test part that decided, where that is not accuracy."""
+    bounds = metric_interval(scored.metric, scored.interval) if scored.interval else ""
+    between = f" (95 % interval {bounds})" if bounds else ""
+    value = metric_reading(scored.metric, scored.value, 2)
+    say(console, f"[bold]test {metric_name(scored.metric)} {value}[/bold]{between}, by which it was chosen")
+
+
 def _print_result(console: Console, run: Run, found: Result) -> None:
     tested, (one, several) = found.tested, example_words(found.architecture.shape)
     say(console, "")
@@ -114,10 +122,7 @@ def _print_result(console: Console, run: Run, found: Result) -> None:
             f"{tested.right:,} of {tested.examples:,} test {several} right)",
         )
     if scored := found.scored:
-        bounds = metric_interval(scored.metric, scored.interval) if scored.interval else ""
-        between = f" (95 % interval {bounds})" if bounds else ""
-        value = metric_reading(scored.metric, scored.value, 2)
-        say(console, f"[bold]test {metric_name(scored.metric)} {value}[/bold]{between}, by which it was chosen")
+        print_scored(console, scored)
     for place, each in enumerate(found.errors):
         which = f" of {escape(_target(run, place))}" if len(found.errors) > 1 else ""
         said = f"mean error{which} {reading(each.mean)}, root of the mean square {reading(each.root)}"

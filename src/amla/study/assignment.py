@@ -12,7 +12,7 @@ from amla.execution.work import Evaluate
 from amla.spec.text import explain
 from amla.spec.values import value
 from amla.storage.files import Files
-from amla.study.phases import FINAL, SHORT, TUNING
+from amla.study.phases import FINAL, TUNING
 from amla.study.reading import read
 from amla.study.resolve import evaluation_of, task_of
 from amla.study.run import Limit
@@ -59,8 +59,8 @@ _assignment, _told = TypeAdapter(Assignment), TypeAdapter(_Told)
 
 def assignment(study: Study, phase: str, fingerprint: str) -> dict[str, Any]:
     """Return the assignment of a phase of a study, as plain values."""
-    recipe = study.final.recipe if phase in (TUNING, FINAL) and study.final.recipe else study.recipe
-    seconds = study.trial_seconds if phase in SHORT else None
+    recipe = study.final_recipe if phase in (TUNING, FINAL) else study.recipe
+    seconds = study.seconds_a_trial(phase)
     return _plain(Assignment(study.data, recipe, study.backend, fingerprint, seconds, study.limit.clock, study.metric))
 
 

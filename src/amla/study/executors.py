@@ -17,7 +17,7 @@ from amla.execution.local import LocalExecutor, cores
 from amla.execution.simulated import SimulatedExecutor
 from amla.execution.work import Work, WorkerError
 from amla.study.arrangement import Arranged, at_once
-from amla.study.phases import FINAL, SHORT
+from amla.study.phases import FINAL
 from amla.study.resolve import evaluation_of, work_config
 from amla.study.run import Executor
 from amla.study.settings.places import ExecutorSettings, Http, Inline, Local, Ray, Simulated
@@ -39,7 +39,7 @@ def executor(search: Search, phase: str, arrangement: Arrangement, report: Repor
         with _crew(search, arrangement, report) as crew:
             yield crew
         return
-    logs, seconds = search.folder / "logs", _killing(study.trial_seconds) if phase in SHORT else None
+    logs, seconds = search.folder / "logs", _killing(study.seconds_a_trial(phase))
     match study.executor:
         case Inline():
             evaluate = evaluation_of(study, phase, search.task, search.files, arrangement.threads)

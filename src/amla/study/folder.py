@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib import metadata, resources
 from pathlib import Path
+from shlex import quote
 
 from amla import __version__
 from amla.backends import processor
@@ -122,7 +123,8 @@ def _check_same(folder: Path, held: Study, asked: Study) -> None:
     differing = [f"{key}: {one.get(key)} there, {other.get(key)} here" for key in keys]
     if differing:
         raise StudyError(
-            f"'{folder}' holds another study. Name another folder with --run, or delete it. They differ in\n  "
+            f"'{folder}' holds another study. Name another folder with --run, delete this one, or go on as it was "
+            f"begun: amla run {quote(str(folder / STUDY))} --run {quote(str(folder))}. They differ in\n  "
             + "\n  ".join(differing)
         )
     if held.provenance and asked.provenance and held.provenance.data != asked.provenance.data:

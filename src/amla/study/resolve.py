@@ -145,17 +145,17 @@ def evaluation_of(
     """
     memory = getattr(study.executor, "memory", None)
     snapshots: Snapshots = ReadOnly(files) if member is not None and member.number else files
-    backend, clock = backend_of(study, threads, member), clock_of(study, workers)
-    training = Training(phase, backend, task, snapshots, memory, study.trial_seconds, clock=clock)
+    backend, clock, seconds = backend_of(study, threads, member), clock_of(study, workers), study.seconds_a_trial(phase)
+    training = Training(phase, backend, task, snapshots, memory, seconds, clock=clock)
     if phase == TIMING:  # leaves nothing behind: neither a score nor a checkpoint
-        return replace(training, task=replace(task, score_on=None), seconds=None, checkpoint_seconds=1e9)
+        return replace(training, task=replace(task, score_on=None), checkpoint_seconds=1e9)
     final_task = task.with_recipe(study.final_recipe)
     if phase == TUNING:
         return replace(training, task=final_task)
     if phase != FINAL:
         return training
-    fitting = replace(training, task=final_task.final(), seconds=None)
-    testing = replace(training, task=final_task.test(), seconds=None)
+    fitting = replace(training, task=final_task.final())
+    testing = replace(training, task=final_task.test())
 
     def evaluate(trial: Trial, report: Report) -> Outcome:
         if not trial.proposal.budget:
