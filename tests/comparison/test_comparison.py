@@ -34,6 +34,12 @@ def test_what_is_wrong_is_said_by_its_address(wrong, said):
         from_yaml(wrong)
 
 
+def test_on_a_table_it_takes_simulated_time():
+    table = "backend: {kind: tabular, table: nasbench201}"
+    with pytest.raises(StudyError, match=r"executor.kind is inline, .* take simulated time"):
+        from_yaml(f"{FILE}\n{table}\n")
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(StudyError, match="There is no comparison"):
         load(tmp_path / "none.yaml")

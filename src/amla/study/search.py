@@ -14,12 +14,13 @@ from amla.algorithms.finish import Finish
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.paced import Paced
 from amla.algorithms.protocol import Algorithm
+from amla.backends import processor
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.spec.text import to_json
 from amla.storage.files import Files
 from amla.study import plan
-from amla.study.arrangement import Arranged, arrange, record, recorded
+from amla.study.arrangement import Arranged, arrange, at_once, record, recorded
 from amla.study.baselines import SEEDS_APART, keep, networks
 from amla.study.executors import arranged_elsewhere, cluster, executor
 from amla.study.folder import BEST
@@ -34,7 +35,7 @@ from amla.study.prefer import preferred
 from amla.study.remaining import final_seconds, preparing
 from amla.study.resolve import algorithm_of, space_of
 from amla.study.run import Executor, Limit, Store, run
-from amla.study.settings.places import Http, Ray, Simulated, TabularSettings
+from amla.study.settings.places import Http, Inline, Local, Ray, Simulated, TabularSettings
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError
 from amla.study.timing import Arrangement
@@ -152,6 +153,10 @@ class Search:
         settings = self.study.executor
         if isinstance(settings, Simulated):
             return Arranged(Arrangement(settings.workers, 1), Arrangement(1, 1))
+        if self._looks_up and isinstance(settings, Inline | Local):  # there is nothing to time
+            workers = getattr(settings, "workers", 1)
+            most = processor.cores() if workers == "auto" else workers
+            return Arranged(Arrangement(min(most, at_once(algorithm)), 1), Arrangement(1, 1))
         if isinstance(settings, Ray | Http):  # whose nodes may be others than before
             return arranged_elsewhere(settings, self.study, algorithm)
         begun = any(len(self.store.history(phase)) for phase in (REHEARSAL, SEARCH))
