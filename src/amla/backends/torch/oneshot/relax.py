@@ -140,7 +140,8 @@ class RelaxLearner:
 
         def outputs(dropped: NodeId | None, inputs: Tensor) -> Tensor:
             with faster(self.task.recipe, self._shared.device):
-                return self._shared.network(inputs, shares[dropped]).float()
+                found: Tensor = self._shared.network(inputs, shares[dropped])
+            return found.float()
 
         with normalising_anew(self._shared.network):
             losses = losses_with(shares, outputs, batches)
