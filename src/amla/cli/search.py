@@ -65,7 +65,7 @@ def search_data(
     study, dataset = asked(
         given,
         lambda study: changed(study, settings),
-        lambda study: changed(study, [each for each in settings if each.strip().startswith("data.")]),
+        lambda study: changed(study, settings, "data"),
         lambda data: loaded(console, data, data_dir, plain),
     )
     _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, elsewhere)

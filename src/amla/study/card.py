@@ -1,8 +1,9 @@
 """A model card (Mitchell et al. 2019): what a network is for, how it was made, how good it is, and its limits."""
 
+from amla.algorithms.protocol import best
 from amla.reports.names import metric_name
 from amla.reports.numbers import count, duration, interval, metric_interval, percent, size
-from amla.reports.tuning import changes_in_words, chosen_recipe
+from amla.reports.tuning import changes_in_words
 from amla.spec.costs import costs
 from amla.spec.digest import digest
 from amla.study.result import Result, by_class, result
@@ -110,12 +111,8 @@ def _training(found: Trained) -> list[str]:
     run = found.run
     study, known = run.study, result(run)
     recipe: Recipe = study.final_recipe
-    joules = [
-        t.measurement.cost.joules
-        for t in (*run.search.done, *run.baselines.done, *run.tuning.done, *run.final.done)
-        if t.measurement.cost
-    ]
-    tuned = chosen_recipe(run.tuning, run.study.metric)
+    joules = [t.measurement.cost.joules for history in run.phases.values() for t in history.done if t.measurement.cost]
+    tuned = best(run.tuning, run.study.metric)
     energy = sum(joule for joule in joules if joule is not None)
     about = study.provenance
     return _table(

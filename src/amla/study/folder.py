@@ -145,7 +145,7 @@ def flat(plain: object, address: str = "") -> dict[str, object]:
 def _is_unused(folder: Path) -> bool:
     """Return whether amla began a study in `folder`, but nothing was trained: such a study may be replaced."""
     run = read(folder)
-    return run.study.provenance is not None and not any(map(len, (run.rehearsal, run.search, run.final)))
+    return run.study.provenance is not None and not any(map(len, run.phases.values()))
 
 
 def _code_digest() -> str:

@@ -21,7 +21,7 @@ from amla.spec.text import to_json
 from amla.storage.files import Files
 from amla.study import plan
 from amla.study.arrangement import Arranged, arrange, at_once, record, recorded
-from amla.study.baselines import SEEDS_APART, keep, networks
+from amla.study.baselines import keep, networks
 from amla.study.executors import arranged_elsewhere, cluster, executor
 from amla.study.folder import BEST
 from amla.study.forecast import forecast
@@ -30,7 +30,7 @@ from amla.study.gauged import recorded as latencies_in
 from amla.study.heard import Curves, Heard, Listener
 from amla.study.latency import Meter
 from amla.study.mending import Mending
-from amla.study.phases import BASELINES, FINAL, REHEARSAL, SEARCH, SHORT, TIMING, TUNING
+from amla.study.phases import BASELINES, BASELINES_SEED, FINAL, REHEARSAL, SEARCH, SHORT, TIMING, TUNING
 from amla.study.prefer import preferred
 from amla.study.remaining import final_seconds, preparing
 from amla.study.resolve import algorithm_of, space_of
@@ -204,10 +204,10 @@ class Search:
         """Train what was found, and networks that nobody searched for, alike, if the study asks for that."""
         if self.study.baselines is None:
             return
-        rivals = networks(self.study, self.task, space, winner)
-        steps = self._short(list(rivals.values()), plan.BASELINE_SHARE, plan.longest(searched), self._batch, speed)
-        keep(self.files, rivals)
-        trained = Fixed(tuple(rivals.values()), steps, (self.study.seed + SEEDS_APART,), keep=False)
+        beside = networks(self.study, self.task, space, winner)
+        steps = self._short(list(beside.values()), plan.BASELINE_SHARE, plan.longest(searched), self._batch, speed)
+        keep(self.files, beside)
+        trained = Fixed(tuple(beside.values()), steps, (self.study.seed + BASELINES_SEED,), keep=False)
         self.phase(BASELINES, trained, Limit())
 
     def _tuned(self, winner: Architecture, searched: History, speed: plan.Speed | None) -> Changes:

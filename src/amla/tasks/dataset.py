@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amla.tasks.inputs import Chosen, Inputs, Joined
+from amla.tasks.moments import Moments, of_channels, of_columns
 
 # where there are no classes: not 0, with which a split would draw the numbers of default_rng(seed)
 ONE_GROUP = 2**31 - 1
@@ -112,6 +114,16 @@ class Parts:
     train: Examples
     validation: Examples
     test: Examples
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Those of every channel of the training part: all of it is read, once for all tasks of these parts."""
+        return of_channels(self.train.inputs, self.train.sums)
+
+    @cached_property
+    def targets(self) -> Moments:
+        """Those of every number that is to be predicted, of the training part."""
+        return of_columns(self.train.labels)
 
 
 def split(dataset: Dataset, *, validation: float = 0.1, test: float = 0.2, seed: int = 0) -> Parts:
