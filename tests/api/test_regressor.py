@@ -150,6 +150,7 @@ def test_it_is_a_step_of_pipelines_and_is_tuned_and_cross_validated():
         (np.zeros((9, 8, 8)), np.full(9, 0.5), "y is 0.5 for every sample"),
         (np.zeros((5, 8, 8)), np.arange(5) / 2, r"5 sample\(s\).* minimum of 6"),
         (np.zeros((9, 8, 8)), np.ones((9, 2)), "1d array"),
+        (np.zeros((9, 8, 8)), np.arange(9).astype(str), "AmlaClassifier is for classes"),
         (np.zeros((9, 8, 8)), np.full(9, np.inf), "infinity"),
         (np.full((9, 8, 8), np.nan), np.arange(9) / 2, "NaN"),
     ],

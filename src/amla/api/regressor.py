@@ -84,6 +84,10 @@ class AmlaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scik
         X, y = validate_data(  # noqa: N806
             self, X, y, allow_nd=True, dtype="numeric", y_numeric=True, ensure_min_samples=LEAST
         )
+        if y.dtype.kind not in "biuf":
+            raise ValueError(
+                f"y holds {y.dtype} values, but numbers are to be predicted; AmlaClassifier is for classes."
+            )
         images = self._images(X)
         numbers = y.astype(np.float64)
         if numbers.min() == numbers.max():
