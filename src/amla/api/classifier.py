@@ -36,8 +36,7 @@ class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sc
         workers, device, max_params, max_macs, max_memory: as of `amla.search`.
         metric: what the search looks for the highest of: "accuracy", "balanced_accuracy" or "macro_f1".
         settings: any settings of the study by address, {"recipe.batch": 32}; without "baselines" none are trained.
-        random_state: the seed of all that is random but the split, which goes by the setting data.split_seed: a number,
-            a RandomState, or None for one of numpy's.
+        random_state: a seed, a RandomState, or None for that of numpy. Not for the split: that is data.split_seed.
 
     Once fitted it has `classes_`, (classes,); `network_`, an Architecture; `weights_`, arrays by name; `accuracy_` on
     the test part, and its 95 % `interval_`. It pickles as numbers and values alone.

@@ -33,8 +33,7 @@ class AmlaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scik
         run: the run folder, which must be new or of the same call; None: a temporary one.
         workers, device, max_params, max_macs, max_memory: as of `amla.search`.
         settings: any settings of the study by address, {"recipe.batch": 32}; without "baselines" none are trained.
-        random_state: the seed of all that is random but the split, which goes by the setting data.split_seed: a number,
-            a RandomState, or None for one of numpy's.
+        random_state: a seed, a RandomState, or None for that of numpy. Not for the split: that is data.split_seed.
 
     Once fitted it has `network_`, an Architecture; `weights_`, arrays by name; `r2_` on the test part, NaN where all of
     that has the same number, and its 95 % `interval_`, None where none is known; and in the units of `y` `mean_error_`
