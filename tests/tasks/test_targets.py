@@ -159,8 +159,22 @@ def test_a_split_is_by_seed_and_does_not_follow_the_values():
 def test_a_number_that_never_differs_is_refused_and_so_are_too_few_examples():
     with pytest.raises(DataError, match="'weight' of 'made up' is 3 for every training example"):
         split(dataset(np.full(10, 3.0)))
-    with pytest.raises(DataError, match="has 3 training examples, but 4 or more are needed"):
-        split(dataset(VALUES[:3]))
+    with pytest.raises(DataError, match="has 5 training examples, but 6 or more are needed"):
+        split(dataset(VALUES[:5]))
+    once = np.where(np.arange(40) == split(dataset(np.arange(40.0))).test.labels[0, 0], 5.0, 3.0)  # in the test part
+    with pytest.raises(DataError, match="is 3 for every training example"):
+        split(dataset(once))
+    twice = np.where(np.isin(np.arange(40.0), split(dataset(np.arange(40.0))).train.labels), np.arange(40), 3.0)
+    with pytest.raises(DataError, match=r"is 3 for every validation example.*data\.split_seed"):
+        split(dataset(twice))
+
+
+def test_no_part_is_so_small_that_it_has_no_variance():
+    for count in (6, 7, 12):
+        parts = split(dataset(VALUES[:count]), validation=0.01, test=0.9)
+        sizes = [len(part.labels) for part in (parts.train, parts.validation, parts.test)]
+        assert sum(sizes) == count
+        assert min(sizes) == 2
 
 
 def test_learners_see_standardised_numbers_by_the_training_part_alone():

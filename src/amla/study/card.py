@@ -1,5 +1,7 @@
 """A model card (Mitchell et al. 2019): what a network is for, how it was made, how good it is, and its limits."""
 
+from math import isfinite
+
 from amla.algorithms.protocol import best
 from amla.reports.names import metric_name
 from amla.reports.numbers import count, duration, interval, metric_interval, percent, size
@@ -53,7 +55,7 @@ def _measured(known: Result) -> list[tuple[str, str]]:
     if (scored := known.scored) is None:
         return []
     between = f", 95 % interval {metric_interval(scored.metric, scored.interval)}" if scored.interval else ""
-    return [("Test R²", f"{scored.value:.3f}{between}")]
+    return [("Test R²", f"{scored.value:.3f}{between}" if isfinite(scored.value) else "not known: none varies")]
 
 
 def _names(names: tuple[str, ...]) -> str:
