@@ -72,7 +72,7 @@ class Machine:
     at: list[tuple[str, int]] = field(default_factory=list)
 
     def evaluation_of(
-        self, study: Study, phase: str, task: Task, files: Files, threads: int
+        self, study: Study, phase: str, task: Task, files: Files, threads: int, data_dir: Path | None
     ) -> Callable[[Trial, Report], Outcome]:
         def evaluate(trial: Trial, report: Report) -> Outcome:
             self.at.append((phase, trial.id))

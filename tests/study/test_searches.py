@@ -131,7 +131,7 @@ def test_a_search_knows_the_runs_that_it_comes_after(tmp_path: Path):
         ),
         ({"kind": "nsga2", "costs": ["beauty"]}, {}, "algorithm.costs names 'beauty'; it may name parameters, macs"),
         ({"kind": "asha", "eta": 1}, {}, "algorithm: eta is 1"),
-        ({"kind": "evolution", "sample": 0}, {}, "algorithm: population is 10 and sample 0"),
+        ({"kind": "evolution", "sample": 0}, {}, "algorithm: sample is 0"),
         ({"kind": "optuna", "options": {"nonsense": 1}}, {}, "algorithm: options are"),
         ({"kind": "random"}, {"terms": {"most": {"latency": 1}}}, "terms: most bounds 'latency'"),
         ({"kind": "random"}, {"terms": {"after": ["nowhere"]}}, "terms.after names 'nowhere', which holds no records"),
