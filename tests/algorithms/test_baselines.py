@@ -30,6 +30,18 @@ def test_random_search_asks_for_members_of_the_space():
     assert len({proposal.architecture for proposal in proposals}) > 5
 
 
+def test_what_is_refused_as_infeasible_is_no_trial_but_ends_a_search_in_the_end():
+    algorithm, history = RandomSearch(SPACE, 7, trials=3), History()
+    while (proposal := algorithm.ask(history)) and len(history) < 100:
+        refused = Failure("infeasible", "too slow")
+        history = history.asked(proposal).told(len(history), refused if len(history) % 2 else Measurement({}))
+    assert (len(history.done), len(history.failed)) == (3, 2)
+    history = History()
+    while (proposal := algorithm.ask(history)) and len(history) < 100:
+        history = history.asked(proposal).told(len(history), Failure("infeasible", "too slow"))
+    assert len(history) == 15
+
+
 def test_random_search_stops_after_its_trials_whatever_they_came_to():
     algorithm, history = RandomSearch(SPACE, 7, trials=3), History()
     for number in range(3):

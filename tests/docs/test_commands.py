@@ -26,6 +26,7 @@ NAC = "--set algorithm.iterations=1"
 SEVERAL = "--set limit.trials=3 --set executor.kind=inline"
 ELSEWHERE = {  # what a command needs that is not here, or the tests that run such a command
     r"amla serve ": "serves until it is stopped: tests/journeys/test_services.py",
+    r"amla probe-device --listen": "serves until it is stopped: tests/services/test_device.py",
     r"amla (studies|run .*--server)": "needs a server: tests/journeys/test_services.py",
     r"amla check-(generator|worker)": "need a service: tests/journeys/test_other_languages.py, test_worker_services.py",
     r"remote\.yaml": "needs a service: tests/journeys/test_other_languages.py",

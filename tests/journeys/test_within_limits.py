@@ -7,7 +7,10 @@ import pytest
 from terminal import TINY, Ended, Here
 
 from amla.spec.constraints import Constraints
+from amla.spec.digest import digest
 from amla.spec.text import load
+from amla.study.log import reading
+from amla.study.study import from_yaml
 
 LIMITS = Constraints(2_000, 60_000, 8_192)
 OPTIONS = ("--max-params", "2k", "--max-macs", "60k", "--max-memory", "8KiB")
@@ -60,7 +63,7 @@ def test_what_is_no_size_is_refused(archive: Path, here: Here):
 FAST = ("--set", "latency.networks=8", "--set", "latency.runtime=torch")
 
 
-def test_a_limit_of_latency_is_shown_kept_and_reported(archive: Path, here: Here):
+def test_a_limit_of_latency_is_shown_and_reported(archive: Path, here: Here):
     few = ("--algorithm", "random", "--set", "algorithm.trials=3", "--workers", "0")
     ended = here("search", str(archive), "--max-latency", "1s", "--prefer", "fast", *few, *FAST, *STEPS)
     assert ended.code == 0, ended.err
@@ -74,6 +77,21 @@ def test_a_limit_of_latency_is_shown_kept_and_reported(archive: Path, here: Here
     assert "Preferred fast" in report
     again = here("search", str(archive), "--max-latency", "1s", "--prefer", "fast", *few, *FAST, *STEPS)
     assert again.code == 0, again.err
+
+
+def test_nothing_slower_than_the_limit_is_trained(archive: Path, here: Here):
+    few = ("--algorithm", "random", "--set", "algorithm.trials=3", "--workers", "0", "--no-baselines", *FAST, *STEPS)
+    assert here("search", str(archive), "--max-latency", "1s", "--run", "loose", *few).code == 0
+    learned = from_yaml(Path("loose/study.yaml").read_text()).latency.learned
+    limit = learned.most  # of the slowest network that was measured
+    ended = here("search", str(archive), "--max-latency", f"{limit:.9f}s", "--run", "tight", *few)
+    assert ended.code == 0, ended.err
+    with reading(Path("tight")) as records:
+        done = records.history("search").done
+    trained = {digest(trial.proposal.architecture): trial.measurement.metrics["latency"] for trial in done}
+    assert trained
+    assert max(trained.values()) <= limit
+    assert digest(load(Path("tight/best.arch.json"))) in trained
 
 
 def test_a_latency_that_nothing_meets_is_told_before_anything_is_written(archive: Path, here: Here):

@@ -4,6 +4,7 @@ from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 from amla.spec.constraints import Constraints, counts
 from amla.spec.costs import costs
+from amla.spec.estimate import Estimate
 from amla.spec.values import SpecError
 
 NETWORK = Architecture(
@@ -43,6 +44,16 @@ def test_no_limit_always_holds():
 def test_both_hold_where_the_tighter_limits_do():
     assert Constraints(10, 20).tightened(Constraints(15, 5, 3)) == Constraints(10, 5, 3)
     assert Constraints().tightened(Constraints(memory=2)) == Constraints(memory=2)
+
+
+def test_of_two_bounds_on_one_estimate_the_lower_holds_and_two_estimates_are_refused():
+    slow, fast = (Constraints(latency=Estimate(most, 5.0, {"conv": 1.0})) for most in (300, 200))
+    for one, other in ((slow, fast), (fast, slow)):
+        assert one.tightened(other) == fast
+        assert one.tightened(Constraints(7)) == Constraints(7, latency=one.latency)
+    for unlike in (Estimate(100, 6.0, {"conv": 1.0}), Estimate(900, 5.0, {"conv": 2.0}), Estimate(200)):
+        with pytest.raises(SpecError, match="Two constraints estimate latency from other terms"):
+            slow.tightened(Constraints(latency=unlike))
 
 
 def test_what_cannot_be_built_is_told_with_its_node():

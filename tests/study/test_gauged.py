@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from amla.algorithms.budgeted import Budgeted
 from amla.algorithms.evolution import Evolution
 from amla.algorithms.nac import Nac
 from amla.algorithms.nsga2 import Nsga2
 from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
+from amla.algorithms.zero_cost import ZeroCost
 from amla.backends.latency import Latency
 from amla.execution.inline import InlineExecutor
 from amla.spaces.envelope import envelope
@@ -23,7 +25,7 @@ from amla.study.study import StudyError
 from amla.testing.landscape import Synthetic
 from amla.trials.history import History
 from amla.trials.progress import Report
-from amla.trials.trial import Failure, Outcome, Trial
+from amla.trials.trial import Failure, Fit, Outcome, Trial
 
 ENVELOPE = envelope((1, 8, 8), 3, width=8, cells=(1, 1), max_cells=(2, 2), branches=("1x1", "3x3"))
 SEARCHES: dict[str, Algorithm] = {
@@ -135,6 +137,24 @@ def test_what_a_history_records_is_not_measured_again():
     for trial in found.done:
         assert other(trial.proposal.architecture).median == trial.measurement.metrics[LATENCY]
     assert not other.measured
+
+
+@pytest.mark.parametrize("name", ["random", "evolution"])
+def test_as_many_networks_are_trained_as_were_asked_for_whatever_is_refused(name: str):
+    at_most, noted = middling(SEARCHES["random"]), Noted()
+    gauged = Gauged(InlineExecutor(noted, lambda progress: None), meter(), at_most)
+    ends = {"random": SEARCHES["random"], "evolution": Budgeted(SEARCHES["evolution"], 12)}
+    found = run("search", ends[name], gauged, Memory(), Limit())
+    assert found.failed
+    assert len(found.done) == 12
+
+
+def test_zero_cost_trains_the_next_best_in_place_of_what_is_refused():
+    search, noted = ZeroCost(ENVELOPE.space, 10, candidates=30, trained=3), Noted()
+    at_most = middling(SEARCHES["random"])
+    found = run("search", search, Gauged(InlineExecutor(noted, lambda _: None), meter(), at_most), Memory(), Limit())
+    assert found.failed
+    assert sum(isinstance(trial.proposal.method, Fit) for trial in found.done) == 3
 
 
 def test_it_gives_up_where_everything_is_too_slow():

@@ -160,6 +160,17 @@ def test_what_is_learned_becomes_a_constraint_that_nearly_all_that_is_drawn_keep
     assert max(took) > 0.7 * LIMIT  # networks use what they may
 
 
+def test_near_the_fastest_networks_the_margin_is_as_wide_as_leaves_any(library: Library, tmp_path: Path):
+    library.noise = 0.3
+    study, task, limit = STUDY_IN_TIME, task_for(STUDY_IN_TIME), 7e-6
+    assert study.latency is not None
+    study = replace(study, latency=replace(study.latency, at_most=limit))
+    found = calibrated(study, task, tmp_path / "run", Meter(study.latency, unheard), lambda line: None)
+    assert found.constraints.latency is not None
+    assert found.constraints.latency.at_most < 0.999 * limit * 1e9
+    check_met(space_of(found, task))
+
+
 def test_the_same_is_learned_again_without_measuring_again(library: Library, tmp_path: Path):
     study, task = STUDY_IN_TIME, task_for(STUDY_IN_TIME)
     one, two = (

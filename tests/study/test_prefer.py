@@ -1,12 +1,14 @@
 """Which network is the result: the most accurate, or of those not to be told from it the cheapest."""
 
+from dataclasses import replace
+
 import pytest
 
 from amla.evidence.shares import wilson
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 from amla.study.prefer import costs_of, front, preferred
-from amla.study.settings.searches import DartsSearchSettings, Nsga2Settings, RandomSettings
+from amla.study.settings.searches import DartsSearchSettings, NacSettings, Nsga2Settings, RandomSettings, Terms
 from amla.study.study import Data, Final, Study, StudyError
 from amla.trials.history import History
 from amla.trials.trial import Measurement, Proposal
@@ -97,3 +99,14 @@ def test_a_study_without_networks_to_choose_from_says_so():
         Study("a", Data("digits"), algorithm=DartsSearchSettings(5), final=Final(5), prefer="small")
     with pytest.raises(StudyError, match=r"final\.macs makes the final network wider"):
         Study("a", Data("digits"), algorithm=RandomSettings(3, 5), final=Final(5, macs=1000), prefer="small")
+
+
+@pytest.mark.parametrize("prefer", ["small", "fast"])
+def test_networks_that_are_not_trained_alike_once_each_cannot_be_compared(prefer: str):
+    changing = NacSettings(2, 50, windows=9, stable=0.7)
+    with pytest.raises(StudyError, match=rf"prefer is {prefer}, but with algorithm\.stable trainings end at different"):
+        Study("a", Data("digits"), algorithm=changing, final=Final(5), prefer=prefer)
+    with pytest.raises(StudyError, match=rf"prefer is {prefer}, but with terms\.seeds"):
+        Study("a", Data("digits"), algorithm=RandomSettings(3, 5), terms=Terms(seeds=2), final=Final(5), prefer=prefer)
+    one = Study("a", Data("digits"), algorithm=RandomSettings(3, 5), terms=Terms(), final=Final(5), prefer=prefer)
+    assert replace(one, prefer="accurate", terms=Terms(seeds=2)).terms == Terms(seeds=2)

@@ -191,9 +191,16 @@ def test_learners_see_standardised_numbers_by_the_training_part_alone():
     assert len(task.final().fitting.labels) == 32
 
 
-def test_a_carved_split_comes_back_from_the_cache_as_numbers(load: Load, tmp_path: Path):
+def test_a_carved_split_comes_back_from_the_cache_as_numbers(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def never(*asked: object, **how: object) -> None:
+        raise AssertionError("it was carved again")
+
     path = labelled(tmp_path, VALUES)
-    first, again = (parts(load(path), validation=0.1, test=0.2, seed=0) for _ in range(2))
+    first = parts(load(path), validation=0.1, test=0.2, seed=0)
+    monkeypatch.setattr("amla.tasks.carved.split", never)
+    again = parts(load(path), validation=0.1, test=0.2, seed=0)
     assert np.array_equal(first.validation.labels, again.validation.labels)
     assert again.validation.labels.dtype == np.float64
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amla.algorithms.protocol import Algorithm
+from amla.algorithms.protocol import Algorithm, has_asked
 from amla.spec.architecture import Architecture
 from amla.trials.history import History
 from amla.trials.trial import Measurement, Proposal, Trial
@@ -12,7 +12,8 @@ from amla.trials.trial import Measurement, Proposal, Trial
 class Budgeted:
     """Whatever `search` asks for, while that is within the budget; None is without limit.
 
-    `trials` and `steps` count what has been asked for, so both are never exceeded. `flops` and `seconds` are those of
+    `trials` and `steps` count what has been asked for, so both are never exceeded; of the trials, those count that were
+    not refused as infeasible (`amla.algorithms.protocol.has_asked`). `flops` and `seconds` are those of
     finished trials, as they report them: the trials that run then go on to their end.
     """
 
@@ -36,7 +37,7 @@ class Budgeted:
 
     def _is_used_up(self, history: History) -> bool:
         return (
-            (self.trials is not None and len(history) >= self.trials)
+            (self.trials is not None and has_asked(history, self.trials))
             or (self.seconds is not None and history.seconds >= self.seconds)
             or (self.flops is not None and self._spent(history).flops >= self.flops)
         )

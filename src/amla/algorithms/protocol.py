@@ -7,7 +7,9 @@ from typing import Protocol, runtime_checkable
 
 from amla.spec.architecture import Architecture
 from amla.trials.history import History
-from amla.trials.trial import Measurement, Proposal, Trial
+from amla.trials.trial import Failure, Measurement, Proposal, Trial, TrialId
+
+REFUSED = 4  # times the trials of a search
 
 
 @runtime_checkable
@@ -26,6 +28,20 @@ def check_least(algorithm: Algorithm, least: int, *names: str) -> None:
     for name in names:
         if not (found := getattr(algorithm, name)) >= least:  # which a NaN is not
             raise ValueError(f"{name} is {found}; it must be {least} or more.")
+
+
+def has_asked(history: History, trials: int) -> bool:
+    """Whether a search has asked for so many trials: one that was refused as infeasible was never trained, and is none.
+
+    Of these there may be `REFUSED` times as many besides, so that a search ends where nothing can be trained.
+    """
+    refused: list[TrialId] = history.replayed("refused", list, _hear_refused)
+    return len(history) - min(len(refused), REFUSED * trials) >= trials
+
+
+def _hear_refused(found: list[TrialId], trial: Trial) -> None:
+    if isinstance(trial.outcome, Failure) and trial.outcome.reason == "infeasible":
+        found.append(trial.id)
 
 
 def best(history: History, metric: str = "accuracy") -> Trial | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amla.algorithms.protocol import best
+from amla.algorithms.protocol import best, has_asked
 from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
 from amla.trials.history import History
@@ -13,7 +13,10 @@ from amla.trials.trial import Proposal
 
 @dataclass(frozen=True)
 class RandomSearch:
-    """Ask for `trials` random architectures of the space (None: without end), each trained for `steps`."""
+    """Ask for `trials` random architectures of the space (None: without end), each trained for `steps`.
+
+    What is refused as infeasible does not count (`amla.algorithms.protocol.has_asked`).
+    """
 
     space: Space
     steps: int
@@ -23,7 +26,7 @@ class RandomSearch:
 
     def ask(self, history: History) -> Proposal | None:
         """Return a random architecture, or None once all were asked for."""
-        if self.trials is not None and len(history) >= self.trials:
+        if self.trials is not None and has_asked(history, self.trials):
             return None
         # The same networks whatever runs or failed meanwhile, and so with any number of workers; another one where a
         # wrapper refused the last.

@@ -10,7 +10,7 @@ from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
 from amla.spec.digest import digest
 from amla.trials.history import History
-from amla.trials.trial import Measurement, Proposal, Table, Trial, TrialId, Untrained
+from amla.trials.trial import Failure, Measurement, Proposal, Table, Trial, TrialId, Untrained
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class ZeroCost:
     """Score `candidates` random networks of the space on so many `examples`, and train the best `trained` for `steps`.
 
     They are ranked by all `scores` together (`amla.scores.ranking`). One that cannot be scored comes last, and is never
-    trained; isomorphic networks are trained once. Raises ScoreError, a ValueError, for a score that does not exist.
+    trained; in place of one that is refused as infeasible the next best is trained; isomorphic networks are trained
+    once. Raises ScoreError, a ValueError, for a score that does not exist.
     """
 
     space: Space
@@ -66,7 +67,8 @@ class ZeroCost:
             return score(self.space.sample(rng), self.scores, self.examples, self.seed)
         if running:
             return None
-        if (place := len(history) - seen.scored) >= self.trained:
+        refused = sum(map(_is_refused, history.failed))
+        if (place := len(history) - seen.scored) >= self.trained + refused:
             return None
         networks = chosen(history, self.scores, place + 1)
         return Proposal(networks[place], self.steps, seed=self.seed, keep=False) if place < len(networks) else None
@@ -80,6 +82,11 @@ class ZeroCost:
 
 def _is_scored(trial: Trial) -> bool:
     return isinstance(trial.proposal.method, Untrained)
+
+
+def _is_refused(trial: Trial) -> bool:
+    """Whether a network was to be trained, and was refused: the next best takes its place."""
+    return not _is_scored(trial) and isinstance(trial.outcome, Failure) and trial.outcome.reason == "infeasible"
 
 
 def score(network: Architecture, scores: tuple[str, ...], examples: int, seed: int) -> Proposal:

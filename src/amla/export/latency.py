@@ -3,8 +3,6 @@
 Weights are random, as latency follows from the structure. What runs is the network as it is exported: its plain source.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,12 +14,14 @@ from numpy.typing import NDArray
 from amla.backends import processor
 from amla.backends.initial import initial
 from amla.backends.latency import LONGEST, Latency, Runtime, measured
+from amla.backends.torch.threads import computing
 from amla.export.module import example, module
 from amla.export.source import Facts
 from amla.spec.architecture import Architecture
 from amla.spec.costs import shapes
 
 LIBRARY = {"onnx": "onnxruntime", "torch": "torch"}
+ROOM = 4 << 30  # bytes that a file may fill; those of ResNet-50 for 32 images of 224 × 224 come to about 3 GB
 
 
 def device(runtime: Runtime, batch: int, threads: int) -> str:
@@ -40,7 +40,7 @@ def of_network(architecture: Architecture, runtime: Runtime, batch: int, threads
     network, inputs = module(trunk, initial(trunk, seed=0), facts), example(trunk, batch)
     where = device(runtime, batch, threads)
     if runtime == "torch":
-        with _threads(threads), torch.inference_mode():
+        with computing(threads), torch.inference_mode():
             return measured(lambda: network(inputs), where, alone=threads == 1)
     from amla.export.onnx import export_quickly
 
@@ -54,11 +54,16 @@ def of_file(content: bytes, batch: int, threads: int) -> Latency:
     """Measure the network in the bytes of an ONNX file, on made-up inputs; a dimension that is free is the batch.
 
     As it is no file any more, it can refer to no other. Raises ValueError for what ONNX Runtime cannot run, or not in
-    ten seconds.
+    ten seconds, and before anything is made for what would fill more than `ROOM` by the shapes that follow from it.
     """
-    from amla.export.onnx import opened, stopping
+    from amla.export.onnx import filled, opened, stopping
 
     try:
+        if (needed := filled(content, batch)) > ROOM:
+            raise ValueError(
+                f"its inputs and what its nodes make have {needed:,} bytes for a batch of {batch:,}, and up to "
+                f"{ROOM:,} are measured; take a smaller batch or network"
+            )
         session = opened(content, threads)
         rng = np.random.default_rng(0)
         inputs = {
@@ -67,24 +72,15 @@ def of_file(content: bytes, batch: int, threads: int) -> Latency:
         }
         with stopping(LONGEST) as options:
             session.run(None, inputs, options)
-    except Exception as error:  # ONNX Runtime has kinds of its own for what is wrong with a file
-        if isinstance(error, MemoryError):
+    except Exception as error:  # ONNX and ONNX Runtime have kinds of their own for what is wrong with a file
+        if isinstance(error, MemoryError | ModuleNotFoundError):
             raise
-        raise ValueError(f"ONNX Runtime cannot run this file: {str(error).splitlines()[0][:200]}") from None
+        said = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise ValueError(f"ONNX Runtime cannot run this file: {said[:300]}") from None
     return measured(lambda: session.run(None, inputs), device("onnx", batch, threads), alone=threads == 1)
 
 
 def _made_up(rng: np.random.Generator, kind: str, shape: list[int]) -> NDArray[np.float32]:
     if kind != "tensor(float)":
         raise ValueError(f"an input is a {kind}, where single precision is expected")
-    return rng.normal(size=shape).astype(np.float32)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return rng.standard_normal(shape, np.float32)

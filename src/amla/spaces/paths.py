@@ -5,7 +5,9 @@ logits of S). So a Pick of one is a softmax, one that may keep any number a coin
 every set the same chance.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.random import Generator
@@ -42,7 +44,7 @@ def draw_path(template: Architecture, rng: Generator, logits: Logits, tied: Tied
     path: dict[NodeId, tuple[NodeId, ...]] = {}
     for gene in genes(template, tied):
         pick, inputs = template.picks[gene], template[gene].inputs
-        kept = _draw(pick, _values(template, gene, logits), rng)
+        kept = _draw(pick, tuple(logits.get(gene, (0.0,) * (len(inputs) - pick.fixed))), rng)
         path[gene] = (*inputs[: pick.fixed], *(inputs[pick.fixed + place] for place in kept))
     return path
 
@@ -64,18 +66,26 @@ def _values(template: Architecture, gene: NodeId, logits: Logits) -> Floats:
     return np.array(logits.get(gene, (0.0,) * count), dtype=np.float64)
 
 
-def _draw(pick: Pick, values: Floats, rng: Generator) -> list[int]:
+def _draw(pick: Pick, values: tuple[float, ...], rng: Generator) -> list[int]:
     """Return the places that are kept: how many there are is drawn first, then whether each is one of them."""
-    weights, sizes = _weights(values), _sizes(pick)
-    sums = _sums(weights)
-    by_size = np.array([sums[0][size] for size in sizes])
-    left = sizes[int(rng.choice(len(sizes), p=by_size / by_size.sum()))]
+    weights, sums, up_to = _prepared(pick, values)
+    left = _sizes(pick)[bisect_right(up_to, rng.random())]
     kept = []
     for place, weight in enumerate(weights):
         if left and rng.random() * sums[place][left] < weight * sums[place + 1][left - 1]:
             kept.append(place)
             left -= 1
     return kept
+
+
+@lru_cache(maxsize=4096)
+def _prepared(pick: Pick, values: tuple[float, ...]) -> tuple[list[float], list[list[float]], list[float]]:
+    """Return what draws by the same logits have in common: weights, their sums, and the chances up to each size."""
+    weights = _weights(np.array(values, dtype=np.float64))
+    sums = _sums(weights)
+    by_size = np.array([sums[0][size] for size in _sizes(pick)])
+    up_to = (by_size / by_size.sum()).cumsum()
+    return weights.tolist(), [row.tolist() for row in sums], (up_to / up_to[-1]).tolist()
 
 
 def _chances(pick: Pick, values: Floats) -> Floats:

@@ -6,7 +6,7 @@ from functools import cached_property
 from amla.spec.architecture import Architecture
 from amla.spec.costs import Costs, peak_memory, used
 from amla.spec.estimate import Estimate, amounts
-from amla.spec.values import value
+from amla.spec.values import SpecError, value
 
 NAMES = ("parameters", "macs", "memory", "latency")
 COUNTED = NAMES[:3]
@@ -80,9 +80,17 @@ class Constraints:
         )
 
     def tightened(self, other: "Constraints") -> "Constraints":
-        """Return the constraints that hold where these and others do."""
+        """Return the constraints that hold where these and others do.
+
+        Raises SpecError where both estimate latency, each in its own way: neither bound says which is the tighter one.
+        """
         both = {name: [of.given[name] for of in (self, other) if name in of.given] for name in COUNTED}
         estimates = [of.latency for of in (self, other) if of.latency is not None]
+        if len({(estimate.base, tuple(sorted(estimate.terms.items()))) for estimate in estimates}) > 1:
+            raise SpecError(
+                "Two constraints estimate latency from other terms, so that neither of them holds for both; give one, "
+                "with the lower `at_most`."
+            )
         latency = min(estimates, key=lambda estimate: estimate.at_most, default=None)
         return Constraints(**{name: min(limits) for name, limits in both.items() if limits}, latency=latency)
 

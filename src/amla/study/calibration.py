@@ -34,7 +34,8 @@ LEVELS = 5  # sizes, from the smallest networks of the space to its median, at w
 MIDDLE = 25  # random networks for that median
 SLOW = 4.0  # times the limit: networks of that latency and beyond say little about those near it
 NEAR = 4  # of the networks, one in so many is drawn near the limit, once an estimate says where that is
-SAFE = 0.9  # of the networks that an estimate admits, the share that should be within the limit when measured
+SAFE = 0.9, 0.75, 0.5, 0.25  # of the networks that an estimate admits, the share that should be within when measured:
+# the first for which there are any, as near the fastest networks a wide margin leaves none
 RIDGE = 1e-3  # of the fit, in squared columns of unit length
 SWEEPS = 300  # of its coordinate descent
 NANO = 1e9
@@ -122,7 +123,7 @@ class _Calibrating:
         ratios = [one.took / max(1, first.sum(one.amounts)) for one in near or seen]
         error = float(np.sqrt(np.mean([(ratio - 1) ** 2 for ratio in ratios])))
         whole = fitted([*seen, *near], self.limit)
-        for margin in (max(1.0, float(np.quantile(ratios, SAFE))), 1.0):
+        for margin in (*(max(1.0, float(np.quantile(ratios, share))) for share in SAFE), 1.0):
             estimate = replace(whole, at_most=max(1, int(self.limit / margin)))
             if self._is_met(estimate):
                 return estimate, error, [*seen, *near]

@@ -126,6 +126,13 @@ def _prefer(study: "Study") -> Iterator[str]:
             yield f"prefer is {study.prefer}, but paper mode takes its last network; leave it out."
         case NacSettings(inherit=True):
             yield f"prefer is {study.prefer}, but with algorithm.inherit networks do not train alone; leave it out."
+        case NacSettings(stable=float()):
+            yield f"prefer is {study.prefer}, but with algorithm.stable trainings end at different times; leave it out."
+    if study.terms is not None and study.terms.seeds > 1:
+        yield (
+            f"prefer is {study.prefer}, but with terms.seeds the search goes by means of several trainings, of which "
+            "this would compare single ones; leave one of the two out."
+        )
     if study.final.macs is not None:
         yield f"prefer is {study.prefer}, but final.macs makes the final network wider; give final.macs as null."
 

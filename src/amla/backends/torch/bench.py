@@ -1,8 +1,7 @@
 """Measures with PyTorch: matrix products, memory, single operations forward and backward, and whole training steps."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import ceil
 from statistics import median
 from time import perf_counter, process_time
@@ -18,6 +17,7 @@ from amla.backends.processor import last_level_cache
 from amla.backends.torch.backend import TorchBackend
 from amla.backends.torch.layers import layer
 from amla.backends.torch.network import write_arrays
+from amla.backends.torch.threads import computing
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 from amla.spec.costs import shapes
@@ -48,7 +48,7 @@ class TorchBench:
         """Measure matrix products and memory."""
         is_cpu = self.device == "cpu"
         sizes = self._effort.sizes if is_cpu else DEVICE_SIZES[: len(self._effort.sizes)]
-        with _threads(threads), torch.no_grad():
+        with computing(threads), torch.no_grad():
             matrices = tuple(self._matrices(size) for size in sizes)
             images = self._images(*(IMAGES if is_cpu else DEVICE_IMAGES))
             return Roof(threads, (*matrices, images), self._streams(_array() if is_cpu else DEVICE_ARRAY))
@@ -57,7 +57,7 @@ class TorchBench:
         self, op: Op, sources: tuple[Size, ...], batch: int, threads: int, *, inner: bool
     ) -> tuple[Times, Times | None]:
         """Measure an operation forward and backward, for its inputs too if it is `inner`; None without a gradient."""
-        with _threads(threads):
+        with computing(threads):
             module = _module(op, sources).to(self._device)
             inputs = [self._random((batch, *source)).requires_grad_(inner) for source in sources]
             there = self._times(lambda: module(*inputs))
@@ -73,7 +73,7 @@ class TorchBench:
 
     def step(self, architecture: Architecture, batch: int, threads: int) -> Times:
         """Measure a whole training step of the backend: data, both passes, loss and optimiser."""
-        with _threads(threads):
+        with computing(threads):
             learner = TorchBackend(str(self._device)).build(architecture, Fit(), _task(architecture, batch), seed=0)
             return self._times(lambda: learner.fit(1, 1_000_000, _unheard))
 
@@ -160,14 +160,3 @@ def _task(architecture: Architecture, batch: int) -> Task:
 
 def _unheard(step: int, loss: float, accuracy: float, rate: float) -> None:
     """Ignore a line of the learning curve."""
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Compute with so many threads for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
