@@ -44,6 +44,19 @@ def find(root: Path) -> Source | None:
     return Source(root.resolve().name, root, tree.files(), partial(_read, root, tree))
 
 
+def holds_classes(root: Path) -> bool:
+    """Whether two or more folders of images lie in `root`, or in a training folder of it, none called as a part is."""
+    if not root.is_dir():
+        return False
+    inside = _folders(root)
+    places = [inside, *(_folders(each) for each in inside if part_called(each.name) == "train")]
+    return any(sum(_has_images(each) for each in folders if not part_called(each.name)) > 1 for folders in places)
+
+
+def _has_images(folder: Path) -> bool:
+    return any(_is_image(name) for _, _, names in os.walk(folder) for name in names)
+
+
 def _tree(root: Path) -> _Tree | None:
     folders = _folders(root)
     divided: dict[Part, Path] = {}

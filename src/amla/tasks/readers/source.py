@@ -93,7 +93,7 @@ class Source:
     `files` are all that its examples depend on, in or under `root`. `read` opens them; its argument is the frame that
     images are brought to, or None for their own size. `classes` replaces the class names that the files give, and
     `fingerprint` the digest of the files, where there are none. `read_numbers` opens them with labels as numbers that
-    are to be predicted, None where they cannot be.
+    are to be predicted, None where they cannot be. `notices` is what a user should be told of how it was recognised.
     """
 
     name: str
@@ -103,6 +103,7 @@ class Source:
     classes: tuple[str, ...] | None = None
     fingerprint: str | None = None
     read_numbers: Callable[[Frame | None], Contents] | None = None
+    notices: tuple[str, ...] = ()
 
 
 def part_called(name: str) -> Part | None:

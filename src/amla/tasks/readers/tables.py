@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,6 +51,14 @@ def find(root: Path) -> Source | None:
     return Source(root.resolve().name, root, files, read, read_numbers=read)
 
 
+def tables_in(root: Path) -> tuple[Path, ...]:
+    """The tables of files and numbers that `find` would read, whatever is wrong with their rows."""
+    try:
+        return tuple(_places(root).values())
+    except DataError:
+        return ()
+
+
 def _places(root: Path) -> dict[Part, Path]:
     """The tables of a folder by part."""
     if not root.is_dir():
@@ -62,17 +70,27 @@ def _places(root: Path) -> dict[Part, Path]:
 
 
 def _table_in(folder: Path) -> Path | None:
-    """The only table in a folder, if it is one of files and numbers."""
+    """The only table in a folder, if it is one of files and numbers: by its head, and a number in any of its rows."""
     found = sorted(folder.glob("*.csv"))
     if len(found) != 1:
         return None
-    with found[0].open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-        rows = csv.reader(stream)
-        head, first = next(rows, []), next(rows, [])
+    rows = _rows(found[0])
+    _, head = next(rows, (0, []))
     place = _file_column(head)
-    if place is None or len(head) < 2 or len(first) != len(head):
+    if place is None or len(head) < 2:
         return None
-    return found[0] if all(_number(cell) is not None for i, cell in enumerate(first) if i != place) else None
+    has_numbers = any(_number(cell) is not None for _, row in rows for i, cell in enumerate(row) if i != place)
+    return found[0] if has_numbers else None
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a table that are not empty, each with the number of its last line. Raises DataError."""
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
+        rows = csv.reader(stream)
+        try:
+            yield from ((rows.line_num, row) for row in rows if row)
+        except csv.Error as error:
+            raise _wrong(path, rows.line_num, f"is no line of a table ({error}); a quote may be open") from None
 
 
 def _file_column(head: list[str]) -> int | None:
@@ -82,22 +100,19 @@ def _file_column(head: list[str]) -> int | None:
 def _read_table(path: Path) -> _Table:
     images: list[Path] = []
     numbers: list[tuple[float, ...]] = []
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-        rows = csv.reader(stream)
-        head = next(rows)
-        place = _file_column(head) or 0
-        targets = tuple(name.strip() for column, name in enumerate(head) if column != place)
-        for row in rows:
-            if not row:
-                continue
-            if len(row) != len(head):
-                raise _wrong(path, rows.line_num, f"has {len(row)} columns, but the head has {len(head)}")
-            found = [_number(cell) for column, cell in enumerate(row) if column != place]
-            if None in found:
-                missing = targets[found.index(None)]
-                raise _wrong(path, rows.line_num, f"has no number in the column {missing!r}")
-            images.append(_inside(path, row[place].strip(), rows.line_num))
-            numbers.append(tuple(number for number in found if number is not None))
+    rows = _rows(path)
+    _, head = next(rows)
+    place = _file_column(head) or 0
+    targets = tuple(name.strip() for column, name in enumerate(head) if column != place)
+    for line, row in rows:
+        if len(row) != len(head):
+            raise _wrong(path, line, f"has {len(row)} columns, but the head has {len(head)}")
+        found = [_number(cell) for column, cell in enumerate(row) if column != place]
+        if None in found:
+            missing = targets[found.index(None)]
+            raise _wrong(path, line, f"has no number in the column {missing!r}", "that row or that column")
+        images.append(_inside(path, row[place].strip(), line))
+        numbers.append(tuple(number for number in found if number is not None))
     return _Table(path, tuple(images), targets, tuple(numbers))
 
 
@@ -111,8 +126,8 @@ def _inside(path: Path, name: str, line: int) -> Path:
     return file
 
 
-def _wrong(path: Path, line: int, what: str) -> DataError:
-    return DataError(f"line {line} of {str(path)!r} {what}. Mend the table, or leave that row out.")
+def _wrong(path: Path, line: int, what: str, spare: str = "that row") -> DataError:
+    return DataError(f"line {line} of {str(path)!r} {what}. Mend the table, or leave {spare} out.")
 
 
 def _number(cell: str) -> float | None:
