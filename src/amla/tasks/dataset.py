@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amla.tasks.inputs import Chosen, Inputs, Joined
+from amla.tasks.sound import Sound
 
 # where there are no classes: not 0, with which a split would draw the numbers of default_rng(seed)
 ONE_GROUP = 2**31 - 1
@@ -83,7 +84,7 @@ class Dataset:
 
     `fingerprint` is a hex digest of the source's files, the same on every machine. `validation` and `test` are None
     where the source has none. `notices` is what a user should be told about how the data were read. Where numbers are
-    to be predicted, `classes` are what these are called.
+    to be predicted, `classes` are what these are called. `sound` is what recordings were made spectrograms by.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Dataset:
     validation: Examples | None
     test: Examples | None
     notices: tuple[str, ...] = ()
+    sound: Sound | None = None
 
     @property
     def are_numbers(self) -> bool:

@@ -67,6 +67,7 @@ def load(
         validation=parts.get("validation"),
         test=parts.get("test"),
         notices=(*found.notices, *decoded.notices),
+        sound=decoded.sound,
     )
 
 
@@ -79,7 +80,7 @@ def _of_numbers(source: Source) -> Source:
     if source.read_numbers is None:
         raise DataError(
             f"data.labels is numbers, but {str(source.root)!r} has classes. Numbers are read from .npz files, parquet "
-            "files, and folders of images with a table.csv."
+            "files, and folders of images or recordings with a table.csv."
         )
     return replace(source, read=source.read_numbers, classes=None)
 
@@ -143,7 +144,7 @@ def _decoded(source: Source, entry: Path, frame: Frame | None, stream: Stream, p
     check_fits(contents, f"The cache folder {str(entry.parent)!r} cannot be used ({problem})")
     decoded = in_memory(contents, progress)
     notice = (
-        f"The cache folder {str(entry.parent)!r} cannot be used ({problem}): the images are kept in memory, and will "
+        f"The cache folder {str(entry.parent)!r} cannot be used ({problem}): the examples are kept in memory, and will "
         f"be decoded again the next time. Make it writable, or let {cache.VARIABLE} name another folder."
     )
     return replace(decoded, notices=(*decoded.notices, notice))

@@ -12,7 +12,8 @@ from amla.tasks.readers.source import Labels, Source, listed
 
 KINDS = (
     "a folder of images with a folder for each class (CLASS/*.png), or the same under train, validation and test",
-    "a folder of images with one .csv: a column file_name, and columns of numbers to be predicted",
+    "a folder of recordings with a folder for each class (CLASS/*.wav), or the same under train, validation and test",
+    "a folder of images or recordings with one .csv: a column file_name, and columns of numbers to be predicted",
     "a folder of parquet files with images and labels (train-*.parquet, validation-*.parquet, test-*.parquet)",
     "a folder of IDX files (train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz)",
     "an .npz file with x_train and y_train, or images and labels; or series_train (n, channels, time) and y_train",
@@ -57,7 +58,7 @@ def _of_images(root: Path, labels: Labels) -> Source | None:
         f"The folders are classes, and the numbers in {listed([str(path.relative_to(root)) for path in beside])} were "
         "left alone. To predict those, say --labels numbers, in a study file data.labels; else move the table away."
     )
-    return replace(source, notices=(said,))
+    return replace(source, notices=(said, *source.notices))
 
 
 def _description(root: Path) -> str:

@@ -1,4 +1,4 @@
-"""Folders of images with a table (.csv) that says what numbers are to be predicted of each."""
+"""Folders of images or recordings with a table (.csv) that says what numbers are to be predicted of each."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from amla.tasks.dataset import DataError
-from amla.tasks.readers.folders import batches
-from amla.tasks.readers.images import Album, contents
+from amla.tasks.readers.folders import IMAGES, KINDS, batches
+from amla.tasks.readers.images import Album
 from amla.tasks.readers.labels import Column, class_indices
 from amla.tasks.readers.source import Contents, Frame, Part, Picture, Source, listed, part_called
 
@@ -21,16 +21,16 @@ FILES = ("file_name", "file", "filename", "image", "path")  # what the column wi
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """The rows of one part: the images, and the numbers of each."""
+    """The rows of one part: the images or recordings, and the numbers of each."""
 
     path: Path
-    images: tuple[Path, ...]
+    inputs: tuple[Path, ...]
     targets: tuple[str, ...]
     rows: tuple[tuple[float, ...], ...]
 
 
 def find(root: Path) -> Source | None:
-    """The dataset of the images that `root`/*.csv names, or `root`/train/*.csv with test and validation beside it.
+    """The dataset of the files that `root`/*.csv names, or `root`/train/*.csv with test and validation beside it.
 
     A table has a head, a column with the names of files, relative to its folder, and columns of numbers: all are to be
     predicted. None where there is no such table, or more than one in a folder. Raises DataError for one that says what
@@ -46,7 +46,7 @@ def find(root: Path) -> Source | None:
                 f"{str(table.path)!r} has the columns {listed(table.targets)}, but the one to train on has "
                 f"{listed(tables['train'].targets)}. Give all tables the same."
             )
-    files = tuple(file for table in tables.values() for file in (table.path, *dict.fromkeys(table.images)))
+    files = tuple(file for table in tables.values() for file in (table.path, *dict.fromkeys(table.inputs)))
     read = partial(_read, root, tables)
     return Source(root.resolve().name, root, files, read, read_numbers=read)
 
@@ -98,7 +98,7 @@ def _file_column(head: list[str]) -> int | None:
 
 
 def _read_table(path: Path) -> _Table:
-    images: list[Path] = []
+    inputs: list[Path] = []
     numbers: list[tuple[float, ...]] = []
     rows = _rows(path)
     _, head = next(rows)
@@ -111,9 +111,9 @@ def _read_table(path: Path) -> _Table:
         if None in found:
             missing = targets[found.index(None)]
             raise _wrong(path, line, f"has no number in the column {missing!r}", "that row or that column")
-        images.append(_inside(path, row[place].strip(), line))
+        inputs.append(_inside(path, row[place].strip(), line))
         numbers.append(tuple(number for number in found if number is not None))
-    return _Table(path, tuple(images), targets, tuple(numbers))
+    return _Table(path, tuple(inputs), targets, tuple(numbers))
 
 
 def _inside(path: Path, name: str, line: int) -> Path:
@@ -146,8 +146,9 @@ def _read(root: Path, tables: Mapping[Part, _Table], size: Frame | None) -> Cont
     classes, labels = class_indices(columns)
     albums = {
         part: Album(
-            labels[part], partial(batches, [Picture(str(file.relative_to(root)), file) for file in table.images])
+            labels[part], partial(batches, [Picture(str(file.relative_to(root)), file) for file in table.inputs])
         )
         for part, table in tables.items()
     }
-    return contents(str(root), albums, size=size, classes=classes)
+    kind = next((kind for kind in KINDS if all(kind.has(file.name) for file in tables["train"].inputs)), IMAGES)
+    return kind.reader(str(root), albums, size=size, classes=classes)
