@@ -118,10 +118,11 @@ class TestFolders:
         assert found.test.inputs.shape == (1, 50, BANDS)
         assert "1 longer ones are cut" in found.notices[0]
 
-    @pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "aiff"])
+    @pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "opus", "mp3", "aiff"])
     def test_what_it_is_encoded_in_makes_little_difference(self, load: Load, tmp_path: Path, kind: str):
+        how = {"format": "OGG", "subtype": "OPUS"} if kind == "opus" else {}
         for number in range(6):
-            put(tmp_path / kind / "ab"[number % 2] / f"{number}.{kind.upper()}", tone(0.5, 500, 16_000), 16_000)
+            put(tmp_path / kind / "ab"[number % 2] / f"{number}.{kind.upper()}", tone(0.5, 500, 16_000), 16_000, **how)
         found = load(str(tmp_path / kind))
         expected = spectrogram(tone(0.5, 500, 16_000), fitting(16_000, [0.5]))
         loud = expected > expected.max() - 20
