@@ -5,8 +5,8 @@ with white noise, 5 to 25 dB below the voice. Voices called alike (`steph`, `ste
 families are dealt out by the seed, three fifths to train on. Recordings are as long as the digit.
 
 For comparison it prints the test accuracy of a linear classifier, ridge regression on the same spectrograms with its
-penalty chosen by the validation part. A folder that is there already is only classified. Needed are `espeak-ng` (Debian:
-apt-get install espeak-ng), scikit-learn, and amla[audio].
+penalty chosen by the validation part. A folder that is there already is only classified. Needed are `espeak-ng`, which
+is a package of Debian, scikit-learn, and amla[audio].
 
     python benchmarks/spoken_digits.py FOLDER [--times 4] [--seed 0]
 """

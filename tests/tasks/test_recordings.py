@@ -105,7 +105,7 @@ class TestFolders:
             (said,) = found.notices
             assert said == (
                 "20 recordings of 0.5 s become log-mel spectrograms of 64 bands and 50 frames: the middle 0.5 s at "
-                "8,000 Hz, a frame of 25 ms every 10 ms."
+                "8,000 Hz, a frame of 200 samples (25 ms) every 80."
             )
         low, high = found.train.inputs[-1].mean(axis=0).argmax(), found.train.inputs[0].mean(axis=0).argmax()
         assert low < high

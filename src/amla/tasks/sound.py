@@ -43,8 +43,8 @@ class Sound:
     def __str__(self) -> str:
         return (
             f"log-mel spectrograms of {self.bands} bands and {self.frames} frames: the middle {self.seconds:.4g} s at "
-            f"{self.rate:,} Hz, a frame of {1000 * self.window / self.rate:.3g} ms every "
-            f"{1000 * self.hop / self.rate:.3g} ms"
+            f"{self.rate:,} Hz, a frame of {self.window:,} samples ({1000 * self.window / self.rate:.3g} ms) every "
+            f"{self.hop:,}"
         )
 
 
