@@ -48,7 +48,7 @@ def done(tmp_path: Path, here: Here) -> Path:
     assert (found.code, found.err) == (0, "")
     assert "54 training, 6 validation and 30 test series of 64 × " in found.out
     assert re.search(r"note 90 recordings of 0.3\d* to 0.\d+ s become log-mel spectrograms of 64 bands", found.out)
-    assert "9 of another rate are resampled" in found.out
+    assert "those of another rate (9) are resampled" in found.out
     right = re.search(r"; (\d+) of 30 test series right", found.out)
     assert right
     assert int(right[1]) >= 24

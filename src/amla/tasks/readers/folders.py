@@ -75,7 +75,10 @@ def find(root: Path) -> Source | None:
     kind = max(trees, key=lambda each: len(trees[each].files()))
     tree = trees.pop(kind)
     _check_classes(root, tree, kind)
-    notices = tuple(f"{len(other.files()):,} {each.called} were left alone." for each, other in trees.items())
+    notices = tuple(
+        f"The {other.called} there ({len(trees[other].files()):,}) were left alone: there are more {kind.called}."
+        for other in trees
+    )
     return Source(root.resolve().name, root, tree.files(), partial(_read, root, tree, kind), notices=notices)
 
 

@@ -175,12 +175,12 @@ def _notices(headers: Sequence[_Header], sound: Sound) -> tuple[str, ...]:
     shortest, longest = (f"{length:.3g}" for length in (seconds.min(), seconds.max()))
     lasting = f"{longest} s" if shortest == longest else f"{shortest} to {longest} s"
     changes = [
-        f"{count:,} {did}"
-        for count, did in (
-            (longer, "longer ones are cut"),
-            (shorter, "shorter ones are filled up with silence"),
-            (sum(header.rate != sound.rate for header in headers), "of another rate are resampled"),
-            (sum(header.channels > 1 for header in headers), "of several channels are mixed to one"),
+        f"{which} ({count:,}) are {done}"
+        for count, which, done in (
+            (longer, "longer ones", "cut"),
+            (shorter, "shorter ones", "filled up with silence"),
+            (sum(header.rate != sound.rate for header in headers), "those of another rate", "resampled"),
+            (sum(header.channels > 1 for header in headers), "those of several channels", "mixed to one"),
         )
         if count
     ]

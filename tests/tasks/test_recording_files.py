@@ -116,7 +116,7 @@ class TestFolders:
         found = load(str(folder.parent))
         assert found.test is not None
         assert found.test.inputs.shape == (1, 50, BANDS)
-        assert "1 longer ones are cut" in found.notices[0]
+        assert "longer ones (1) are cut" in found.notices[0]
 
     @pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "opus", "mp3", "aiff"])
     def test_what_it_is_encoded_in_makes_little_difference(self, load: Load, tmp_path: Path, kind: str):
@@ -134,7 +134,10 @@ class TestFolders:
         put(folder / "low" / "other.wav", np.stack([2 * samples, 0 * samples], axis=1) * 0.9, 44_100)
         put(folder / "low" / "same.wav", tone(0.5, 300, loud=0.45))
         found = load(str(folder))
-        assert "1 of another rate are resampled, 1 of several channels are mixed to one" in found.notices[0]
+        assert (
+            "; those of another rate (1) are resampled, those of several channels (1) are mixed to one."
+            in found.notices[0]
+        )
         other, same = found.train.inputs[-2:]
         loud = same > same.max() - 30
         assert other[loud] == pytest.approx(same[loud], abs=0.5)
@@ -209,12 +212,12 @@ class TestFolders:
         (folder / "low" / "cover.png").write_bytes(png(0))
         found = load(str(folder))
         assert found.shape == (BANDS, 50)
-        assert found.notices[0] == "1 images were left alone."
+        assert found.notices[0] == "The images there (1) were left alone: there are more recordings."
         for number in range(60):
             (folder / ("low", "high")[number % 2] / f"{number}.png").write_bytes(png(0))
         found = load(str(folder))
         assert found.shape == (1, 4, 4)
-        assert found.notices[0] == "20 recordings were left alone."
+        assert found.notices[0] == "The recordings there (20) were left alone: there are more images."
 
     def test_numbers_of_recordings_are_read_from_a_table(self, load: Load, tmp_path: Path):
         for number in range(8):
