@@ -5,16 +5,18 @@ import sys
 TYPE_CHECKING = False  # type checkers take a variable of this name for true; `typing` takes a while to load
 if TYPE_CHECKING:
     from amla.api.classifier import AmlaClassifier
+    from amla.api.regressor import AmlaRegressor
     from amla.api.search import load, search
     from amla.services.client import Client
 
 __version__ = "0.1.0"
-__all__ = ["AmlaClassifier", "Client", "__version__", "load", "search"]
+__all__ = ["AmlaClassifier", "AmlaRegressor", "Client", "__version__", "load", "search"]
 
 _LAZY = {  # what takes time to load, or needs what may not be installed: its module, and the extra that brings that
     "search": ("amla.api.search", "torch"),
     "load": ("amla.api.search", "torch"),
     "AmlaClassifier": ("amla.api.classifier", "sklearn"),
+    "AmlaRegressor": ("amla.api.regressor", "sklearn"),
     "Client": ("amla.services.client", "serve"),
 }
 

@@ -69,7 +69,7 @@ def test_a_space_of_one_can_be_searched():
 
 
 def test_a_population_of_none_is_refused():
-    with pytest.raises(ValueError, match="population is 0 and sample 3; say 1 or more"):
+    with pytest.raises(ValueError, match="population is 0; it must be 1 or more"):
         Evolution(SPACE, 5, population=0)
 
 

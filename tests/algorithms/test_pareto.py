@@ -109,5 +109,5 @@ def test_workers_wait_for_nobody():
 
 
 def test_a_search_without_a_cost_is_refused():
-    with pytest.raises(ValueError, match="say 2 or more, and a cost"):
+    with pytest.raises(ValueError, match="costs is empty"):
         Nsga2(SPACE, 5, ())

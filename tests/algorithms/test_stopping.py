@@ -1,6 +1,7 @@
 """A search ends when more trials promise little, and not before."""
 
 from itertools import combinations
+from math import nan
 from statistics import mean
 
 import numpy as np
@@ -74,7 +75,9 @@ def test_it_asks_until_then_and_recommends_what_the_search_does():
     assert stopping.recommend(history) == search.recommend(history)
 
 
-@pytest.mark.parametrize("wrong", [{"gain": -0.1, "seconds": 1.0}, {"gain": 0.1, "seconds": -1.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"gain": -0.1, "seconds": 1.0}, {"gain": 0.1, "seconds": -1.0}, {"gain": nan, "seconds": 1.0}]
+)
 def test_numbers_out_of_range_are_refused(wrong: dict[str, float]):
     with pytest.raises(ValueError, match="must be 0 or more"):
         Stopping(Fixed((), 1), **wrong)

@@ -190,7 +190,7 @@ def test_heirs_go_on_from_the_last_leg_of_the_one_that_was_chosen():
     ("said", "complaint"),
     [
         ({"windows": 0}, "windows is 0"),
-        ({"candidates": 0}, "candidates 0"),
+        ({"candidates": 0}, "candidates is 0"),
         ({"stable": 0.9}, "say more than 6"),
         ({"stable": 0.9, "windows": FEWEST}, "say more than 6"),
         ({"stable": 1.2, "windows": 20}, "a share, from 0 to 1"),

@@ -45,7 +45,7 @@ def test_the_trained_network_with_the_best_accuracy_is_recommended():
 
 def test_before_anything_is_trained_the_best_by_the_scores_is_recommended():
     history = lived(SEARCH, most=12)
-    assert SEARCH.recommend(history) == chosen(history.done, ("az_nas",), 1)[0]
+    assert SEARCH.recommend(history) == chosen(history, ("az_nas",), 1)[0]
     assert SEARCH.recommend(History()) is None
 
 

@@ -1,5 +1,6 @@
 """`amla.search` and `amla.load`: arrays in, a tested network out; called again, nothing is trained again."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from PIL import Image
 from tiny import TINY, Pictures, made_up, new_cache
 
 import amla
+from amla.api.notebook import tabled
 from amla.api.result import SearchResult
 from amla.spaces.space import SpaceError
 from amla.spec import text
@@ -19,6 +21,11 @@ from amla.study.folder import read
 from amla.study.study import StudyError
 from amla.study.trained import task_again
 from amla.tasks.dataset import DataError
+
+QUICK = {
+    "algorithm": {"kind": "random", "trials": 1, "steps": 1}, "final.steps": 1, "space.width": 6, "baselines": None,
+    "workers": 0,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +153,27 @@ def test_words_and_numbers_with_gaps_are_labels(pictures):
     }  # fmt: skip
     with pytest.raises(DataError, match="mixed kinds"):
         named((images, np.array(["a", None], object)[labels % 2]))
+
+
+def test_what_decided_is_said_of_a_result_with_its_interval(pictures):
+    images, labels = pictures
+    found = amla.search((images, labels * 1.5), run="runs/numbers", labels="numbers", **QUICK)
+    assert re.search(r"test R² −?\d[\d.]* \(95 % interval −?\d[\d.]*–−?\d[\d.]*\), .*parameters", repr(found))
+    assert "accuracy" not in repr(found)
+    fair = amla.search(pictures, run="runs/fair", metric="balanced_accuracy", **QUICK)
+    assert re.search(r"test balanced accuracy \d[\d.]*\u202f% \(95 % interval .*\), accuracy", fair._repr_html_())
+    assert "validation R²" in tabled(found.history)
+
+
+def test_r2_that_is_not_known_is_not_said_to_be_a_number(pictures, tmp_path):
+    images, labels = pictures
+    given = {"x_train": images, "y_train": labels * 1.5, "x_test": images[:4], "y_test": np.full(4, 1.5)}
+    found = amla.search(given, run=tmp_path / "run", **QUICK)
+    assert np.isnan(found.r2)
+    assert "test R² not known, " in repr(found)
+    written = {path.name: path.read_text() for path in found.export("source", "card")}
+    assert "R2 not known on 4 examples" in " ".join(written["network.py"].split())
+    assert "| Test R² | not known: none varies |" in written["card.md"]
 
 
 def test_importing_amla_loads_nothing():

@@ -46,14 +46,29 @@ def test_however_data_are_read_the_network_is_the_same(folder: Path, tmp_path: P
     assert not any("data.stream" in line for line in said["never"])
 
 
-def test_a_run_goes_on_with_data_read_in_another_way(folder: Path, tmp_path: Path):
-    settings = {**SETTINGS, "data.stream": "disk"}
-    first = amla.search(folder, run=tmp_path / "run", **settings)
-    again = amla.search(folder, run=tmp_path / "run", **{**settings, "data.stream": "decode"})
-    assert len(again.history.done) == len(first.history.done)
-    run = read(tmp_path / "run")
-    assert isinstance(task_again(run, None).parts.train.inputs.of, Filed)
-    other = replace(run, study=altered(run.study, {"data.stream": "decode"}))
+def test_a_run_that_was_cut_off_goes_on_with_data_read_in_another_way(folder: Path, tmp_path: Path):
+    def cut_off(line: str) -> None:
+        if "validation accuracy" in line:
+            raise KeyboardInterrupt
+
+    undisturbed = amla.search(folder, run=tmp_path / "whole", **{**SETTINGS, "data.stream": "disk"})
+    with pytest.raises(KeyboardInterrupt):
+        amla.search(folder, run=tmp_path / "run", progress=cut_off, **{**SETTINGS, "data.stream": "disk"})
+    before = read(tmp_path / "run")
+    assert [trial.id for trial in before.search.done] == [0]
+    assert isinstance(task_again(before, None).parts.train.inputs.of, Filed)
+
+    said: list[str] = []
+    settings = {**SETTINGS, "data.stream": "decode"}
+    found = amla.search(folder, run=tmp_path / "run", progress=said.append, **settings)
+    assert any("are decoded anew" in line for line in said)
+    searching = said[said.index("searching") : said.index("training baselines")]
+    assert [line.split(":")[0] for line in searching if "validation accuracy" in line] == ["trial 1"]
+    assert found.history.done[0] == before.search.done[0]
+    wholes, parts = (load_file(run / "weights" / "best.safetensors") for run in (undisturbed.run, found.run))
+    for name, weight in wholes.items():
+        np.testing.assert_array_equal(parts[name], weight)
+    other = replace(before, study=altered(before.study, {"data.stream": "decode"}))
     assert isinstance(task_again(other, None).parts.test.inputs.of, Pictured)
 
 

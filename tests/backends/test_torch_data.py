@@ -83,8 +83,7 @@ def test_a_flip_mirrors_the_last_axis_of_half_the_images(task: Task) -> None:
     seen = []
     for seed_step in range(40):
         found = Batches(task.fitting, task.moments, 16, CPU)
-        found._order(0, 0)
-        index = found._order(0, 0)[:16]
+        index, _ = found._index(0, 0)
         mirrored = found._mirrored(0, 0, index, Augment(flip=True), generator(CPU, seed_step))
         assert mirrored is not None
         seen.append(mirrored)
@@ -188,7 +187,7 @@ def test_series_are_normalised_and_those_of_the_dataset_stay_as_they_are() -> No
     inputs.flags.writeable = False
     batches = Batches(Examples(inputs, np.zeros(6, np.int64)), ((5.0, 4.0), (2.0, 1.0)), 6, CPU)
     expected = ((kept - np.float32([5, 4])) / np.float32([2, 1])).transpose(0, 2, 1)
-    for found in (next(batches.scoring(6))[0], batches.training(0, 0, Augment())[0][batches._order(0, 0).argsort()]):
+    for found in (next(batches.scoring(6))[0], batches.training(0, 0, Augment())[0][batches._order(0, 0)[0].argsort()]):
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
     np.testing.assert_array_equal(inputs, kept)
 
@@ -248,6 +247,15 @@ def test_batches_are_read_ahead_but_only_a_few(ways: dict[str, Task]) -> None:
         batches.training(0, step, Augment())
     next(batches._ahead._waiting[key] for key in batches._ahead._waiting if key[1] == 5).result()
     assert len(asked) == 6
+
+
+def test_what_is_read_is_known_without_asking_the_device(ways: dict[str, Task]) -> None:
+    """Which would answer once it has computed all that it was told before; this one never does."""
+    device = torch.device("meta")
+    for task in ways.values():
+        nowhere, here = (Batches(task.fitting, task.moments, 8, where) for where in (device, CPU))
+        assert np.array_equal(nowhere._of_step((0, 5, None)), here._of_step((0, 5, None)))
+        assert nowhere._index(0, 5)[1].device == device
 
 
 def test_what_cannot_be_read_ahead_is_told_when_it_is_needed(ways: dict[str, Task], tmp_path: Path) -> None:

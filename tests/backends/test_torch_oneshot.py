@@ -1,5 +1,7 @@
 """One-shot methods in PyTorch: mixtures and paths are what their closings are, and train as the papers say."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from open_networks import cells, several, ties
 
 from amla.backends.torch.backend import TorchBackend
 from amla.backends.torch.oneshot.gradients import first_order, second_order
+from amla.backends.torch.oneshot.shared import SharedWeights
 from amla.backends.torch.oneshot.supernet import Supernet, along
 from amla.spaces.darts import darts
 from amla.spaces.envelope import envelope
@@ -214,6 +217,16 @@ def test_paths_are_scored_on_as_many_examples_as_are_asked_for(task: Task):
     path = draw_path(CELLS, np.random.default_rng(0), {}, {})
     learner = BACKEND.build(CELLS, SamplePaths((path,), examples=4), task, 0)
     assert learner.score()["examples"] == 4
+
+
+def test_a_path_whose_metric_is_no_number_is_never_the_best(task: Task, monkeypatch: pytest.MonkeyPatch):
+    reached = [math.nan, 0.2, math.inf, 0.5, math.nan]
+    tables = iter([{"accuracy": number, "loss": 1.0} for number in reached])
+    monkeypatch.setattr(SharedWeights, "scored", lambda *_: next(tables))
+    path = draw_path(CELLS, np.random.default_rng(0), {}, {})
+    learner = BACKEND.build(CELLS, SamplePaths((path,) * len(reached)), task, 0)
+    assert learner.score()["accuracy"] == 0.5
+    assert len(learner.statistics()["accuracy"]) == len(reached)
 
 
 def test_scoring_paths_leaves_the_weights_as_they_were(task: Task):

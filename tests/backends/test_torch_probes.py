@@ -1,6 +1,7 @@
 """Probes of gates, scales and of the loss without a node: against derivatives and losses taken by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from made_up import make_task
 from torch.nn import functional
 
+from amla.backends.torch import ablation
 from amla.backends.torch.ablation import losses_without
 from amla.backends.torch.backend import TorchBackend
 from amla.backends.torch.gates import Gates
@@ -147,6 +149,30 @@ def test_the_loss_without_a_branch_is_that_of_a_network_whose_branch_is_nothing(
         again = losses_without(silent, (), held_out, task.moments, torch.device("cpu"))
         assert again[None] == pytest.approx(losses[node_id], rel=1e-5)
     assert len({round(loss, 6) for loss in losses.values()}) == 4
+
+
+def test_each_example_is_read_once_however_many_branches_are_left_out(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ablation, "BATCH", 3)  # so that there are several batches
+    task, read = make_task((3, 8, 8), recipe=RECIPE), list[int]()
+    assert task.held_out is not None
+
+    class Watched:
+        shape, dtype = task.held_out.inputs.shape, task.held_out.inputs.dtype
+
+        def __len__(self) -> int:
+            return self.shape[0]
+
+        def __getitem__(self, index: object) -> np.ndarray:
+            found = task.held_out.inputs[index]
+            read.append(len(found))
+            return found
+
+    losses = [
+        losses_without(filled(NETWORK), BRANCHES, examples, task.moments, torch.device("cpu"))
+        for examples in (task.held_out, replace(task.held_out, inputs=Watched()))
+    ]
+    assert losses[0] == losses[1]
+    assert sum(read) == len(task.held_out.labels)
 
 
 def test_normalisation_is_by_the_batch_where_a_branch_is_left_out():

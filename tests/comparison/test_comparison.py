@@ -7,9 +7,9 @@ from amla.comparison.comparison import from_yaml, load, to_yaml
 from amla.comparison.controls import searching
 from amla.spec.constraints import Constraints
 from amla.study.resolve import space_of, task_of
-from amla.study.rivals import hand_made
 from amla.study.settings.searches import NacSettings, RandomSettings
 from amla.study.study import StudyError
+from amla.study.unsearched import plain_network
 from amla.tasks.load import load as load_dataset
 
 
@@ -32,6 +32,12 @@ def test_a_comparison_is_its_file():
 def test_what_is_wrong_is_said_by_its_address(wrong, said):
     with pytest.raises(StudyError, match=said or None):
         from_yaml(wrong)
+
+
+def test_on_a_table_it_takes_simulated_time():
+    table = "backend: {kind: tabular, table: nasbench201}"
+    with pytest.raises(StudyError, match=r"executor.kind is inline, .* take simulated time"):
+        from_yaml(f"{FILE}\n{table}\n")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
@@ -95,7 +101,7 @@ def test_the_network_made_by_hand_is_what_people_would_build(space: str, kept: l
     file = comparison(FILE.replace("{source: digits}", f"{{source: digits}}, space: {space}").replace("nac", "random"))
     study = file.study("digits", file.contenders["ours"], 0)
     task = task_of(study, load_dataset("digits"))
-    network = hand_made(study.space, study.constraints, task)
+    network = plain_network(study.space, study.constraints, task)
     assert network is not None
     found = space_of(study, task).space.read(network)
     assert [name.rsplit("/", 1)[-1] for (name,) in found.values()] == kept
@@ -106,10 +112,10 @@ def test_constraints_of_a_task_hold_for_contenders_and_controls():
     file = comparison(FILE.replace("{source: digits}", f"{{source: digits}}, {tight}"))
     study = file.study("digits", file.contenders["ours"], 0)
     assert study.constraints == Constraints(9000)
-    by_hand = hand_made(study.space, study.constraints, task_of(study, load_dataset("digits")))
+    by_hand = plain_network(study.space, study.constraints, task_of(study, load_dataset("digits")))
     assert by_hand is not None
     assert study.constraints.hold(by_hand)
     of_cells = FILE.replace("{source: digits}", f"{{source: digits}}, {tight}, {CELLS}").replace("nac", "random")
     fixed = comparison(of_cells)
     study = fixed.study("digits", fixed.contenders["ours"], 0)
-    assert hand_made(study.space, study.constraints, task_of(study, load_dataset("digits"))) is None
+    assert plain_network(study.space, study.constraints, task_of(study, load_dataset("digits"))) is None

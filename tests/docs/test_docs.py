@@ -16,6 +16,7 @@ import typer
 import yaml
 from pages import PAGES, ROOT, Block, anchors, blocks, code, links, tables, text_of
 
+from amla.api.result import SearchResult
 from amla.api.search import search
 from amla.cli.app import app
 from amla.comparison import comparison
@@ -133,6 +134,11 @@ def test_names_and_paths_within_the_prose_exist(page: Path):
             assert is_there(piece), f"there is no {piece}"
         if re.fullmatch(r"(src|tests|docs|benchmarks|studies)/[\w./-]+", piece) and "NAME" not in piece:
             assert (ROOT / piece).exists(), f"there is no {piece}"
+
+
+def test_the_reference_has_all_that_a_result_has():
+    (row,) = tables(ROOT / "docs/reference/python.md")["amla.api: a search in a line"]["amla.api.result"]
+    assert {name for name in vars(SearchResult) if name[0] != "_"} <= set(re.findall(r"`(\w+)`", row))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

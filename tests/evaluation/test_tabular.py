@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from amla.evaluation.tables import TableError, nasbench201_table, nasbench_macro_table
-from amla.evaluation.tabular import Tabular
+from amla.evaluation.tabular import Passed, Tabular
 from amla.spec.architecture import Architecture
+from amla.storage.files import Files
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement, Outcome, Proposal, Relax, Trial, Untrained
 
@@ -185,3 +186,21 @@ def with_latencies(folder: Path) -> Path:
 
 def _key(network: Architecture, space=CELLS.space) -> tuple[str, ...]:
     return tuple(kept for (kept,) in space.read(network).values())
+
+
+def test_a_leg_is_looked_up_by_another_process_than_what_it_starts_from(tmp_path: Path):
+    files, alone = Files(tmp_path), Tabular(CELLS)
+    legs = [Trial(0, Proposal(BEST, 12)), Trial(1, Proposal(BEST, 188, start=0, keep=False))]
+    apart = [Passed(Tabular(CELLS), "search", files)(leg) for leg in legs]
+    assert apart == [alone(leg) for leg in legs]
+    assert [files.exists(f"search/{number}") for number in (0, 1)] == [True, False]
+    assert isinstance(alone(Trial(2, Proposal(BEST, 188))), Failure)  # without what it starts from
+
+
+def test_what_a_leg_starts_from_may_be_damaged_and_that_is_no_failure_of_the_leg(tmp_path: Path):
+    files = Files(tmp_path)
+    Passed(Tabular(CELLS), "search", files)(Trial(0, Proposal(BEST, 12)))
+    path = Path(files.path("search/0"))
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(OSError, match="trial 0 left have just been damaged"):
+        Passed(Tabular(CELLS), "search", files)(Trial(1, Proposal(BEST, 188, start=0)))

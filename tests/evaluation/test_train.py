@@ -13,6 +13,7 @@ from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 from amla.spec.values import SpecError
 from amla.tasks.dataset import Dataset, Examples, split
+from amla.tasks.moments import of_channels
 from amla.tasks.recipe import Recipe, Small
 from amla.tasks.task import Task
 from amla.trials.progress import Progress, silent
@@ -144,6 +145,23 @@ def test_weights_that_nobody_will_start_from_are_not_kept() -> None:
     snapshots = Memory()
     training(CountingBackend(), snapshots)(Trial(0, Proposal(network(), 5, keep=False)), silent)
     assert not snapshots
+
+
+def test_what_is_known_of_the_data_is_found_once_for_all_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, read = list[Task](), list[object]()
+    monkeypatch.setattr("amla.tasks.dataset.of_channels", lambda *given: read.append(given) or of_channels(*given))
+
+    class Normalising(CountingBackend):
+        def build(self, architecture: Architecture, method: Method, task: Task, seed: int) -> Counting:
+            made.append(task)
+            assert task.moments == ((0.0,), (1.0,))
+            return super().build(architecture, method, task, seed)
+
+    run = training(Normalising(), Memory())
+    for number, changes in enumerate([{}, {"optimiser.rate": 0.2}, {"optimiser.rate": 0.3}]):
+        assert isinstance(run(Trial(number, Proposal(network(), 1, recipe=changes)), silent), Measurement)
+    assert [each.recipe.optimiser.rate for each in made][1:] == [0.2, 0.3]
+    assert len(read) == 1
 
 
 def test_a_trial_that_was_cut_off_goes_on_from_its_checkpoint() -> None:

@@ -1,17 +1,14 @@
 """A search was worth it if what it found lies above all that nobody searched for, by intervals."""
 
 import pytest
+from rating import rated
 
 from amla.evidence.beside import Beside, Rated
 from amla.reports.beside import advice
 
 
-def rated(name: str, accuracy: float, half: float = 0.01) -> Rated:
-    return Rated(name, accuracy, accuracy - half, accuracy + half, 1000, 20_000)
-
-
 @pytest.mark.parametrize(
-    ("rivals", "is_worth_it", "is_beaten", "words"),
+    ("baselines", "is_worth_it", "is_beaten", "words"),
     [
         ([0.87, 0.8], True, False, "The search was worth it"),
         ([0.885, 0.8], False, False, "Use the baseline r0, which cannot be told from what was found"),
@@ -19,8 +16,10 @@ def rated(name: str, accuracy: float, half: float = 0.01) -> Rated:
         ([0.93, 0.8], False, True, "Use the baseline r0, which is better than what was found"),
     ],
 )
-def test_intervals_decide(rivals: list[float], is_worth_it: bool, is_beaten: bool, words: str):
-    compared = Beside(rated("found", 0.9), tuple(rated(f"r{place}", one) for place, one in enumerate(rivals)), 10, 1.0)
+def test_intervals_decide(baselines: list[float], is_worth_it: bool, is_beaten: bool, words: str):
+    compared = Beside(
+        rated("found", 0.9), tuple(rated(f"r{place}", one) for place, one in enumerate(baselines)), 10, 1.0
+    )
     assert (compared.is_worth_it, compared.is_beaten) == (is_worth_it, is_beaten)
     assert advice(compared).startswith(words)
 
@@ -30,15 +29,15 @@ def test_intervals_decide(rivals: list[float], is_worth_it: bool, is_beaten: boo
     [(0.9, "What was found is ahead: R² 0.9"), (0.8, "The baseline r0 does as well as what was found, or better: R²")],
 )
 def test_without_intervals_it_is_said_who_is_ahead_and_that_no_more_is_known(ours: float, words: str):
-    found, rival = (Rated(name, reached, None, None, 1000, 20_000) for name, reached in (("found", ours), ("r0", 0.8)))
-    compared = Beside(found, (rival,), 10, 1.0, "r2")
+    found, other = (Rated(name, reached, None, None, 1000, 20_000) for name, reached in (("found", ours), ("r0", 0.8)))
+    compared = Beside(found, (other,), 10, 1.0, "r2")
     assert (compared.is_decidable, compared.is_worth_it, compared.is_beaten) == (False, False, False)
     assert advice(compared).startswith(words)
     assert advice(compared).endswith("validation gives no interval of R².")
     assert "%" not in advice(compared)
 
 
-def test_a_rival_with_a_wide_interval_is_not_beaten_though_it_is_not_the_best():
+def test_a_baseline_with_a_wide_interval_is_not_beaten_though_it_is_not_the_best():
     compared = Beside(rated("found", 0.9), (rated("r0", 0.8), rated("r1", 0.7, half=0.3)), 10, 1.0)
     assert not compared.is_worth_it
     assert not compared.is_beaten

@@ -42,6 +42,12 @@ def test_a_target_that_is_the_same_for_all_has_no_r2():
     assert np.isnan(r2_interval(truth, truth, 20)).all()
 
 
+def test_two_examples_have_no_interval():
+    said, truth = drawn(2)
+    assert np.isfinite(r2(said, truth))
+    assert np.isnan(r2_interval(said, truth)).all()
+
+
 def test_the_interval_is_always_the_same_and_holds_the_value():
     said, truth = drawn(60)
     low, high = r2_interval(said, truth, 200)

@@ -103,7 +103,8 @@ class TestRunFolders:
         )
         check_refused(
             ended,
-            "'runs/digits' holds another study. Name another folder with --run, or delete it.",
+            "'runs/digits' holds another study. Name another folder with --run, delete this one, or go on as it "
+            "was begun: amla run runs/digits/study.yaml --run runs/digits. They differ in\n",
             "\n  algorithm.kind: nac there, random here\n",
             "\n  space.width: 6 there, 12 here\n",
             "\n  executor.kind: inline there, local here\n",

@@ -79,7 +79,7 @@ def test_a_limit_of_latency_is_shown_kept_and_reported(archive: Path, here: Here
 def test_a_latency_that_nothing_meets_is_told_before_anything_is_written(archive: Path, here: Here):
     ended = here("search", str(archive), "--max-latency", "2us", *FAST, *TINY)
     assert ended.code == 2
-    assert "No network of the space is known to be within 0.002 ms" in ended.err
+    assert "No network of the space is known to be within 0.002\u202fms" in ended.err
     assert not Path("runs").exists()
 
 

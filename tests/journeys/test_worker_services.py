@@ -18,13 +18,22 @@ space: {width: 6}
 algorithm: {kind: random, trials: 3, steps: 20}
 final: {steps: 30}
 """
+IN_TABLES = ("--data-dir", str(Path(__file__).parents[1] / "nas_bench"))
+ON_A_TABLE = """
+name: table
+data: {source: cifar10}
+space: {kind: nasbench_macro}
+algorithm: {kind: random, trials: 24, steps: 50}
+final: {steps: 50}
+backend: {kind: tabular, table: nasbench_macro}
+"""
 NOWHERE = "http://127.0.0.1:9"
 
 
 @contextmanager
-def serving(folder: Path, port: int = 0) -> Iterator[str]:
+def serving(folder: Path, port: int = 0, *more: str) -> Iterator[str]:
     """Have a worker service, and yield its URL."""
-    command = [*AMLA, "serve", "--role", "worker", "--slots", "2", "--threads", "1", "--port", str(port)]
+    command = [*AMLA, "serve", "--role", "worker", "--slots", "2", "--threads", "1", "--port", str(port), *more]
     with (folder / "worker.log").open("a") as log:  # a pipe that nobody reads would fill up, and hold it up
         process = subprocess.Popen(
             command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=log, text=True
@@ -84,6 +93,35 @@ def test_and_so_it_does_on_ray(tmp_path, here: Here, study, url):
     on_ray = apart(tmp_path, "run", study, "--run", "ray", *executor(kind="ray", workers=2))
     assert found(tmp_path / "ray", on_ray) == found(
         tmp_path / "http", here("run", study, "--run", "http", *over_http(url))
+    )
+
+
+def test_so_does_one_on_a_table(tmp_path, here: Here):
+    (tmp_path / "worker").mkdir()
+    (tmp_path / "study.yaml").write_text(ON_A_TABLE)
+    with serving(tmp_path / "worker", 0, *IN_TABLES) as url:
+        executors = {
+            "simulated": executor(kind="simulated"),
+            "inline": executor(kind="inline"),
+            "local": executor(kind="local", workers=2),
+            "http": executor(kind="http", urls=[url]),
+        }
+        results = {
+            found(tmp_path / name, here("run", "study.yaml", "--run", name, *IN_TABLES, *chosen))
+            for name, chosen in executors.items()
+        }
+    ((_, _, searched, trained),) = results
+    assert (searched, trained) == (24, 2)
+
+
+@pytest.mark.ray
+@pytest.mark.xdist_group("ray")
+def test_and_one_on_a_table_on_ray(tmp_path, here: Here):
+    pytest.importorskip("ray")
+    (tmp_path / "study.yaml").write_text(ON_A_TABLE)
+    on_ray = apart(tmp_path, "run", "study.yaml", "--run", "ray", *IN_TABLES, *executor(kind="ray", workers=2))
+    assert found(tmp_path / "ray", on_ray) == found(
+        tmp_path / "inline", here("run", "study.yaml", "--run", "inline", *IN_TABLES, *executor(kind="inline"))
     )
 
 

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from json import loads
 
 import pytest
+from rating import rated
 from searches import ENVELOPE, curve, grown, random
 
 from amla.evidence.beside import Beside, Rated
@@ -56,10 +57,6 @@ class Page(HTMLParser):
     @property
     def anchors(self) -> list[str]:
         return [attributes["id"] or "" for tag, attributes in self.tags if tag == "section"]
-
-
-def rated(name: str, accuracy: float) -> Rated:
-    return Rated(name, accuracy, accuracy - 0.05, accuracy + 0.05, 1000, 20_000)
 
 
 def whole() -> Report:

@@ -51,9 +51,9 @@ def measured(network: Architecture, **metrics: float) -> Measurement:
     return Measurement({**known, **metrics}, seconds=2.0, cost=Cost("abacus", 1e9))
 
 
-def begun(folder: Path, trials: int = 1) -> Path:
+def begun(folder: Path, trials: int = 1, study: Study = STUDY) -> Path:
     """Write a run of which this many trials of the search are done, each a little better than the one before."""
-    prepare(folder, STUDY, task_for())
+    prepare(folder, study, task_for(study))
     with writing(folder) as log:
         for number in range(trials):
             proposal = algorithm().ask(log.history(SEARCH))

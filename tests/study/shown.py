@@ -116,7 +116,7 @@ class TensorBoard:
     def _shown(self, run: Path) -> Shown:
         legs = {
             f"{path.parent.name}/{path.name}": self.read(path)
-            for phase in ("search", "final")
+            for phase in ("search", "baselines", "tuning", "final")
             for path in sorted((run / phase).glob("*"))
         }
         networks = {}

@@ -139,7 +139,7 @@ def test_what_a_history_records_is_not_measured_again():
 
 def test_it_gives_up_where_everything_is_too_slow():
     gauged = Gauged(InlineExecutor(Noted(), lambda progress: None), meter(), 1e-3)
-    with pytest.raises(StudyError, match=rf"{TRIES} networks in a row took more than 1 ms"):
+    with pytest.raises(StudyError, match=rf"{TRIES} networks in a row took more than 1\u202fms"):
         run("search", RandomSearch(ENVELOPE.space, 10, 100), gauged, Memory(), Limit())
 
 
@@ -156,4 +156,4 @@ def test_a_latency_that_spreads_beyond_its_margin_is_said_to():
     close, far = Latency(5e-3, 4e-3, 6e-3, 30, "x"), Latency(5e-3, 4.9e-3, 5.1e-3, 30, "x")
     assert close.is_close_to(5.5e-3)
     assert not far.is_close_to(5.5e-3)
-    assert told(close) == "5 ms (quartiles 4 ms to 6 ms)"
+    assert told(close) == "5\u202fms (quartiles 4\u202fms to 6\u202fms)"

@@ -182,7 +182,7 @@ def test_a_run_goes_on_with_what_it_had_learned(library: Library, tmp_path: Path
 
 def test_a_limit_that_nothing_meets_is_told_with_what_there_is(library: Library, tmp_path: Path):
     study = replace(STUDY_IN_TIME, latency=LatencySettings(5e-6, networks=8))
-    with pytest.raises(StudyError, match=r"within 0.005 ms: of \d+ that were measured.*the fastest took"):
+    with pytest.raises(StudyError, match=r"within 0.005\u202fms: of \d+ that were measured.*the fastest took"):
         calibrated(study, task_for(study), tmp_path, Meter(study.latency, unheard), lambda line: None)
 
 

@@ -6,11 +6,15 @@ from typing import Any, get_args
 
 import pytest
 from made_up_runs import CLASSES, STUDY, made_up, measured, task_for
+from rich.console import Console
 
 from amla.algorithms.protocol import best
+from amla.cli import remote
 from amla.cli.options import MetricName
 from amla.comparison.record import benchmark
 from amla.reports.page import render
+from amla.services.endings import found_by
+from amla.services.wire import Standing
 from amla.spec.constraints import Constraints
 from amla.storage.files import Files
 from amla.study import folder as folders
@@ -22,6 +26,7 @@ from amla.study.log import writing
 from amla.study.report import report
 from amla.study.resolve import FINAL, SEARCH, algorithm_of
 from amla.study.result import Scored, result, winner
+from amla.study.settings.places import TensorBoardSettings
 from amla.study.settings.searches import (
     AlgorithmSettings,
     AshaSettings,
@@ -136,6 +141,25 @@ def test_another_metric_is_another_task():
     by_accuracy, by_f1 = (task_for(replace(STUDY, metric=metric)) for metric in ("accuracy", "macro_f1"))
     assert by_accuracy.digest != by_f1.digest
     assert benchmark(STUDY) != benchmark(replace(STUDY, metric="macro_f1"))
+
+
+def test_how_data_are_read_and_who_is_shown_it_is_no_other_task():
+    read_otherwise = replace(STUDY, data=replace(STUDY.data, stream="disk"), trackers=(TensorBoardSettings(),))
+    assert benchmark(read_otherwise) == benchmark(STUDY)
+
+
+def test_a_server_says_it_as_the_run_does(tmp_path: Path):
+    Files(finished(tmp_path / "run", "balanced_accuracy")).write_text(folders.WEIGHTS, "")
+    Files(tmp_path / "run").write_text(folders.REPORT, "")
+    found, run = found_by(tmp_path / "run"), result(read(tmp_path / "run"))
+    assert found is not None
+    assert run is not None
+    assert found.scored == run.scored
+    assert found.accuracy == 20 / 24
+    console = Console(width=120, record=True)
+    remote._print(console, Standing("key", "s", "done", 0.0, "1" * 32, found=found))
+    assert "test balanced accuracy 70.00" in (said := console.export_text())
+    assert "test accuracy 83.33" in said
 
 
 def test_tables_know_accuracy_alone():

@@ -6,6 +6,7 @@ import pytest
 from amla.spec import ops
 from amla.spec.costs import costs, shapes
 from amla.study.asked import Asked, asked
+from amla.study.changes import changed
 from amla.study.presets import LEG_STEPS, PHOTO, PHOTO_LEG_STEPS, RUN_OFF, SMALL, preset
 from amla.study.spaces import envelope_of
 from amla.study.study import Data, Prefer, Study, from_yaml, to_yaml
@@ -130,3 +131,17 @@ def test_of_photographs_too_a_small_or_fast_network_can_be_preferred(prefer: Pre
     study, _ = asked(Asked("mine", prefer=prefer), lambda study: study, lambda study: study, lambda data: photographs)
     assert study.prefer == prefer
     assert study.final.macs is None
+
+
+@pytest.mark.parametrize("setting", ["data.source=theirs", "data={source: theirs}", " data.source = theirs"])
+def test_data_that_a_setting_names_are_the_only_ones_that_are_read(setting: str):
+    settings, read = [setting, "recipe.batch=7"], list[str]()
+
+    def load(data: Data) -> Dataset:
+        read.append(data.source)
+        return dataset(8, 1)
+
+    study, _ = asked(
+        Asked("mine"), lambda study: changed(study, settings), lambda study: changed(study, settings, "data"), load
+    )
+    assert (read, study.data.source, study.recipe.batch) == (["theirs"], "theirs", 7)

@@ -42,6 +42,7 @@ class TestPrepare:
             prepare(tmp_path, other, task_for(other))
         said, *differences = str(raised.value).splitlines()
         assert said.startswith(f"'{tmp_path}' holds another study.")
+        assert f"go on as it was begun: amla run {tmp_path}/study.yaml --run {tmp_path}." in said
         assert differences == ["  final.steps: 50 there, 60 here", "  seed: 3 there, 4 here"]
         assert (tmp_path / "study.yaml").read_bytes() == text
 

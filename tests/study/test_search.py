@@ -254,18 +254,27 @@ class TestBaselines:
         run = Run(place.folder, self.STUDY, History(), History(), baselines=place.history(BASELINES))
         compared = beside(run)
         assert compared is not None
-        assert {rival.name for rival in compared.rivals} == {
+        assert {rival.name for rival in compared.baselines} == {
             path.name.removesuffix(".arch.json") for path in (place.folder / "baselines").iterdir()
         }
-        assert {"plain-1-a-stage", "plain-2-a-stage", "random-1"} >= {rival.name for rival in compared.rivals}
+        assert {"plain-1-a-stage", "plain-2-a-stage", "random-1"} >= {rival.name for rival in compared.baselines}
         assert compared.found.reached == 0.5
+
+    def test_those_of_earlier_versions_are_called_as_their_files_were(self, place: Place):
+        place.run(self.STUDY)
+        baselines = place.folder / "baselines"
+        (baselines / "plain-1-a-stage.arch.json").rename(baselines / "by-hand.arch.json")
+        run = Run(place.folder, self.STUDY, History(), History(), baselines=place.history(BASELINES))
+        compared = beside(run)
+        assert compared is not None
+        assert "by-hand" in {each.name for each in compared.baselines}
 
     def test_one_that_fails_is_left_out_and_without_what_was_found_nothing_is_said(self, place: Place):
         place.run(self.STUDY, fails=lambda phase, trial: phase == BASELINES and trial.id == 1)
         run = Run(place.folder, self.STUDY, History(), History(), baselines=place.history(BASELINES))
         compared = beside(run)
         assert compared is not None
-        assert len(compared.rivals) == len(run.baselines) - 2
+        assert len(compared.baselines) == len(run.baselines) - 2
         assert beside(replace(run, baselines=History())) is None
 
     def test_where_what_was_found_fails_nothing_is_said(self, place: Place):

@@ -8,6 +8,7 @@ from amla.execution.work import WorkerError
 from amla.storage.files import Files
 from amla.study import worker_services
 from amla.study.assignment import assignment, understood
+from amla.study.phases import FINAL, PHASES, SEARCH, TUNING
 from amla.study.resolve import algorithm_of
 from amla.study.run import Limit
 from amla.study.settings.places import Http
@@ -71,8 +72,13 @@ def test_an_assignment_is_understood_as_it_was_meant():
     said = understood(assignment(study, "search", "f" * 32))
     assert (said.data, said.recipe, said.fingerprint) == (study.data, study.recipe, "f" * 32)
     assert (said.trial_seconds, said.clock) == (60.0, "wall")
-    final = understood(assignment(study, "final", "f" * 32))
-    assert (final.recipe.batch, final.trial_seconds) == (9, None)
+    batches = {phase: understood(assignment(study, phase, "f" * 32)).recipe.batch for phase in PHASES}
+    assert batches == {phase: 9 if phase in (TUNING, FINAL) else study.recipe.batch for phase in PHASES}
+
+
+def test_only_trials_of_the_search_are_limited_in_time():
+    limited = {phase: assignment(replace(RANDOM, trial_seconds=60.0), phase, "f")["trial_seconds"] for phase in PHASES}
+    assert limited == {phase: 60.0 if phase == SEARCH else None for phase in PHASES}
 
 
 def test_a_run_has_one_name_for_ever_and_no_other_has_it(tmp_path):

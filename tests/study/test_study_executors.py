@@ -5,11 +5,14 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from made_up_runs import task_for
 
 from amla.execution.work import WorkerError
+from amla.storage.files import Files
 from amla.study.arrangement import Arranged
 from amla.study.executors import arranged_on, cluster
-from amla.study.resolve import algorithm_of, clock_of
+from amla.study.phases import FINAL, PHASES, SEARCH
+from amla.study.resolve import algorithm_of, clock_of, evaluation_of
 from amla.study.run import Limit
 from amla.study.settings.places import Inline, Ray
 from amla.study.settings.searches import NacSettings, RandomSettings
@@ -48,6 +51,14 @@ def arranged(study: Study, ray: Ray) -> Arranged:
 )
 def test_there_are_as_many_workers_as_have_room_and_something_to_do(nodes, study, ray, workers):
     assert arranged(study, ray) == Arranged(Arrangement(workers, 1), Arrangement(1, 1))
+
+
+def test_only_trials_of_the_search_end_when_their_time_is_over(tmp_path):
+    study = replace(RANDOM, trial_seconds=60.0, executor=Inline())
+    made = {phase: evaluation_of(study, phase, task_for(), Files(tmp_path)) for phase in PHASES if phase != FINAL}
+    assert {phase: training.seconds for phase, training in made.items()} == {  # type: ignore[attr-defined]
+        phase: 60.0 if phase == SEARCH else None for phase in made
+    }
 
 
 def test_a_worker_has_as_many_threads_as_cpus(nodes):

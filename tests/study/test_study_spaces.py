@@ -122,11 +122,16 @@ def test_kinds_that_were_the_only_ones_may_be_left_out():
     assert (study.space.kind, study.backend.kind) == ("envelope", "torch")
 
 
+def test_a_table_answers_trials_wherever_they_run():
+    for executor in ({"kind": "inline"}, {"kind": "local"}, {"kind": "ray"}, {"kind": "http", "urls": ["http://x"]}):
+        study = from_plain(TABULAR | {"executor": executor})
+        assert (study.backend.kind, study.executor.kind) == ("tabular", executor["kind"])
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"executor": {"kind": "inline"}}, "belong together"),
-        ({"backend": {"kind": "torch"}}, "belong together"),
+        ({"backend": {"kind": "torch"}}, "executor.kind is simulated, but only what is looked up"),
         ({"space": {"kind": "darts"}}, "space.kind is darts, but the table is about nasbench201"),
         (
             {"space": {"kind": "nasbench201", "width": 8}},

@@ -13,19 +13,19 @@ pytest.importorskip("mlflow")
 pytest.importorskip("tensorboard")
 
 import shown
-from made_up_runs import STUDY, begun, finished, task_for
+from made_up_runs import STUDY, begun, finished, measured, task_for
 
 from amla.storage.files import Files
 from amla.study import tracking
-from amla.study.folder import REPORT, prepare, read
+from amla.study.folder import BEST, REPORT, WEIGHTS, prepare, read
 from amla.study.following import follow
 from amla.study.log import writing
-from amla.study.resolve import FINAL, SEARCH
+from amla.study.phases import BASELINES, FINAL, SEARCH, TUNING
 from amla.study.settings.places import MlflowSettings, TensorBoardSettings
 from amla.study.study import Study, StudyError, from_yaml, to_yaml
 from amla.study.tracking import Sender, sending, tracker_of
 from amla.trials.progress import Progress
-from amla.trials.trial import Failure
+from amla.trials.trial import Failure, Proposal
 
 approx = pytest.approx
 
@@ -116,6 +116,33 @@ class TestShown:
         send(long_run(tmp_path / "run"), tracker)
         (found,) = tracker.shown()
         assert found.trials["final/1"]["accuracy"] == [(50, approx(33 / 40))]
+
+    def test_baselines_and_tuning_are_shown_beside_the_search(self, tracker: Any, tmp_path: Path):
+        run = begun(tmp_path / "run", 1)
+        first = read(run).search[0]
+        with writing(run) as log:
+            for phase in (BASELINES, TUNING):
+                log.asked(phase, first.proposal)
+                log.told(phase, 0, first.measurement)
+        send(run, tracker)
+        (found,) = tracker.shown()
+        assert found.trials.keys() == {"search/0", "baselines/0", "tuning/0"}
+
+    def test_the_test_by_another_metric_is_there_with_its_interval(self, tracker: Any, tmp_path: Path):
+        run = begun(tmp_path / "run", 1, replace(STUDY, metric="balanced_accuracy"))
+        network = read(run).search[0].proposal.architecture
+        classes = {"right/0": 18.0, "examples/0": 20.0, "right/1": 2.0, "examples/1": 4.0}
+        with writing(run) as log:
+            log.asked(FINAL, Proposal(network, 0, keep=False))
+            reached = {"accuracy": 20 / 24, "balanced_accuracy": 0.7, "examples": 24.0, **classes}
+            log.told(FINAL, 0, measured(network, **reached))
+        for name in (REPORT, BEST, WEIGHTS):
+            Files(run).write_text(name, "")
+        send(run, tracker)
+        (found,) = tracker.shown()
+        low, value, high = (found.study[f"test/balanced_accuracy{end}"][0][1] for end in ("_low", "", "_high"))
+        assert value == approx(0.7)
+        assert low < value < high
 
     def test_a_failed_trial_is_shown_as_one(self, tracker: Any, tmp_path: Path):
         run = begun(tmp_path / "run", 1)

@@ -15,16 +15,12 @@ from amla.tasks.shown import arrays, shown
 SERIES = np.random.default_rng(0).normal(-300, 200, (30, 2, 7)).astype(np.float32)
 LABELS = np.arange(30) % 3
 Load = Callable[[Path], Dataset]
+Archive = Callable[..., Path]
 
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Load:
     return lambda path: load(str(path), cache_dir=tmp_path / "cache")
-
-
-def archive(folder: Path, **given: np.ndarray) -> Path:
-    np.savez(folder / "data.npz", **given)
-    return folder / "data.npz"
 
 
 def table(path: Path, values: np.ndarray, labels: list[str], between: str = "\t") -> Path:
@@ -34,10 +30,8 @@ def table(path: Path, values: np.ndarray, labels: list[str], between: str = "\t"
 
 
 class TestArchives:
-    def test_values_and_labels_are_kept_with_channels_last(self, opened: Load, tmp_path: Path):
-        found = opened(
-            archive(tmp_path, series_train=SERIES, y_train=LABELS, series_test=SERIES[:6], y_test=LABELS[:6])
-        )
+    def test_values_and_labels_are_kept_with_channels_last(self, opened: Load, archive: Archive):
+        found = opened(archive(series_train=SERIES, y_train=LABELS, series_test=SERIES[:6], y_test=LABELS[:6]))
         assert (found.shape, found.classes) == ((2, 7), ("0", "1", "2"))
         assert found.train.inputs.dtype == np.float32
         assert isinstance(found.train.inputs, np.memmap)
@@ -46,16 +40,16 @@ class TestArchives:
         np.testing.assert_array_equal(found.test.inputs, SERIES[:6].transpose(0, 2, 1))
         np.testing.assert_array_equal(found.train.labels, LABELS)
 
-    def test_two_axes_are_one_channel_and_whole_numbers_are_taken(self, opened: Load, tmp_path: Path):
-        found = opened(archive(tmp_path, series=np.arange(60).reshape(6, 10), labels=LABELS[:6]))
+    def test_two_axes_are_one_channel_and_whole_numbers_are_taken(self, opened: Load, archive: Archive):
+        found = opened(archive(series=np.arange(60).reshape(6, 10), labels=LABELS[:6]))
         assert found.shape == (1, 10)
         assert found.train.inputs[5, :, 0].tolist() == list(range(50, 60))
 
     def test_parts_that_are_carved_keep_their_values(
-        self, opened: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, opened: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: Archive
     ):
         monkeypatch.setenv("AMLA_CACHE", str(tmp_path / "splits"))
-        found = opened(archive(tmp_path, series_train=SERIES, y_train=LABELS))
+        found = opened(archive(series_train=SERIES, y_train=LABELS))
         carved = [parts(found, validation=0.1, test=0.2, seed=1) for _ in range(2)]
         for which in ("train", "validation", "test"):
             once, again = (getattr(each, which).inputs for each in carved)
@@ -86,12 +80,12 @@ class TestArchives:
             ({"x": SERIES[:, 0], "y": LABELS}, "If these are series .n, channels, time., call them series"),
         ],
     )
-    def test_mistakes_are_named(self, opened: Load, tmp_path: Path, given: dict[str, np.ndarray], said: str):
+    def test_mistakes_are_named(self, opened: Load, archive: Archive, given: dict[str, np.ndarray], said: str):
         with pytest.raises(DataError, match=said):
-            opened(archive(tmp_path, **given))
+            opened(archive(**given))
 
-    def test_series_have_no_size(self, tmp_path: Path):
-        path = archive(tmp_path, series_train=SERIES, y_train=LABELS)
+    def test_series_have_no_size(self, tmp_path: Path, archive: Archive):
+        path = archive(series_train=SERIES, y_train=LABELS)
         with pytest.raises(DataError, match="series, which keep their length"):
             load(str(path), cache_dir=tmp_path / "cache", size=(8, 8))
 
@@ -157,12 +151,12 @@ class TestTexts:
 
 
 class TestShown:
-    def test_files_are_shown_as_in_training(self, opened: Load, tmp_path: Path):
+    def test_files_are_shown_as_in_training(self, opened: Load, tmp_path: Path, archive: Archive):
         path = table(tmp_path / "A_TRAIN.tsv", SERIES[:4, 0], ["1", "2", "1", "2"])
         (part,) = shown([path], (1, 7))
         np.testing.assert_array_equal(part.inputs, opened(path).train.inputs)
         assert part.names == tuple(f"{path}[{i}]" for i in range(4))
-        (other,) = shown([archive(tmp_path, series=SERIES[:4, 0])], (1, 7))
+        (other,) = shown([archive(series=SERIES[:4, 0])], (1, 7))
         np.testing.assert_array_equal(other.inputs, part.inputs)
 
     def test_other_series_than_those_of_the_training_are_refused(self, tmp_path: Path):

@@ -17,7 +17,7 @@ Png = Callable[..., bytes]
 VALUES = np.random.default_rng(5).normal(70, 12, 40)
 
 
-def archive(folder: Path, labels: np.ndarray, **more: np.ndarray) -> str:
+def labelled(folder: Path, labels: np.ndarray, **more: np.ndarray) -> str:
     images = np.random.default_rng(1).integers(0, 256, (len(labels), 6, 6), dtype=np.uint8)
     path = folder / "data.npz"
     np.savez(path, images=images, labels=labels, **more)
@@ -25,47 +25,47 @@ def archive(folder: Path, labels: np.ndarray, **more: np.ndarray) -> str:
 
 
 def test_fractions_are_numbers_and_whole_ones_are_classes(load: Load, tmp_path: Path):
-    found = load(archive(tmp_path, VALUES))
+    found = load(labelled(tmp_path, VALUES))
     assert found.are_numbers
     assert found.classes == ("target",)
     assert np.array_equal(found.train.labels, VALUES[:, None])
-    whole = load(archive(tmp_path, (np.arange(40) % 2).astype(float)))
+    whole = load(labelled(tmp_path, (np.arange(40) % 2).astype(float)))
     assert not whole.are_numbers
     assert whole.train.labels.dtype == np.int64
 
 
 def test_several_numbers_an_example_are_several_targets_and_one_hot_labels_are_none(load: Load, tmp_path: Path):
-    found = load(archive(tmp_path, np.stack([VALUES, np.round(VALUES)], axis=1)))
+    found = load(labelled(tmp_path, np.stack([VALUES, np.round(VALUES)], axis=1)))
     assert found.classes == ("target 0", "target 1")
     assert found.train.labels.shape == (40, 2)
     with pytest.raises(DataError, match="one-hot"):
-        load(archive(tmp_path, np.eye(2)[np.arange(40) % 2]))
+        load(labelled(tmp_path, np.eye(2)[np.arange(40) % 2]))
 
 
 def test_whole_numbers_are_predicted_if_that_is_said(load: Load, tmp_path: Path):
     ages = np.random.default_rng(0).integers(18, 90, 40)
     with pytest.raises(DataError, match="--labels numbers"):
-        load(archive(tmp_path, ages))
-    found = load(archive(tmp_path, ages), labels="numbers")
+        load(labelled(tmp_path, ages))
+    found = load(labelled(tmp_path, ages), labels="numbers")
     assert found.train.labels[:, 0].tolist() == ages.tolist()
-    assert not load(archive(tmp_path, np.arange(40) % 2)).are_numbers  # not what the cache has of numbers
-    assert load(archive(tmp_path, np.arange(40) % 2), labels="numbers").are_numbers
+    assert not load(labelled(tmp_path, np.arange(40) % 2)).are_numbers  # not what the cache has of numbers
+    assert load(labelled(tmp_path, np.arange(40) % 2), labels="numbers").are_numbers
 
 
 def test_what_cannot_be_is_refused(load: Load, tmp_path: Path):
     with pytest.raises(DataError, match=r"labels\[3\] of .* is missing"):
-        load(archive(tmp_path, np.where(np.arange(40) == 3, np.nan, VALUES)), labels="numbers")
+        load(labelled(tmp_path, np.where(np.arange(40) == 3, np.nan, VALUES)), labels="numbers")
     with pytest.raises(DataError, match="labels is classes"):
-        load(archive(tmp_path, VALUES), labels="classes")
+        load(labelled(tmp_path, VALUES), labels="classes")
     with pytest.raises(DataError, match="holds <U1 values, but numbers are to be predicted"):
-        load(archive(tmp_path, np.array(list("ab") * 20)), labels="numbers")
+        load(labelled(tmp_path, np.array(list("ab") * 20)), labels="numbers")
     with pytest.raises(DataError, match="Numbers are read from"):
         load("digits", labels="numbers")
 
 
 def test_every_part_has_as_many(load: Load, tmp_path: Path):
     images = np.zeros((4, 6, 6), np.uint8)
-    path = archive(tmp_path, VALUES, x_test=images, y_test=np.zeros((4, 2)))
+    path = labelled(tmp_path, VALUES, x_test=images, y_test=np.zeros((4, 2)))
     with pytest.raises(DataError, match="has 2 numbers an example, but labels has 1"):
         load(path)
 
@@ -223,8 +223,22 @@ def test_a_split_is_by_seed_and_does_not_follow_the_values():
 def test_a_number_that_never_differs_is_refused_and_so_are_too_few_examples():
     with pytest.raises(DataError, match="'weight' of 'made up' is 3 for every training example"):
         split(dataset(np.full(10, 3.0)))
-    with pytest.raises(DataError, match="has 3 training examples, but 4 or more are needed"):
-        split(dataset(VALUES[:3]))
+    with pytest.raises(DataError, match="has 5 training examples, but 6 or more are needed"):
+        split(dataset(VALUES[:5]))
+    once = np.where(np.arange(40) == split(dataset(np.arange(40.0))).test.labels[0, 0], 5.0, 3.0)  # in the test part
+    with pytest.raises(DataError, match="is 3 for every training example"):
+        split(dataset(once))
+    twice = np.where(np.isin(np.arange(40.0), split(dataset(np.arange(40.0))).train.labels), np.arange(40), 3.0)
+    with pytest.raises(DataError, match=r"is 3 for every validation example.*data\.split_seed"):
+        split(dataset(twice))
+
+
+def test_no_part_is_so_small_that_it_has_no_variance():
+    for count in (6, 7, 12):
+        parts = split(dataset(VALUES[:count]), validation=0.01, test=0.9)
+        sizes = [len(part.labels) for part in (parts.train, parts.validation, parts.test)]
+        assert sum(sizes) == count
+        assert min(sizes) == 2
 
 
 def test_learners_see_standardised_numbers_by_the_training_part_alone():
@@ -242,7 +256,7 @@ def test_learners_see_standardised_numbers_by_the_training_part_alone():
 
 
 def test_a_carved_split_comes_back_from_the_cache_as_numbers(load: Load, tmp_path: Path):
-    path = archive(tmp_path, VALUES)
+    path = labelled(tmp_path, VALUES)
     first, again = (parts(load(path), validation=0.1, test=0.2, seed=0) for _ in range(2))
     assert np.array_equal(first.validation.labels, again.validation.labels)
     assert again.validation.labels.dtype == np.float64

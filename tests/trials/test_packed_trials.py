@@ -39,17 +39,18 @@ def network(width: int, is_open: bool = False) -> Architecture:
 def proposals(draw: st.DrawFn) -> Proposal:
     asked = network(draw(st.integers(1, 400)), draw(st.booleans()))
     seed, keep = draw(st.integers()), draw(st.booleans())
+    recipe = draw(tables)
     picks = {"pick": (draw(st.floats()), 0.5)} if asked.is_open else {}
     paths = draw(st.lists(st.just({"pick": ("x",)}) | st.just({}), max_size=3))
     method: Method = draw(
         st.sampled_from([Fit(), Relax(0.1), SamplePaths(tuple(paths), picks), Untrained(scores=("a",))])
     )
     if isinstance(method, Untrained):
-        return Proposal(asked, 0, method, seed=seed, keep=False)
+        return Proposal(asked, 0, method, seed=seed, keep=False, recipe=recipe)
     budget, start = draw(st.integers(0, 2**40)), draw(st.none() | st.integers(0, 2**70))
     probes = draw(st.dictionaries(names, st.sampled_from([(), ("x",), ("y", "x")]), max_size=2))
     horizon = draw(st.none() | st.integers(max(1, budget)))
-    return Proposal(asked, budget, method, start, probes, horizon, seed, keep)
+    return Proposal(asked, budget, method, start, probes, horizon, seed, keep, recipe)
 
 
 measurements = st.builds(

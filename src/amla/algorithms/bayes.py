@@ -16,7 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from amla.algorithms.evolution import mutated
-from amla.algorithms.protocol import best, reached
+from amla.algorithms.protocol import best, check_least, reached
 from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
 from amla.trials.history import History
@@ -45,10 +45,7 @@ class Bayes:
     metric: str = "accuracy"
 
     def __post_init__(self) -> None:
-        if min(self.begin, self.candidates, self.parents) < 1:
-            raise ValueError(
-                f"begin is {self.begin}, candidates {self.candidates} and parents {self.parents}; say 1 or more."
-            )
+        check_least(self, 1, "begin", "candidates", "parents")
 
     def ask(self, history: History) -> Proposal:
         """Return a random network or the most promising; never ends."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from numpy.random import Generator
 
-from amla.algorithms.protocol import best, reached
+from amla.algorithms.protocol import best, check_least, reached
 from amla.spaces.space import Space, SpaceError
 from amla.spec.architecture import Architecture
 from amla.trials.history import History
@@ -32,8 +32,7 @@ class Evolution:
     metric: str = "accuracy"
 
     def __post_init__(self) -> None:
-        if self.population < 1 or self.sample < 1:
-            raise ValueError(f"population is {self.population} and sample {self.sample}; say 1 or more.")
+        check_least(self, 1, "population", "sample")
 
     def ask(self, history: History) -> Proposal:
         """Return a random network or a child; this never ends."""

@@ -13,7 +13,7 @@ from functools import cached_property, partial
 
 from numpy.random import default_rng
 
-from amla.algorithms.protocol import best
+from amla.algorithms.protocol import best, check_least
 from amla.algorithms.pruning import Pruning, averaged, stability
 from amla.algorithms.rounds import Construction, Round, fairest, rounds
 from amla.spaces.envelope import Envelope
@@ -79,8 +79,7 @@ class Nac:
     metric: str = "accuracy"
 
     def __post_init__(self) -> None:
-        if self.windows < 1 or self.candidates < 1:
-            raise ValueError(f"windows is {self.windows} and candidates {self.candidates}; say 1 or more.")
+        check_least(self, 1, "windows", "candidates")
         if self.stable is not None and not (0 < self.stable <= 1 and self.windows > FEWEST):
             raise ValueError(
                 f"stable is {self.stable} and windows {self.windows}; it is a share, from 0 to 1, of what is pruned, "
@@ -150,10 +149,8 @@ class Nac:
         if key not in self._cache:
             if len(self._cache) >= CACHED:
                 self._cache.clear()
-            self._cache[key] = (
-                legs,
-                tuple(self._candidates(done, given_up, refused)),
-            )  # the legs stay, so no other has their ids
+            # the legs are kept, so that no others have their ids
+            self._cache[key] = legs, tuple(self._candidates(done, given_up, refused))
         return self._cache[key][1]
 
     @cached_property

@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 from amla.algorithms import pareto
 from amla.algorithms.evolution import mutated
-from amla.algorithms.protocol import best
+from amla.algorithms.protocol import best, check_least
 from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
 from amla.trials.history import History
@@ -38,10 +38,9 @@ class Nsga2:
     metric: str = "accuracy"
 
     def __post_init__(self) -> None:
-        if self.population < 2 or not self.costs:
-            raise ValueError(
-                f"population is {self.population} and costs {list(self.costs)}; say 2 or more, and a cost."
-            )
+        check_least(self, 2, "population")
+        if not self.costs:
+            raise ValueError("costs is empty; name one or more metrics that should be low.")
 
     def ask(self, history: History) -> Proposal:
         """Return a random network or a child; this never ends."""

@@ -22,9 +22,9 @@ class Algorithm(Protocol):
 
 
 def check_least(algorithm: Algorithm, least: int, *names: str) -> None:
-    """Raise ValueError unless each of these settings of an algorithm is at least so much."""
+    """Raise ValueError unless each of these settings of an algorithm is a number, and at least so much."""
     for name in names:
-        if (found := getattr(algorithm, name)) < least:
+        if not (found := getattr(algorithm, name)) >= least:  # which a NaN is not
             raise ValueError(f"{name} is {found}; it must be {least} or more.")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
-from amla.algorithms.protocol import Algorithm, trained
+from amla.algorithms.protocol import Algorithm, check_least, trained
 from amla.spaces.space import everything
 from amla.spec.architecture import Architecture
 from amla.trials.history import History
@@ -23,8 +23,7 @@ class Repeated:
     seeds: int = 3
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ValueError(f"seeds is {self.seeds}; say 1 or more.")
+        check_least(self, 1, "seeds")
 
     def ask(self, history: History) -> Proposal | None:
         """Return the next seed of the last network, or the next network."""

@@ -1,13 +1,13 @@
 """Stop when more of the same promises little: what further trials would add is estimated from those there are."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
 
-from amla.algorithms.protocol import Algorithm, check_least
+from amla.algorithms.protocol import Algorithm, check_least, reached
 from amla.spec.architecture import Architecture
 from amla.trials.history import History
-from amla.trials.trial import Measurement, Proposal, Trial
+from amla.trials.trial import Proposal, Trial
 
 FEWEST = 5  # trials, before it is asked what more of them promise
 
@@ -29,7 +29,10 @@ class Stopping:
 
     def ask(self, history: History) -> Proposal | None:
         """Return what the search asks for, or None once that is not worth its time."""
-        promise = promise_of(history.finished, self.seconds, self.metric)
+        found = history.replayed(
+            ("reached", self.metric), _Reached, lambda found, trial: found.hear(trial, self.metric)
+        )
+        promise = found.promise(self.seconds)
         return self.search.ask(history) if promise is None or promise >= self.gain else None
 
     def recommend(self, history: History) -> Architecture | None:
@@ -37,17 +40,15 @@ class Stopping:
         return self.search.recommend(history)
 
 
-def promise_of(finished: Sequence[Trial], seconds: float, metric: str = "accuracy") -> float | None:
+def promise_of(finished: Iterable[Trial], seconds: float, metric: str = "accuracy") -> float | None:
     """Return what another `seconds` of trials promise after those that are finished; None while that cannot be told."""
-    spent = sum(trial.outcome.seconds for trial in finished if trial.outcome)
-    measured = (trial.outcome.metrics.get(metric) for trial in finished if isinstance(trial.outcome, Measurement))
-    reached = [found for found in measured if found is not None and isfinite(found)]
-    if len(reached) < FEWEST or not spent:
-        return None
-    return promised(reached, max(1, round(seconds * len(reached) / spent)))
+    found = _Reached()
+    for trial in finished:
+        found.hear(trial, metric)
+    return found.promise(seconds)
 
 
-def promised(reached: Sequence[float], further: int) -> float | None:
+def promised(numbers: Sequence[float], further: int) -> float | None:
     """Return by how much the best of some trials would rise with so many `further` ones; None if that is not known.
 
     The expected best of n trials rises ever more slowly with n. So m more add less to it than the last m of n have
@@ -55,11 +56,11 @@ def promised(reached: Sequence[float], further: int) -> float | None:
     add on average, whichever they are (from the expected best of n - m drawn without repetition, Dodge et al. 2019,
     section 3). The first sees that a search has learned, the second that the last m were unlucky.
     """
-    count = len(reached)
+    count = len(numbers)
     if further >= count:
         return None
-    best = max(reached)
-    return max(best - max(reached[:-further]), _on_average(sorted(reached, reverse=True), further))
+    best = max(numbers)
+    return max(best - max(numbers[:-further]), _on_average(sorted(numbers, reverse=True), further))
 
 
 def _on_average(falling: Sequence[float], without: int) -> float:
@@ -69,3 +70,24 @@ def _on_average(falling: Sequence[float], without: int) -> float:
         share *= (without - place) / (len(falling) - place)
         total += share * (falling[place] - falling[place + 1])
     return total
+
+
+@dataclass
+class _Reached:
+    """What finished trials reached, and the seconds that they took, failed ones too."""
+
+    numbers: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def hear(self, trial: Trial, metric: str) -> None:
+        """Take in a trial that is over."""
+        self.seconds += trial.outcome.seconds if trial.outcome else 0.0
+        if isfinite(found := reached(trial, metric)):
+            self.numbers.append(found)
+
+    def promise(self, seconds: float) -> float | None:
+        """Return what another `seconds` promise; None while that cannot be told."""
+        count = len(self.numbers)
+        if count < FEWEST or not self.seconds:
+            return None
+        return promised(self.numbers, max(1, round(seconds * count / self.seconds)))

@@ -52,9 +52,10 @@ class Tuning:
 
     def _suggested(self, history: History) -> Changes:
         rng = history.rng(self.seed)
+        told = history.replayed(self, list[FrozenTrial], lambda found, trial: found.append(self._frozen(trial)))
         with quiet():
             study = optuna.create_study(direction="maximize", sampler=self.sampler(int(rng.integers(2**31))))
-            study.add_trials([self._frozen(trial) for trial in history.trials])
+            study.add_trials([*told, *map(self._frozen, history.running)])
             trial = study.ask(self._distributions)
         return {address: float(trial.params[address]) for address in self.dials}
 

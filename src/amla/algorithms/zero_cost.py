@@ -1,7 +1,6 @@
 """Zero-cost ranking (Abdelfattah et al. 2021): score many untrained networks, and train only the best of them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
 from amla.spec.digest import digest
 from amla.trials.history import History
-from amla.trials.trial import Measurement, Proposal, Trial, Untrained
+from amla.trials.trial import Measurement, Proposal, Table, Trial, TrialId, Untrained
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Scored:
 
     def recommend(self, history: History) -> Architecture | None:
         """Return the best by the scores, None before any has been scored."""
-        return next(iter(chosen(history.done, self.scores, 1)), None)
+        return next(iter(chosen(history, self.scores, 1)), None)
 
 
 @dataclass(frozen=True)
@@ -59,21 +58,24 @@ class ZeroCost:
 
     def ask(self, history: History) -> Proposal | None:
         """Return a network to score; once all are scored, one to train; None while the last ones are being scored."""
-        scored = [] if len(history) < self.candidates else list(filter(_is_scored, history.trials))
-        if len(scored) < self.candidates:
+        seen = _seen(history)
+        running = sum(map(_is_scored, history.running))
+        if seen.scored + running < self.candidates:
             # Whatever runs or failed meanwhile, but another one where a wrapper refused the last.
             rng = np.random.default_rng((self.seed, len(history), history.real))
             return score(self.space.sample(rng), self.scores, self.examples, self.seed)
-        if any(trial.is_running for trial in scored):
+        if running:
             return None
-        place, networks = len(history) - len(scored), chosen(scored, self.scores, self.trained)
+        if (place := len(history) - seen.scored) >= self.trained:
+            return None
+        networks = chosen(history, self.scores, place + 1)
         return Proposal(networks[place], self.steps, seed=self.seed, keep=False) if place < len(networks) else None
 
     def recommend(self, history: History) -> Architecture | None:
         """Return the trained network with the best metric; before there is one, the best by the scores."""
         if winner := best(history, self.metric):
             return winner.proposal.architecture
-        return next(iter(chosen(history.done, self.scores, 1)), None)
+        return next(iter(chosen(history, self.scores, 1)), None)
 
 
 def _is_scored(trial: Trial) -> bool:
@@ -85,17 +87,34 @@ def score(network: Architecture, scores: tuple[str, ...], examples: int, seed: i
     return Proposal(network, 0, Untrained(parts(scores), examples), seed=seed, keep=False)
 
 
-def chosen(trials: Iterable[Trial], scores: tuple[str, ...], most: int) -> list[Architecture]:
-    """Return up to so many of the networks that some trials scored, the best first, no two of them isomorphic."""
-    done = [
-        (trial, trial.outcome.metrics)
-        for trial in trials
-        if isinstance(trial.proposal.method, Untrained) and isinstance(trial.outcome, Measurement)
-    ]
-    ranks = ranking([metrics for _, metrics in done], scores)
-    order = sorted(zip(ranks, done, strict=True), key=lambda pair: (-pair[0], pair[1][0].id))
+def chosen(history: History, scores: tuple[str, ...], most: int) -> list[Architecture]:
+    """Return up to so many of the networks that a history has scored, the best first, no two of them isomorphic."""
+    metrics = _seen(history).metrics
+    ranks = ranking(list(metrics.values()), scores)
+    order = sorted(zip(ranks, metrics, strict=True), key=lambda pair: (-pair[0], pair[1]))
     found: dict[str, Architecture] = {}
-    for _, (trial, _) in order:
-        if len(found) < most:
-            found.setdefault(digest(trial.proposal.architecture), trial.proposal.architecture)
+    for _, trial_id in order:
+        if len(found) >= most:
+            break
+        network = history[trial_id].proposal.architecture
+        found.setdefault(digest(network), network)
     return list(found.values())
+
+
+def _seen(history: History) -> "_Seen":
+    return history.replayed("scored", _Seen, _Seen.hear)
+
+
+@dataclass
+class _Seen:
+    """How many trials that scored a network are over, and what was measured where they did not fail."""
+
+    scored: int = 0
+    metrics: dict[TrialId, Table] = field(default_factory=dict)
+
+    def hear(self, trial: Trial) -> None:
+        """Take in a trial that is over."""
+        if _is_scored(trial):
+            self.scored += 1
+            if isinstance(trial.outcome, Measurement):
+                self.metrics[trial.id] = trial.outcome.metrics

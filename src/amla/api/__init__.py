@@ -1,1 +1,1 @@
-"""amla from Python: a search in a line, its result as an object, a scikit-learn estimator, notebooks."""
+"""amla from Python: a search in a line, its result as an object, estimators for scikit-learn, notebooks."""

@@ -7,8 +7,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from amla.spec.architecture import Architecture
     from amla.trials.history import History
+    from amla.trials.trial import Trial
 
 MOST = 200  # rows of a table
 
@@ -35,25 +38,50 @@ def drawn(architecture: "Architecture") -> str:
 
 
 def tabled(history: "History") -> str:
-    """Return the trials of a history as an HTML table, in the order in which they were asked for."""
+    """Return the trials of a history as an HTML table, in the order in which they were asked for.
+
+    It has every metric that a search may look for the highest of and that was measured: which one it was, a history
+    does not say.
+    """
+    from typing import get_args
+
     from amla.reports.growth import constructions
     from amla.reports.markup import element, row
-    from amla.reports.numbers import count, duration, percent, whole
+    from amla.reports.names import metric_name
+    from amla.reports.numbers import count, duration, whole
+    from amla.tasks.task import Metric
 
-    steps = constructions(history, grows=False)
-    head = ("trial", "parameters", "MACs", "steps", "validation accuracy", "loss", "time")
+    shown, left = history.trials[:MOST], None
+    if len(history) > MOST:
+        left = element("caption", f"the first {MOST} of {whole(len(history))} trials")
+    metrics = [name for name in get_args(Metric) if any(name in trial.measurement.metrics for trial in history.done)]
+    validation = [f"validation {metric_name(name)}" for name in metrics] or ["validation"]
+    head = ("trial", "parameters", "MACs", "steps", *validation, "loss", "time")
     rows = [
         row(
             str(step.trial),
             "" if step.parameters is None else count(step.parameters),
             "" if step.macs is None else count(step.macs),
             whole(step.steps),
-            step.failure.reason if step.failure else "running" if step.metric is None else percent(step.metric, 2),
+            *_reached(trial, metrics),
             "" if step.loss is None else f"{step.loss:.3f}",
             "" if step.seconds is None else duration(step.seconds),
         )
-        for step in steps[:MOST]
+        for trial, step in zip(shown, constructions(history, grows=False), strict=False)
     ]
     names = element("tr", *(element("th", name, scope="col") for name in head))
-    left = element("caption", f"the first {MOST} of {len(steps)} trials") if len(steps) > MOST else None
     return element("table", left, element("thead", names), element("tbody", *rows)).text
+
+
+def _reached(trial: "Trial", metrics: "Sequence[str]") -> list[str]:
+    """Return what a trial reached by each metric; in the first place, that it runs or why it failed."""
+    from amla.reports.numbers import DASH, metric_reading
+    from amla.trials.trial import Failure, Measurement
+
+    match trial.outcome:
+        case Measurement(metrics=found):
+            return [metric_reading(name, found[name], 2) if name in found else DASH for name in metrics] or [DASH]
+        case Failure(reason=reason):
+            return [reason, *("" for _ in metrics[1:])]
+        case _:
+            return ["running", *("" for _ in metrics[1:])]

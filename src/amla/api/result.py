@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
+from math import isfinite
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from amla.evidence.beside import Beside
-from amla.reports.numbers import count, duration, interval, percent
+from amla.reports.names import metric_name
+from amla.reports.numbers import count, duration, interval, metric_interval, metric_reading, percent
 from amla.spec.architecture import Architecture
 from amla.study.baselines import beside
 from amla.study.exporting import export, forms
@@ -96,7 +98,10 @@ class SearchResult:
 
     @property
     def r2(self) -> float | None:
-        """The share of the variance on the test part that is explained, of numbers; None of classes."""
+        """The share of the variance on the test part that is explained, of numbers; None of classes.
+
+        NaN where a number is the same for all of the test part.
+        """
         scored = self._result.scored
         return scored.value if scored and scored.metric == "r2" else None
 
@@ -228,10 +233,17 @@ class SearchResult:
         return f"<p><b>{escape(self.study.name)}</b>: {escape(self._in_words())}</p>{drawn(self.network)}"
 
     def _in_words(self) -> str:
-        worth = f"accuracy {self.accuracy!r}" if self._result.tested else f"R² {self.r2 or 0.0:.3f}"
-        return (
-            f"test {worth}, {count(self.parameters)} parameters, {count(self.macs)} MACs, in {duration(self.seconds)}"
-        )
+        size = f"{count(self.parameters)} parameters, {count(self.macs)} MACs"
+        return f"test {self._worth_in_words()}, {size}, in {duration(self.seconds)}"
+
+    def _worth_in_words(self) -> str:
+        """Return the accuracy, if there is one; before it the metric that decided, if it is another and is known."""
+        said = [f"accuracy {self.accuracy!r}"] if self._result.tested else []
+        if scored := self._result.scored:
+            reached = metric_reading(scored.metric, scored.value, 2) if isfinite(scored.value) else "not known"
+            sure = f" (95 % interval {metric_interval(scored.metric, scored.interval)})" if scored.interval else ""
+            said.insert(0, f"{metric_name(scored.metric)} {reached}{sure}")
+        return ", ".join(said)
 
     @cached_property
     def _trained(self) -> Trained:

@@ -119,9 +119,7 @@ def _searched(
         return read_data(data, data_dir)
 
     def change_data(study: Study) -> Study:
-        return altered(
-            study, {address: value for address, value in settings.items() if address.split(".")[0] == "data"}
-        )
+        return altered(study, settings, "data")
 
     study, dataset = asked(given, change, change_data, read, name)
     place, task = folder or RUNS / study.name, task_of(study, dataset)

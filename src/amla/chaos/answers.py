@@ -7,13 +7,13 @@ import numpy as np
 
 from amla.storage.errors import DamagedFile
 from amla.storage.files import Files
-from amla.study import phases
 from amla.study.arrangement import Arranged, recorded
 from amla.study.folder import BEST, WEIGHTS, Run, read
+from amla.study.phases import FINAL
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement, Outcome, Trial
 
-PHASES = {phase: phase for phase in phases.PHASES} | {phases.FINAL: "final training"}
+NAMES = {FINAL: "final training"}  # of phases that are called otherwise than they are named
 TIMES = {"step_seconds", "latency", "latency_spread"}  # metrics that are measured times
 MOST = 8  # differences that are told; the rest follows from them
 
@@ -26,8 +26,8 @@ def differences(undisturbed: Path, other: Path) -> list[str]:
     """
     one, two = read(undisturbed), read(other)
     found = list(_networks(undisturbed, other)) if is_exact(one) else []
-    for phase, name in PHASES.items():
-        found += _histories(name, getattr(one, phase), getattr(two, phase), is_exact(one))
+    for phase, history in one.phases.items():
+        found += _histories(NAMES.get(phase, phase), history, two.phases[phase], is_exact(one))
     if is_exact(one):
         found += _weights(Files(undisturbed), Files(other))
     if found and (why := _arrangements(recorded(Files(undisturbed)), recorded(Files(other)))):
@@ -37,7 +37,7 @@ def differences(undisturbed: Path, other: Path) -> list[str]:
 
 def is_exact(run: Run) -> bool:
     """Return whether all that a run trained was trained on CPUs, where training repeats exactly."""
-    done = [*run.rehearsal.done, *run.search.done, *run.baselines.done, *run.tuning.done, *run.final.done]
+    done = (trial for history in run.phases.values() for trial in history.done)
     devices = {trial.measurement.cost.device for trial in done if trial.measurement.cost}
     return all(device.startswith("cpu") for device in devices)
 

@@ -4,9 +4,8 @@ from rich.console import Console
 from rich.table import Table
 
 from amla.cli.console import escape, say
-from amla.reports.numbers import count, percent, plural
+from amla.reports.numbers import count, milliseconds, percent, plural
 from amla.study.constraints import LABELS, Reach
-from amla.study.gauged import milliseconds
 from amla.study.study import Study
 
 

@@ -7,14 +7,16 @@ from rich.console import Console
 from rich.table import Table
 
 from amla.cli.console import escape, opened, say
+from amla.cli.show import print_scored
 from amla.reports.names import example_words, metric_name
-from amla.reports.numbers import count, duration, interval, percent, plural
+from amla.reports.numbers import count, duration, interval, metric_reading, percent, plural
 from amla.services.client import Client
 from amla.services.errors import ServiceError
 from amla.services.wire import Found, Happened, Standing
 from amla.storage.lease import at
 from amla.study.changes import changed
 from amla.study.study import load
+from amla.tasks.task import OF_NUMBERS
 from amla.trials.trial import Failure, Measurement
 
 
@@ -104,7 +106,8 @@ def _told(event: Happened) -> str:
     which = f"{event.phase} {event.trial}"
     match event.outcome:
         case Measurement(metrics=metrics, seconds=seconds):
-            score = percent(metrics["accuracy"]) if "accuracy" in metrics else _of_numbers(metrics.get("r2"))
+            name = "accuracy" if "accuracy" in metrics else OF_NUMBERS
+            score = metric_reading(name, metrics[name]) if name in metrics else "trained"
             return f"{which}: {score}, {duration(seconds)}"
         case Failure(reason=reason, message=message):
             return f"[red]{which} failed ({reason})[/red]: {escape(message)}"
@@ -125,11 +128,10 @@ def _print(console: Console, standing: Standing) -> None:
 
 
 def _worth(found: Found) -> str:
-    return _of_numbers(found.r2) if found.accuracy is None else percent(found.accuracy, 2)
-
-
-def _of_numbers(r2: float | None) -> str:
-    return "trained" if r2 is None else f"{metric_name('r2')} {r2:.3f}"
+    """Return what a study reached by the metric that it was chosen by."""
+    if (scored := found.scored) is not None:
+        return f"{metric_name(scored.metric)} {metric_reading(scored.metric, scored.value, 2)}"
+    return "trained" if found.accuracy is None else percent(found.accuracy, 2)
 
 
 def _print_found(console: Console, found: Found) -> None:
@@ -141,8 +143,8 @@ def _print_found(console: Console, found: Found) -> None:
             f"[bold]test accuracy {percent(found.accuracy, 2)}[/bold] (95 % interval {between}; "
             f"{right:,} of {found.examples:,} test {several} right)",
         )
-    else:
-        say(console, f"[bold]test {_worth(found)}[/bold], on {found.examples:,} test {several}")
+    if found.scored is not None:
+        print_scored(console, found.scored)
     say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs {one}")
     say(
         console,

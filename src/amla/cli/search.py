@@ -22,7 +22,7 @@ from amla.study.constraints import reaches_of
 from amla.study.ended import why_ended
 from amla.study.latency import meter_of
 from amla.study.plan import first
-from amla.study.reading import read
+from amla.study.reading import read, read_for
 from amla.study.resolve import algorithm_of, check, space_of, task_of
 from amla.study.settings.places import TabularSettings
 from amla.study.settings.searches import (
@@ -37,7 +37,6 @@ from amla.study.settings.searches import (
     ZeroCostSettings,
 )
 from amla.study.study import Data, Study, load
-from amla.study.tables import dataset_of, table_of
 from amla.tasks.dataset import Dataset
 from amla.tasks.findings import findings
 from amla.tasks.recipe import Augment
@@ -66,7 +65,7 @@ def search_data(
     study, dataset = asked(
         given,
         lambda study: changed(study, settings),
-        lambda study: changed(study, [each for each in settings if each.strip().startswith("data.")]),
+        lambda study: changed(study, settings, "data"),
         lambda data: loaded(console, data, data_dir, plain),
     )
     _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, elsewhere)
@@ -79,7 +78,7 @@ def run_file(
     console = opened()
     study = changed(load(path), settings)
     if isinstance(study.backend, TabularSettings):
-        dataset = dataset_of(table_of(study, data_dir))
+        dataset = read_for(study.backend, study.data, data_dir)
     else:
         dataset = loaded(console, study.data, data_dir, plain)
     _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, elsewhere)

@@ -7,22 +7,24 @@ from shlex import join
 from rich.console import Console
 from rich.table import Table
 
+from amla.algorithms.protocol import best
 from amla.cli.console import escape, opened, say
 from amla.cli.live import called, status
 from amla.reports.beside import advice
 from amla.reports.condensed import condensed
+from amla.reports.costs import cost_words
 from amla.reports.growth import Construction, constructions
 from amla.reports.names import example_words, metric_name
 from amla.reports.numbers import count, duration, interval, metric_interval, metric_reading, percent, reading
-from amla.reports.tuning import changes_in_words, chosen_recipe
+from amla.reports.tuning import changes_in_words
 from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study.baselines import beside
 from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS, Run, read
 from amla.study.log import EVENTS
 from amla.study.phases import SEARCH
-from amla.study.prefer import cost_words, costs_of, front, is_of_interest, preferred
-from amla.study.result import Result, files, result, winner
+from amla.study.prefer import costs_of, front, is_of_interest, preferred
+from amla.study.result import Result, Scored, files, result, winner
 from amla.study.study import StudyError
 from amla.study.trained import trained
 from amla.trials.history import History
@@ -103,6 +105,14 @@ def _print_front(console: Console, run: Run) -> None:
         say(console, choice.why)
 
 
+def print_scored(console: Console, scored: Scored) -> None:
+    """Print what the metric is on the test part that decided, where that is not accuracy."""
+    bounds = metric_interval(scored.metric, scored.interval) if scored.interval else ""
+    between = f" (95 % interval {bounds})" if bounds else ""
+    value = metric_reading(scored.metric, scored.value, 2)
+    say(console, f"[bold]test {metric_name(scored.metric)} {value}[/bold]{between}, by which it was chosen")
+
+
 def _print_result(console: Console, run: Run, found: Result) -> None:
     tested, (one, several) = found.tested, example_words(found.architecture.shape)
     say(console, "")
@@ -114,10 +124,7 @@ def _print_result(console: Console, run: Run, found: Result) -> None:
             f"{tested.right:,} of {tested.examples:,} test {several} right)",
         )
     if scored := found.scored:
-        bounds = metric_interval(scored.metric, scored.interval) if scored.interval else ""
-        between = f" (95 % interval {bounds})" if bounds else ""
-        value = metric_reading(scored.metric, scored.value, 2)
-        say(console, f"[bold]test {metric_name(scored.metric)} {value}[/bold]{between}, by which it was chosen")
+        print_scored(console, scored)
     for place, each in enumerate(found.errors):
         which = f" of {escape(_target(run, place))}" if len(found.errors) > 1 else ""
         said = f"mean error{which} {reading(each.mean)}, root of the mean square {reading(each.root)}"
@@ -126,7 +133,7 @@ def _print_result(console: Console, run: Run, found: Result) -> None:
     if tested and balanced is not None and f1 is not None and (scored or abs(balanced - tested.accuracy) >= DIFFERENT):
         say(console, f"on average over classes {percent(balanced, 2)} (balanced accuracy), F1 {f1:.3f}")
     say(console, f"{count(found.parameters)} parameters, {count(found.macs)} MACs {one}{_made_wider(run, found)}")
-    if (recipe := chosen_recipe(run.tuning, run.study.metric)) is not None:
+    if (recipe := best(run.tuning, run.study.metric)) is not None:
         say(console, f"trained with the recipe {changes_in_words(recipe.proposal.recipe)}")
     if (compared := beside(run)) is not None:
         colour = "green" if compared.is_worth_it else "yellow"

@@ -12,7 +12,7 @@ from amla.spec.constraints import Constraints
 from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.run import Limit
-from amla.study.settings.places import BackendSettings, ExecutorSettings, Inline, Torch
+from amla.study.settings.places import BackendSettings, ExecutorSettings, Inline, Simulated, TabularSettings, Torch
 from amla.study.settings.searches import AlgorithmSettings, RunOffSettings
 from amla.study.settings.spaces import EnvelopeSettings, SpaceSettings
 from amla.study.study import Data, Final, Study, StudyError
@@ -69,6 +69,11 @@ class Comparison:
                     raise StudyError(f"{what} has {name!r}; use letters, digits, '_' and '-', 64 at most.")
         if not 1 <= self.seeds <= SEEDS:
             raise StudyError(f"seeds is {self.seeds}; it must be from 1 to {SEEDS}.")
+        if isinstance(self.backend, TabularSettings) and not isinstance(self.executor, Simulated):
+            raise StudyError(
+                f"executor.kind is {self.executor.kind}, but searches compared on a table take simulated time; say "
+                "executor: {kind: simulated}."
+            )
         for task in self.tasks:
             for name, contender in self.contenders.items():
                 try:

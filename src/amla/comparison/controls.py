@@ -12,9 +12,9 @@ import numpy as np
 from amla.comparison.comparison import Comparison, Contender
 from amla.spec.architecture import Architecture
 from amla.study import resolve
-from amla.study.rivals import alike
 from amla.study.settings.searches import FixedSettings, NacSettings, RandomSettings
 from amla.study.study import StudyError
+from amla.study.unsearched import alike
 from amla.tasks.task import Task
 
 SAMPLING, RANDOM, HAND_MADE, MATCHED = "random-sampling", "random-search", "hand-made", "equal-size"

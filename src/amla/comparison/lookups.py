@@ -23,11 +23,11 @@ from amla.storage.memory import Memory
 from amla.study.folder import provenance
 from amla.study.phases import FINAL, SEARCH
 from amla.study.resolve import algorithm_of, task_of
-from amla.study.rivals import APART, hand_made
 from amla.study.run import Limit, run
 from amla.study.settings.places import Simulated
 from amla.study.study import Study, StudyError
 from amla.study.tables import dataset_of
+from amla.study.unsearched import APART, plain_network
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.trial import Outcome, Proposal, TrialId
@@ -71,7 +71,7 @@ class Bench:
     def hand_made(self) -> Architecture | None:
         """Return the network that people would build by hand, None if the space has none."""
         setting = self.comparison.tasks[self.name]
-        return hand_made(setting.space, setting.constraints, self._task)
+        return plain_network(setting.space, setting.constraints, self._task)
 
     def matched(self, like: Record) -> Architecture | None:
         """Return a random network of the table with as many parameters and MACs as another one, or nearly so."""

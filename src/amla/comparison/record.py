@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from hashlib import blake2b
 from itertools import accumulate
 
@@ -12,11 +12,20 @@ from amla.spec.digest import digest
 from amla.spec.values import Number, value
 from amla.study.folder import Run
 from amla.study.result import Result, result
-from amla.study.study import Provenance, Study, to_plain
+from amla.study.study import Data, Provenance, Study, to_plain
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement
 
-OWN = ("algorithm", "run_off", "seed", "name", "provenance", "limit", "executor")  # of a study, and not of its task
+OWN = (
+    "algorithm",
+    "run_off",
+    "seed",
+    "name",
+    "provenance",
+    "limit",
+    "executor",
+    "trackers",
+)  # of a study, and not of its task
 
 
 @value
@@ -118,7 +127,8 @@ def _worth(found: Result) -> float:
 
 def benchmark(study: Study) -> str:
     """Return a digest of all that must be the same for two runs to stand in one table, the data themselves included."""
-    shared = {name: part for name, part in to_plain(study).items() if name not in OWN}
+    same = replace(study, data=replace(study.data, stream=Data.stream))  # read from memory or not, they are the same
+    shared = {name: part for name, part in to_plain(same).items() if name not in OWN}
     data = study.provenance.data if study.provenance else ""
     return blake2b(_study.dump_json({**shared, "fingerprint": data}), digest_size=8).hexdigest()
 

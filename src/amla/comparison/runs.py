@@ -16,7 +16,7 @@ from amla.study.heard import silently
 from amla.study.reading import read
 from amla.study.resolve import check, task_of
 from amla.study.result import result
-from amla.study.rivals import hand_made
+from amla.study.unsearched import plain_network
 from amla.tasks.dataset import Dataset
 from amla.tasks.task import Task
 
@@ -126,7 +126,7 @@ class Running:
 
     def _hand_made(self, task: str) -> Architecture | None:
         setting = self.comparison.tasks[task]
-        return hand_made(setting.space, setting.constraints, self._task(task))
+        return plain_network(setting.space, setting.constraints, self._task(task))
 
     def _matched(self, bout: Bout) -> Architecture | None:
         """Return a random network of the size of what the first contender found with the same seed."""

@@ -15,12 +15,13 @@ from amla.comparison.controls import HAND_MADE, MATCHED
 from amla.comparison.lookups import Bench
 from amla.comparison.record import Record
 from amla.comparison.runs import Bout, all_searching, bouts
+from amla.evaluation.tables import Table
 from amla.spec.text import explain
 from amla.spec.values import value
 from amla.storage.files import Files
 from amla.study.folder import flat
 from amla.study.settings.places import TabularSettings
-from amla.study.study import StudyError, to_plain
+from amla.study.study import Study, StudyError, to_plain
 from amla.study.tables import table_of
 
 RECORDS = "records"  # a folder in that of a comparison
@@ -147,11 +148,15 @@ class Tabled:
         keys = [key for key in {**held, **asked} if held.get(key) != asked.get(key)]
         return "\n  ".join(f"{key}: {held.get(key)} there, {asked.get(key)} here" for key in keys)
 
+    def _table(self, study: Study) -> Table:
+        assert isinstance(study.backend, TabularSettings)  # noqa: S101
+        return table_of(study.backend, study.data.source, self.data_dir)
+
     @cached_property
     def _benches(self) -> Mapping[str, Bench]:
         first = next(iter(self.comparison.contenders.values()))
         tasks = {name: self.comparison.study(name, first, 0) for name in self.comparison.tasks}
-        return {name: Bench(self.comparison, name, table_of(study, self.data_dir)) for name, study in tasks.items()}
+        return {name: Bench(self.comparison, name, self._table(study)) for name, study in tasks.items()}
 
 
 def is_tabled(comparison: Comparison) -> bool:

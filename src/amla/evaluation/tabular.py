@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from amla.evaluation.tables import Entry, Table
+from amla.evaluation.train import Snapshots, left_by
 from amla.scores import COUNTED
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs, training_flops
 from amla.spec.values import SpecError
 from amla.trials.history import History
 from amla.trials.progress import Report, silent
+from amla.trials.snapshot import Snapshot
 from amla.trials.trial import Cost, Failure, Fit, Measurement, Outcome, Proposal, Trial, TrialId, Untrained
 
+METHOD = "tabular"  # of a snapshot that has no weights
 DEVICE = "table"  # where trials run that do not run
 
 
@@ -39,6 +42,10 @@ class Tabular:
         for trial in history.trials:
             self._epochs[trial.id] = sum(leg.proposal.budget for leg in history.lineage(trial))
         return self
+
+    def note(self, trial_id: TrialId, epochs: int) -> None:
+        """Note how many epochs a trial had, with all legs before it, from which later ones may start."""
+        self._epochs[trial_id] = epochs
 
     def __call__(self, trial: Trial, report: Report = silent) -> Outcome:
         """Return the trial's measurement, or why there is none."""
@@ -113,3 +120,27 @@ class Tabular:
         seconds = ask.budget * entry.epoch_seconds * fitted / examples["train"]
         flops = training_flops(entry.macs, ask.budget * fitted)
         return Measurement(metrics, {}, seconds, Cost(DEVICE, float(flops)))
+
+
+@dataclass(frozen=True, eq=False)
+class Passed:
+    """Looks up the trials of a phase, where several processes do, and a leg may be answered by another than its start.
+
+    What a trial leaves is a snapshot without weights, which says how many epochs it had in all.
+    """
+
+    table: Tabular
+    phase: str
+    snapshots: Snapshots
+
+    def __call__(self, trial: Trial, report: Report = silent) -> Outcome:
+        """Return the trial's measurement, or why there is none. Raises OSError where that of its start is damaged."""
+        ask = trial.proposal
+        before = 0 if ask.start is None else left_by(self.snapshots, self.phase, ask.start).steps
+        if ask.start is not None:
+            self.table.note(ask.start, before)
+        outcome = self.table(trial, report)
+        if ask.keep and isinstance(outcome, Measurement):
+            key = f"{self.phase}/{trial.id}"
+            self.snapshots.save(key, Snapshot(ask.architecture, METHOD, before + ask.budget, {}, {}))
+        return outcome

@@ -53,6 +53,16 @@ class Snapshots(Protocol):
         """Delete one, if it is there."""
 
 
+def left_by(snapshots: Snapshots, phase: str, trial_id: TrialId) -> Snapshot:
+    """Return what a trial left. Raises OSError if that is damaged: no fault of who starts there."""
+    key = f"{phase}/{trial_id}"
+    try:
+        return snapshots.load(key)
+    except ValueError as error:
+        what = f"The weights that trial {trial_id} left have just been damaged; they are trained again next time"
+        raise OSError(errno.EIO, what, key) from error
+
+
 @dataclass(frozen=True)
 class Training:
     """Evaluates the trials of one study by training them.
@@ -129,7 +139,7 @@ class Training:
         proposal = trial.proposal
         learner = self.backend.build(proposal.architecture, proposal.method, self.task, proposal.seed)
         if proposal.start is not None:
-            learner.restore(self._left(proposal.start))
+            learner.restore(left_by(self.snapshots, self.study, proposal.start))
         first = learner.steps
         learner.watch(proposal.probes)
         if self.snapshots.exists(self._cut_off(trial)):
@@ -138,15 +148,6 @@ class Training:
             except ValueError:  # damaged, or of another trial: the leg begins again
                 self.snapshots.drop(self._cut_off(trial))
         return learner, first
-
-    def _left(self, trial_id: TrialId) -> Snapshot:
-        """Return the weights that a trial left. Raises OSError if they are damaged: no fault of who starts there."""
-        key = self._key(trial_id)
-        try:
-            return self.snapshots.load(key)
-        except ValueError as error:
-            what = f"The weights that trial {trial_id} left have just been damaged; they are trained again next time"
-            raise OSError(errno.EIO, what, key) from error
 
     def _cut_off_of(self, trial: Trial, first: int) -> Snapshot:
         """Return the checkpoint of a leg that began at step `first`. Raises ValueError for one that cannot be it."""

@@ -17,35 +17,35 @@ class Rated:
 
 @value
 class Beside:
-    """What was `found` beside its `rivals`, the best first and one at least.
+    """What was `found` beside its `baselines`, the best first and one at least.
 
     Each trained for so many `steps`, all together for so many `seconds`. `metric` is what they are compared by.
     """
 
     found: Rated
-    rivals: tuple[Rated, ...]
+    baselines: tuple[Rated, ...]
     steps: int
     seconds: float
     metric: str = "accuracy"
 
     @property
     def best(self) -> Rated:
-        """The best of the rivals."""
-        return self.rivals[0]
+        """The best of the baselines."""
+        return self.baselines[0]
 
     @property
     def is_decidable(self) -> bool:
         """Whether it can be said which is better: where the intervals of all are known."""
-        return all(each.low is not None and each.high is not None for each in (self.found, *self.rivals))
+        return all(each.low is not None and each.high is not None for each in (self.found, *self.baselines))
 
     @property
     def is_worth_it(self) -> bool:
-        """Whether what was found is better than all rivals: its interval lies above theirs."""
-        return all(_above(self.found, rival) for rival in self.rivals)
+        """Whether what was found is better than all of them: its interval lies above theirs."""
+        return all(_above(self.found, each) for each in self.baselines)
 
     @property
     def is_beaten(self) -> bool:
-        """Whether the best rival is better: its interval lies above that of what was found."""
+        """Whether the best of them is better: its interval lies above that of what was found."""
         return _above(self.best, self.found)
 
 

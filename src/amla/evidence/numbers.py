@@ -34,8 +34,10 @@ def errors(said: Numbers, truth: Numbers, units: Sequence[float]) -> dict[str, f
 def r2_interval(said: Numbers, truth: Numbers, draws: int = DRAWS) -> tuple[float, float]:
     """Return the 95 % interval of r2 by a bootstrap over examples (Efron 1979), always the same for the same numbers.
 
-    NaN where no draw has an r2.
+    NaN for two examples or fewer, of which every draw that has an r2 is all of them, and where no draw has one.
     """
+    if len(truth) < 3:
+        return float("nan"), float("nan")
     rng, count = np.random.default_rng(0), len(truth)
     squares, apart = truth**2, (said - truth) ** 2
     found = np.empty(draws)

@@ -40,7 +40,7 @@ def worth_it(report: Report) -> Section | None:
     beside = report.beside
     if beside is None:
         return None
-    rated = sorted((beside.found, *beside.rivals), key=lambda each: -each.reached)
+    rated = sorted((beside.found, *beside.baselines), key=lambda each: -each.reached)
     known = {f"95{SPACE}% interval": True} if beside.is_decidable else {}
     head = {"Network": False, f"Validation {metric_name(beside.metric)}": True, **known}
     head |= {"Parameters": True, "MACs": True}

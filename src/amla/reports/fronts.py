@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
+from amla.reports.costs import cost_name, cost_reading, cost_title
 from amla.reports.headline import chosen
 from amla.reports.markup import Html, Section, element, row, section, table
 from amla.reports.names import metric_name
-from amla.reports.numbers import count, metric_reading
+from amla.reports.numbers import metric_reading
 from amla.reports.report import Report
 from amla.trials.trial import Trial
-
-HEADS = {"parameters": "Parameters", "macs": "MACs", "peak_memory": "Peak memory, bytes", "latency": "Latency"}
 
 
 def front(report: Report) -> Section | None:
@@ -18,16 +17,11 @@ def front(report: Report) -> Section | None:
         return None
     best = chosen(report)
     metric = metric_name(report.metric)
-    words = " and ".join(HEADS.get(cost, cost).lower().replace("macs", "MACs") for cost in report.costs)
+    words = " and ".join(cost_name(cost) for cost in report.costs)
     text = f"Of those trained equally long, no network is better than one of these in {metric} and in {words}."
-    head = {"Construction": False, f"Validation {metric}": True, **{HEADS.get(c, c): True for c in report.costs}}
+    head = {"Construction": False, f"Validation {metric}": True, **{cost_title(cost): True for cost in report.costs}}
     rows = [_row(report, trial, best is not None and best.id == trial.id) for trial in report.front]
     return section("front", "What may be had for what", element("p", text), table("The Pareto front", head, rows))
-
-
-def cost_reading(cost: str, amount: float) -> str:
-    """Return a cost as it is read."""
-    return f"{1000 * amount:.3g} ms" if cost == "latency" else count(amount)
 
 
 def _row(report: Report, trial: Trial, is_chosen: bool) -> Html:

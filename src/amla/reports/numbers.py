@@ -47,6 +47,11 @@ def duration(seconds: float) -> str:
     return f"{many}{SPACE}{name}" + (f" {rest // small}{SPACE}{lesser}" if rest else "")
 
 
+def milliseconds(seconds: float) -> str:
+    """Return a short time in three digits: "1.53 ms"."""
+    return f"{1000 * seconds:.3g}{SPACE}ms"
+
+
 def size(length: float) -> str:
     """Return a number of bytes: "384 KiB"."""
     for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):

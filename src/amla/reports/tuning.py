@@ -8,7 +8,6 @@ from amla.reports.markup import Content, Html, Section, element, row, section, t
 from amla.reports.names import metric_name
 from amla.reports.numbers import duration, metric_reading, plural
 from amla.reports.report import Report
-from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement, Trial
 
 AS_IT_IS = "as it is"
@@ -19,17 +18,12 @@ def changes_in_words(changes: Mapping[str, float]) -> str:
     return ", ".join(f"{address} {number:.2g}" for address, number in changes.items()) or AS_IT_IS
 
 
-def chosen_recipe(tuning: History, metric: str = "accuracy") -> Trial | None:
-    """Return the trial whose recipe was the best, None before there is one."""
-    return best(tuning, metric)
-
-
 def tuned(report: Report) -> Section | None:
     """Return the section on what was tuned; None where nothing was."""
     tuning = report.tuning
     if tuning is None or not len(tuning):
         return None
-    winner = chosen_recipe(tuning, report.metric)
+    winner = best(tuning, report.metric)
     addresses = list(dict.fromkeys(address for trial in tuning.trials for address in trial.proposal.recipe))
     ranked = sorted(tuning.trials, key=lambda trial: -_reached(trial, report.metric))
     steps = plural(tuning[0].proposal.budget, "step")

@@ -59,7 +59,7 @@ def found_by(path: Path) -> Found | None:
         search_seconds=found.search_seconds,
         final_seconds=found.final_seconds,
         shape=found.architecture.shape,
-        r2=found.scored.value if found.scored and not tested else None,
+        scored=found.scored,
     )
 
 

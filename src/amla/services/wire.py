@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Literal
 
-from amla.spec.values import Number, value
+from amla.spec.values import value
+from amla.study.result import Scored
 from amla.trials.trial import Outcome, Proposal, Trial, TrialId
 
 State = Literal["created", "queued", "running", "stopping", "stopped", "failed", "done"]
@@ -14,7 +15,9 @@ LARGEST_STUDY = 1 << 20  # bytes
 
 @value
 class Found:
-    """What a study that is done has found; `accuracy` on the test part, with its 95 % interval, or `r2` of numbers.
+    """What a study that is done has found; `accuracy` on the test part, with its 95 % interval, where it is of classes.
+
+    `scored` is the metric that it was chosen by, where that is another one: always, where numbers are predicted.
 
     `shape` is that of an example, (channels, *spatial); empty in records of before it was kept.
     """
@@ -29,7 +32,7 @@ class Found:
     search_seconds: float
     final_seconds: float
     shape: tuple[int, ...] = ()
-    r2: Number | None = None
+    scored: Scored | None = None
 
 
 @value

@@ -8,19 +8,17 @@ far end. With "valid" nothing is padded: the output has floor((n - dilation * (k
 """
 
 from dataclasses import field
-from math import inf, isfinite
+from math import inf
 from typing import Annotated, Literal
 
-from pydantic import FailFast, Field
+from pydantic import Field
 
+from amla.spec.numbers import MOST as MOST
+from amla.spec.numbers import Size as Size
+from amla.spec.numbers import Sizes, check_finite, check_positive, check_window
 from amla.spec.values import SpecError, value
 
-Size = tuple[int, ...]
-Sizes = Annotated[Size, FailFast()]  # as a field: what is wrong with a long one is told once
 Padding = Literal["same", "valid"]
-
-MOST = 2**31 - 1  # of any size: what libraries count elements of an axis with
-MOST_AXES = 8
 
 
 @value
@@ -31,7 +29,7 @@ class Input:
     shape: Sizes
 
     def __post_init__(self) -> None:
-        _positive(self, "shape", self.shape)
+        check_positive(self, "shape", self.shape)
 
 
 @value
@@ -52,10 +50,10 @@ class Conv:
     padding: Padding = "same"
 
     def __post_init__(self) -> None:
-        _window(self, self.kernel)
-        _positive(self, "groups", (self.groups,))
+        check_window(self, self.kernel)
+        check_positive(self, "groups", (self.groups,))
         if self.channels is not None:
-            _positive(self, "channels", (self.channels,))
+            check_positive(self, "channels", (self.channels,))
             if self.channels % self.groups:
                 raise SpecError(f"conv.channels is {self.channels}, which {self.groups} groups do not divide.")
 
@@ -73,8 +71,8 @@ class Depthwise:
     padding: Padding = "same"
 
     def __post_init__(self) -> None:
-        _window(self, self.kernel)
-        _positive(self, "multiplier", (self.multiplier,))
+        check_window(self, self.kernel)
+        check_positive(self, "multiplier", (self.multiplier,))
 
 
 @value
@@ -89,7 +87,7 @@ class Pool:
     padding: Padding = "same"
 
     def __post_init__(self) -> None:
-        _window(self, self.kernel)
+        check_window(self, self.kernel)
 
 
 @value
@@ -116,7 +114,7 @@ class Dense:
     bias: bool = True
 
     def __post_init__(self) -> None:
-        _positive(self, "units", (self.units,))
+        check_positive(self, "units", (self.units,))
 
 
 @value
@@ -133,7 +131,7 @@ class Classify:
     auxiliary: float | None = None
 
     def __post_init__(self) -> None:
-        _positive(self, "classes", (self.classes,))
+        check_positive(self, "classes", (self.classes,))
         if self.auxiliary is not None and not 0 < self.auxiliary < inf:
             raise SpecError(f"classify.auxiliary is {self.auxiliary}; the weight of a loss must be above 0 and finite.")
 
@@ -149,7 +147,7 @@ class BatchNorm:
     shift: bool = True
 
     def __post_init__(self) -> None:
-        _finite(self, "epsilon", "momentum")
+        check_finite(self, "epsilon", "momentum")
 
 
 @value
@@ -160,7 +158,7 @@ class LayerNorm:
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        _finite(self, "epsilon")
+        check_finite(self, "epsilon")
 
 
 @value
@@ -177,7 +175,7 @@ class ResponseNorm:
     bias: float = 1.0
 
     def __post_init__(self) -> None:
-        _finite(self, "alpha", "beta", "bias")
+        check_finite(self, "alpha", "beta", "bias")
         if not 0 <= self.radius <= MOST:
             raise SpecError(f"response_norm.radius is {self.radius}; it must be from 0 to {MOST:,}."[:200])
 
@@ -216,7 +214,7 @@ class Scale:
     spread: float = 0.0
 
     def __post_init__(self) -> None:
-        _finite(self, "initial", "spread")
+        check_finite(self, "initial", "spread")
 
 
 @value
@@ -292,33 +290,3 @@ Op = Annotated[
 ]
 
 Channelwise = BatchNorm | LayerNorm | Activation | Identity | Zero | Scale | Dropout | Pool | Depthwise
-
-
-def _window(op: Conv | Depthwise | Pool, kernel: Size) -> None:
-    """Check a window, and write an empty stride or dilation out, so that equal ops compare equal."""
-    _positive(op, "kernel", kernel)
-    for name in ("stride", "dilation"):
-        given: Size = getattr(op, name)
-        if not given:
-            object.__setattr__(op, name, (1,) * len(kernel))
-        elif len(given) != len(kernel):
-            raise SpecError(f"{op.kind}.{name} is {given}, but the kernel {kernel} has {len(kernel)} axes.")
-        else:
-            _positive(op, name, given)
-
-
-def _positive(op: object, name: str, numbers: Size) -> None:
-    kind, said = getattr(op, "kind", "op"), f"{numbers if len(numbers) != 1 else numbers[0]}"[:100]
-    if not numbers or min(numbers) < 1:
-        raise SpecError(f"{kind}.{name} is {said}; it must be 1 or more.")
-    if max(numbers) > MOST or len(numbers) > MOST_AXES:
-        raise SpecError(f"{kind}.{name} is {said}; it must be {MOST:,} at most, along {MOST_AXES} axes at most.")
-
-
-def _finite(op: object, *names: str) -> None:
-    """Check numbers that weights are computed with: what is not finite, or no epsilon, makes all of them NaN."""
-    for name in names:
-        number = getattr(op, name)
-        if not isfinite(number) or (name == "epsilon" and number < 0):
-            rule = "0 or more, and finite" if name == "epsilon" else "finite"
-            raise SpecError(f"{getattr(op, 'kind', 'op')}.{name} is {number}; it must be {rule}.")

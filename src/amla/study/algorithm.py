@@ -22,6 +22,7 @@ from amla.spec.ops import Size
 from amla.spec.values import SpecError
 from amla.study.oneshot import one_shot
 from amla.study.paper import paper_mode, refuse_paper
+from amla.study.phases import RUN_OFF_SEED
 from amla.study.searches import on_terms, open_ended
 from amla.study.settings.searches import (
     DartsSearchSettings,
@@ -45,7 +46,7 @@ def algorithm_of(study: Study, space: Found, steps: int, early: bool = True) -> 
     search = _search_of(study, space, steps, early)
     if study.run_off is None:
         return search
-    return RunOff(search, study.run_off.networks, study.run_off.times * steps, study.seed + 1, study.metric)
+    return RunOff(search, study.run_off.networks, study.run_off.times * steps, study.seed + RUN_OFF_SEED, study.metric)
 
 
 def _search_of(study: Study, space: Found, steps: int, early: bool) -> Algorithm:

@@ -32,7 +32,7 @@ from amla.study.settings.tuning import TuningSettings
 from amla.study.study import Data, Final, Prefer, Study, StudyError
 from amla.tasks.dataset import Dataset
 from amla.tasks.readers.source import Labels
-from amla.tasks.task import OF_NUMBERS, Metric
+from amla.tasks.task import Metric
 
 RUNS = Path("runs")
 ALGORITHMS: dict[str, AlgorithmSettings] = {  # as they are called, besides NAC, whose settings fit the data
@@ -112,13 +112,7 @@ def asked(
     )
     if given.stop_below is not None:
         study = replace(study, terms=replace(study.terms or Terms(), stop=stop_of(given.stop_below)))
-    study = change(study)
-    if study.data != data:
-        before, dataset = dataset.are_numbers, load(study.data)
-        if before != dataset.are_numbers:  # what was chosen by the look of the labels
-            fitting = "accuracy" if before else OF_NUMBERS
-            study = replace(study, metric=given.metric or fitting)
-    return study, dataset
+    return change(study), dataset
 
 
 def executor_of(workers: str | None, algorithm: str) -> ExecutorSettings:

@@ -12,13 +12,14 @@ from amla.execution.work import Evaluate
 from amla.spec.text import explain
 from amla.spec.values import value
 from amla.storage.files import Files
-from amla.study.phases import FINAL, SHORT, TUNING
-from amla.study.reading import read
+from amla.study.phases import FINAL, TUNING
+from amla.study.reading import read_for
 from amla.study.resolve import evaluation_of, task_of
 from amla.study.run import Limit
-from amla.study.settings.places import BackendSettings, Local, Torch
+from amla.study.settings.places import BackendSettings, Local, TabularSettings, Torch
 from amla.study.settings.searches import RandomSettings
 from amla.study.study import Data, Final, Study, StudyError
+from amla.study.tables import looked_up
 from amla.tasks.dataset import DataError, Dataset
 from amla.tasks.recipe import Recipe
 from amla.tasks.task import Metric
@@ -59,8 +60,8 @@ _assignment, _told = TypeAdapter(Assignment), TypeAdapter(_Told)
 
 def assignment(study: Study, phase: str, fingerprint: str) -> dict[str, Any]:
     """Return the assignment of a phase of a study, as plain values."""
-    recipe = study.final.recipe if phase in (TUNING, FINAL) and study.final.recipe else study.recipe
-    seconds = study.trial_seconds if phase in SHORT else None
+    recipe = study.final_recipe if phase in (TUNING, FINAL) else study.recipe
+    seconds = study.seconds_a_trial(phase)
     return _plain(Assignment(study.data, recipe, study.backend, fingerprint, seconds, study.limit.clock, study.metric))
 
 
@@ -84,7 +85,7 @@ def understood(plain: Mapping[str, Any]) -> Assignment:
 
 def data_of(said: Assignment, source: str, data_dir: Path | None) -> Dataset:
     """Return the data of an assignment, which are at `source` here. Raises DataError unless they are the same."""
-    dataset = read(said.data, data_dir, source=source)
+    dataset = read_for(said.backend, said.data, data_dir, source=source)
     if said.fingerprint not in (None, dataset.fingerprint):
         raise DataError(
             f"{said.data.source!r} has the fingerprint {dataset.fingerprint} here, but the study was begun with "
@@ -104,7 +105,9 @@ def work_config(
 def evaluation(config: str) -> Evaluate:
     """Return what evaluates trials, in a worker process, from what `work_config` said."""
     told = _told.validate_json(config)
-    said = told.assignment
+    said, data_dir = told.assignment, Path(told.data_dir) if told.data_dir else None
+    if isinstance(said.backend, TabularSettings):
+        return looked_up(said.backend, told.source, told.phase, Files(told.folder), data_dir)
     study = Study(
         "assigned",
         said.data,
@@ -118,5 +121,5 @@ def evaluation(config: str) -> Evaluate:
         metric=said.metric,
     )
     workers = max(1, processor.cores() // told.threads)  # as many as could share the cores so
-    dataset = data_of(said, told.source, Path(told.data_dir) if told.data_dir else None)
+    dataset = data_of(said, told.source, data_dir)
     return evaluation_of(study, told.phase, task_of(study, dataset), Files(told.folder), told.threads, workers)

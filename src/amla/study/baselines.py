@@ -18,16 +18,15 @@ from amla.spec.digest import digest
 from amla.storage.files import Files
 from amla.study.folder import Run
 from amla.study.result import tested_of
-from amla.study.rivals import alike, hand_made
 from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import Found
 from amla.study.study import Study
+from amla.study.unsearched import alike, plain_network
 from amla.tasks.task import Metric, Task
 from amla.trials.trial import Trial
 
 FOLDER, SUFFIX = "baselines", ".arch.json"  # in a run folder: the networks, by name
 FOUND = "found"
-SEEDS_APART = 2  # from the seed of the search; its run-off has the one between
 DEPTHS = 1, 2  # cells a stage of plain networks: how deep is what people would try
 
 
@@ -35,7 +34,7 @@ def networks(study: Study, task: Task, space: Found, winner: Architecture) -> di
     """Return the networks to be trained alike, by name: first what was found, then its baselines, each network once."""
     assert study.baselines is not None  # noqa: S101
     found, seen = {FOUND: winner}, {digest(winner)}
-    for name, network in (*_by_hand(study, task), *_random(study, space, winner)):
+    for name, network in (*_plain(study, task), *_random(study, space, winner)):
         if digest(network) not in seen:
             seen.add(digest(network))
             found[name] = network
@@ -58,17 +57,15 @@ def beside(run: Run) -> Beside | None:
         if isfinite(trial.measurement.metrics.get(metric, nan))
     ]
     ours = next((each for each in rated if each.name == FOUND), None)
-    rivals = sorted((each for each in rated if each is not ours), key=lambda each: -each.reached)
-    return (
-        Beside(ours, tuple(rivals), run.baselines[0].proposal.budget, run.baselines.seconds, metric)
-        if ours and rivals
-        else None
-    )
+    baselines = sorted((each for each in rated if each is not ours), key=lambda each: -each.reached)
+    if ours is None or not baselines:
+        return None
+    return Beside(ours, tuple(baselines), run.baselines[0].proposal.budget, run.baselines.seconds, metric)
 
 
-def keep(files: Files, rivals: Mapping[str, Architecture]) -> None:
-    """Write the baselines into a run folder, each a file that can be trained by itself."""
-    for name, network in rivals.items():
+def keep(files: Files, named: Mapping[str, Architecture]) -> None:
+    """Write the baselines among some networks into a run folder, each a file that can be trained by itself."""
+    for name, network in named.items():
         if name != FOUND:
             files.write_text(f"{FOLDER}/{name}{SUFFIX}", text.to_json(network, indent=1) + "\n")
 
@@ -87,11 +84,11 @@ def _rated(name: str, trial: Trial, metric: Metric) -> Rated:
     return Rated(name, reached, low, high, counted.parameters, counted.macs)
 
 
-def _by_hand(study: Study, task: Task) -> Iterator[tuple[str, Architecture]]:
+def _plain(study: Study, task: Task) -> Iterator[tuple[str, Architecture]]:
     is_envelope = isinstance(study.space, EnvelopeSettings)
     for depth in DEPTHS if is_envelope else DEPTHS[:1]:
-        if network := hand_made(study.space, study.constraints, task, depth):
-            yield f"plain-{depth}-a-stage" if is_envelope else "by-hand", network
+        if network := plain_network(study.space, study.constraints, task, depth):
+            yield f"plain-{depth}-a-stage" if is_envelope else "plain", network
 
 
 def _random(study: Study, space: Found, winner: Architecture) -> Iterator[tuple[str, Architecture]]:

@@ -13,6 +13,7 @@ from time import monotonic
 import numpy as np
 from numpy.random import Generator, default_rng
 
+from amla.reports.numbers import milliseconds
 from amla.spaces.envelope import Envelope
 from amla.spaces.errors import SpaceError
 from amla.spec.architecture import Architecture
@@ -22,7 +23,6 @@ from amla.spec.digest import digest
 from amla.spec.estimate import Estimate, amounts
 from amla.study.constraints import check_met
 from amla.study.folder import STUDY
-from amla.study.gauged import milliseconds
 from amla.study.latency import Meter
 from amla.study.settings.latency import Learned
 from amla.study.settings.searches import FixedSettings

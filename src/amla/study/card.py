@@ -1,8 +1,11 @@
 """A model card (Mitchell et al. 2019): what a network is for, how it was made, how good it is, and its limits."""
 
+from math import isfinite
+
+from amla.algorithms.protocol import best
 from amla.reports.names import metric_name
 from amla.reports.numbers import count, duration, interval, metric_interval, percent, size
-from amla.reports.tuning import changes_in_words, chosen_recipe
+from amla.reports.tuning import changes_in_words
 from amla.spec.costs import costs
 from amla.spec.digest import digest
 from amla.study.result import Result, by_class, result
@@ -52,7 +55,7 @@ def _measured(known: Result) -> list[tuple[str, str]]:
     if (scored := known.scored) is None:
         return []
     between = f", 95 % interval {metric_interval(scored.metric, scored.interval)}" if scored.interval else ""
-    return [("Test R²", f"{scored.value:.3f}{between}")]
+    return [("Test R²", f"{scored.value:.3f}{between}" if isfinite(scored.value) else "not known: none varies")]
 
 
 def _names(names: tuple[str, ...]) -> str:
@@ -111,12 +114,8 @@ def _training(found: Trained) -> list[str]:
     run = found.run
     study, known = run.study, result(run)
     recipe: Recipe = study.final_recipe
-    joules = [
-        t.measurement.cost.joules
-        for t in (*run.search.done, *run.baselines.done, *run.tuning.done, *run.final.done)
-        if t.measurement.cost
-    ]
-    tuned = chosen_recipe(run.tuning, run.study.metric)
+    joules = [t.measurement.cost.joules for history in run.phases.values() for t in history.done if t.measurement.cost]
+    tuned = best(run.tuning, run.study.metric)
     energy = sum(joule for joule in joules if joule is not None)
     about = study.provenance
     return _table(

@@ -10,29 +10,32 @@ from amla.study.study import Study, StudyError, from_plain, to_plain
 Plain = dict[str, Any]
 
 
-def changed(study: Study, settings: Sequence[str]) -> Study:
+def changed(study: Study, settings: Sequence[str], part: str = "") -> Study:
     """Return `study` with settings changed, one after another. Raises StudyError, naming the setting.
 
-    A value is YAML. Another `kind` brings other settings with it, as they are by default.
+    A value is YAML. Another `kind` brings other settings with it, as they are by default. With a `part`, such as
+    "data", only its settings are changed.
     """
-    return _changed(study, [_parsed(setting) for setting in settings])
+    return _changed(study, [_parsed(setting) for setting in settings], part)
 
 
-def altered(study: Study, settings: Mapping[str, Any]) -> Study:
+def altered(study: Study, settings: Mapping[str, Any], part: str = "") -> Study:
     """Return `study` with settings changed, as `changed` does, by address: plain values, or mappings of them.
 
     {"recipe.batch": 128} and {"recipe": {"batch": 128}} say the same. Raises StudyError, naming the setting.
     """
     pairs = list(_flat(settings, to_plain(study)))
-    return _changed(study, [(f"{address}={value!r}", address, value) for address, value in pairs])
+    return _changed(study, [(f"{address}={value!r}", address, value) for address, value in pairs], part)
 
 
-def _changed(study: Study, settings: Sequence[tuple[str, str, Any]]) -> Study:
+def _changed(study: Study, settings: Sequence[tuple[str, str, Any]], part: str) -> Study:
     """Return `study` with settings changed: each as it was said, its address, and its value."""
     plain = to_plain(study)
     fresh: list[Plain] = []  # of another kind now: what settings these have is found out when the study is made
     for said, address, given in settings:
         *path, last = address.split(".")
+        if part and part != (path or [last])[0]:
+            continue
         place = _place(plain, path, said)
         if last not in place and not any(place is other for other in fresh):
             raise StudyError(_unknown(said, last, path, place))

@@ -1,12 +1,14 @@
 """Why a search ended before it had used up what it was given, where its trials do not say so."""
 
+from dataclasses import replace
+
 from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.algorithms.stopping import promise_of
 from amla.reports.names import metric_name
 from amla.reports.numbers import duration
 from amla.study.algorithm import algorithm_of
 from amla.study.resolve import space_of
-from amla.study.settings.searches import NacSettings, StopSettings
+from amla.study.settings.searches import NacSettings, RemoteSettings, StopSettings
 from amla.study.study import Study
 from amla.tasks.task import Task
 from amla.trials.history import History
@@ -20,7 +22,7 @@ def why_ended(study: Study, task: Task, searched: History) -> str | None:
     if searched.pending or not searched.done:  # it goes on, or could not begin, which is told then
         return None
     if study.terms and study.terms.stop:
-        return _promised(study, study.terms.stop, searched)
+        return _promised(study, study.terms.stop, task, searched)
     if not isinstance(study.algorithm, NacSettings) or study.algorithm.mode != "paper":
         return None
     match algorithm_of(study, space_of(study, task), steps=1):
@@ -30,15 +32,38 @@ def why_ended(study: Study, task: Task, searched: History) -> str | None:
             return None
 
 
-def _promised(study: Study, stop: StopSettings, searched: History) -> str | None:
-    """Return that more trials promised too little, if they did at the end of the search, before a run-off of it."""
-    trials = searched.finished
-    if study.run_off is not None:  # whose networks train longer than any before
-        longest = max(trial.proposal.budget for trial in trials)
-        trials = [trial for trial in trials if trial.proposal.budget < longest] or trials
-    promise = promise_of(trials, stop.seconds, study.metric)
-    if promise is None or promise >= stop.gain:
+def _promised(study: Study, stop: StopSettings, task: Task, searched: History) -> str | None:
+    """Return that more trials promised too little, if that is why the search ended, before a run-off of it."""
+    before = _before_run_off(study, searched)
+    promise = promise_of(before.finished, stop.seconds, study.metric)
+    if promise is None or promise >= stop.gain or not _would_go_on(study, task, before):
         return None
     points, least = 100 * promise, 100 * stop.gain
     of = "" if study.metric == "accuracy" else f" of {metric_name(study.metric)}"
     return f"another {duration(stop.seconds)} of trials promised {points:.2g} points{of} more, less than {least:g}."
+
+
+def _before_run_off(study: Study, searched: History) -> History:
+    """Return the history of a search without its run-off: the last networks, which train longer than any before."""
+    longest = max(trial.proposal.budget for trial in searched.trials)
+    count = len(searched)
+    while study.run_off is not None and count and searched[count - 1].proposal.budget == longest:
+        count -= 1
+    before = History()
+    for trial in searched.trials[:count]:
+        before = before.asked(trial.proposal)
+    for trial in searched.finished:
+        if trial.id < count and trial.outcome:
+            before = before.told(trial.id, trial.outcome)
+    return before
+
+
+def _would_go_on(study: Study, task: Task, before: History) -> bool:
+    """Return whether a search would have asked for more, had it not been to stop. One elsewhere is not asked again."""
+    if len(before) == study.limit.trials:
+        return False
+    if isinstance(study.algorithm, RemoteSettings):
+        return True
+    assert study.terms is not None  # noqa: S101
+    unstopped = replace(study, terms=replace(study.terms, stop=None), run_off=None)
+    return algorithm_of(unstopped, space_of(study, task), steps=1).ask(before) is not None

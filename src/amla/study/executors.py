@@ -17,10 +17,10 @@ from amla.execution.local import LocalExecutor, cores
 from amla.execution.simulated import SimulatedExecutor
 from amla.execution.work import Work, WorkerError
 from amla.study.arrangement import Arranged, at_once
-from amla.study.phases import FINAL, SHORT
+from amla.study.phases import FINAL
 from amla.study.resolve import evaluation_of, work_config
 from amla.study.run import Executor
-from amla.study.settings.places import ExecutorSettings, Http, Inline, Local, Ray, Simulated
+from amla.study.settings.places import ExecutorSettings, Http, Inline, Local, Ray, Simulated, TabularSettings
 from amla.study.study import Study, StudyError
 from amla.study.tables import table_of
 from amla.study.timing import Arrangement
@@ -39,10 +39,11 @@ def executor(search: Search, phase: str, arrangement: Arrangement, report: Repor
         with _crew(search, arrangement, report) as crew:
             yield crew
         return
-    logs, seconds = search.folder / "logs", _killing(study.trial_seconds) if phase in SHORT else None
+    logs, seconds = search.folder / "logs", _killing(study.seconds_a_trial(phase))
     match study.executor:
         case Inline():
-            evaluate = evaluation_of(study, phase, search.task, search.files, arrangement.threads)
+            threads, data_dir = arrangement.threads, search.data_dir
+            evaluate = evaluation_of(study, phase, search.task, search.files, threads, data_dir=data_dir)
             yield InlineExecutor(evaluate, report)
         case Local(memory=memory):
             with LocalExecutor(
@@ -56,8 +57,9 @@ def executor(search: Search, phase: str, arrangement: Arrangement, report: Repor
             ) as running:
                 yield running
         case Simulated():
-            past = search.store.history(phase)
-            table = Tabular(table_of(study, search.data_dir), final=phase == FINAL).knowing(past)
+            assert isinstance(study.backend, TabularSettings)  # noqa: S101
+            past, found = search.store.history(phase), table_of(study.backend, study.data.source, search.data_dir)
+            table = Tabular(found, final=phase == FINAL).knowing(past)
             yield SimulatedExecutor(table, arrangement.workers, report, past)
         case Ray() as ray:
             with _of_ray("ray").RayExecutor(

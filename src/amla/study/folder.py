@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib import metadata, resources
 from pathlib import Path
+from shlex import quote
 
 from amla import __version__
 from amla.backends import processor
@@ -122,7 +123,8 @@ def _check_same(folder: Path, held: Study, asked: Study) -> None:
     differing = [f"{key}: {one.get(key)} there, {other.get(key)} here" for key in keys]
     if differing:
         raise StudyError(
-            f"'{folder}' holds another study. Name another folder with --run, or delete it. They differ in\n  "
+            f"'{folder}' holds another study. Name another folder with --run, delete this one, or go on as it was "
+            f"begun: amla run {quote(str(folder / STUDY))} --run {quote(str(folder))}. They differ in\n  "
             + "\n  ".join(differing)
         )
     if held.provenance and asked.provenance and held.provenance.data != asked.provenance.data:
@@ -143,7 +145,7 @@ def flat(plain: object, address: str = "") -> dict[str, object]:
 def _is_unused(folder: Path) -> bool:
     """Return whether amla began a study in `folder`, but nothing was trained: such a study may be replaced."""
     run = read(folder)
-    return run.study.provenance is not None and not any(map(len, (run.rehearsal, run.search, run.final)))
+    return run.study.provenance is not None and not any(map(len, run.phases.values()))
 
 
 def _code_digest() -> str:

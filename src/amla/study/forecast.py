@@ -23,18 +23,22 @@ def forecast(
     `batches` are those of the search and of the final training; `speed` is None where no limit of seconds is kept.
     """
     (batch, final_batch), work = batches, [leg.work for leg in legs]
-    rivals = len(DEPTHS) + 1 + study.baselines.random if study.baselines else 0
-    trials, most = study.tuning.trials if study.tuning else 0, max(work, default=0.0)
+    compared = len(DEPTHS) + 1 + study.baselines.random if study.baselines else 0
+    (trials, given), most = (
+        (study.tuning.trials, study.tuning.steps) if study.tuning else (0, None),
+        max(work, default=0.0),
+    )
     found = {
         SEARCH: training_flops(int(sum(work)), steps * batch),
-        BASELINES: training_flops(int(rivals * most), steps * batch),
-        TUNING: training_flops(int(trials * most), steps * final_batch),
+        BASELINES: training_flops(int(compared * most), steps * batch),
+        TUNING: training_flops(int(trials * most), (given or steps) * final_batch),
     }
     if study.final.steps is not None or speed is None:
         largest = max((leg.macs for leg in legs), default=0)
         return {**found, FINAL: training_flops(largest, (study.final.steps or 0) * final_batch)}
     seconds = study.limit.seconds or 0.0
-    shares = plan.BASELINE_SHARE * bool(rivals) + plan.TUNING_SHARE * bool(trials)
+    shares = plan.BASELINE_SHARE * bool(compared) + plan.TUNING_SHARE * bool(trials and not given)
+    tuning = found[TUNING] / arranged.search.workers if given else 0.0
     searching = training_flops(int(plan.makespan(work, arranged.search.workers)), steps * batch)
-    spent = searching / (speed.flops * arranged.pace) + shares * seconds
+    spent = (searching + tuning) / (speed.flops * arranged.pace) + shares * seconds
     return {**found, FINAL: plan.final_seconds(seconds, spent) * speed.flops}

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from amla.backends.latency import Latency
+from amla.reports.costs import LATENCY
+from amla.reports.numbers import milliseconds
 from amla.spec.architecture import Architecture
 from amla.spec.digest import digest
 from amla.spec.values import SpecError
@@ -18,7 +20,7 @@ from amla.study.study import StudyError
 from amla.trials.history import History
 from amla.trials.trial import Failure, Fit, Measurement, Outcome, Trial, TrialId
 
-LATENCY, SPREAD = "latency", "latency_spread"  # metrics, in seconds: the median, and between its quartiles
+SPREAD = "latency_spread"  # a metric as LATENCY, the median, is: seconds between the quartiles
 TRIES = 50  # networks in a row that are too slow, after which the search gives up
 
 
@@ -127,8 +129,3 @@ def in_time(
 def told(latency: Latency) -> str:
     """Return a latency in words."""
     return f"{milliseconds(latency.median)} (quartiles {milliseconds(latency.low)} to {milliseconds(latency.high)})"
-
-
-def milliseconds(seconds: float) -> str:
-    """Return seconds as people tell latencies."""
-    return f"{1000 * seconds:.3g} ms"

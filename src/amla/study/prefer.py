@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from amla.algorithms import pareto
 from amla.algorithms.protocol import ranked
 from amla.evidence.shares import wilson
+from amla.reports.costs import COSTS, LATENCY, cost_words
 from amla.reports.names import metric_name
-from amla.reports.numbers import count, interval, metric_reading, plural
+from amla.reports.numbers import interval, metric_reading, plural
 from amla.study.study import Prefer, Study
 from amla.trials.history import History
 from amla.trials.trial import Trial
 
 MARGIN = 0.01  # of a metric without an interval: by convention, no test says that it is the right one
-LATENCY = "latency"
-NAMES = {"parameters": "parameters", "macs": "MACs", "peak_memory": "bytes of activations", LATENCY: "latency"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def costs_of(study: Study, history: History) -> tuple[str, ...]:
 
     Where that is not measured, the multiply-accumulates stand for it.
     """
-    named = tuple(cost for cost in getattr(study.algorithm, "costs", ()) if cost in NAMES)
+    named = tuple(cost for cost in getattr(study.algorithm, "costs", ()) if cost in COSTS)
     speed = LATENCY if _is_measured(ranked(history, history.done, study.metric)) else "macs"
     return tuple(dict.fromkeys((*named, "parameters", speed)))
 
@@ -60,11 +59,6 @@ def costs_of(study: Study, history: History) -> tuple[str, ...]:
 def is_of_interest(study: Study) -> bool:
     """Whether a study looks at what networks cost besides how good they are."""
     return study.latency is not None or study.prefer != "accurate" or bool(getattr(study.algorithm, "costs", ()))
-
-
-def cost_words(cost: str, amount: float) -> str:
-    """Return a cost with its unit."""
-    return f"{1000 * amount:.3g} ms" if cost == LATENCY else f"{count(amount)} {NAMES.get(cost, cost)}"
 
 
 def _cost(prefer: Prefer, rivals: Sequence[Trial]) -> str:

@@ -19,7 +19,7 @@ from amla.study.study import Study, StudyError
 from amla.tasks.task import OF_NUMBERS, Task
 from amla.trials.progress import Report
 from amla.trials.snapshot import Arrays
-from amla.trials.trial import Failure, Measurement, Proposal, Trial
+from amla.trials.trial import Failure, Proposal, Trial
 
 
 @value
@@ -102,7 +102,7 @@ def _again(run: Run, task: Task, proposals: Sequence[Proposal], report: Report, 
     with TemporaryDirectory(prefix="amla-replay-") as folder:
         files = Files(Path(folder))
         evaluate = evaluation_of(study, FINAL, task, files, arranged.final.threads if arranged else None)
-        seconds, tested = 0.0, _untested()
+        seconds, tested = 0.0, None
         for number, proposal in enumerate(proposals):
             asked = replace(proposal, start=number - 1 if number else None)
             outcome = evaluate(Trial(number, asked), report)
@@ -111,17 +111,14 @@ def _again(run: Run, task: Task, proposals: Sequence[Proposal], report: Report, 
             seconds += outcome.seconds
             if number > 1:
                 files.drop(f"{FINAL}/{number - 2}")
-            tested = _tested(outcome) if not proposal.budget else tested
+            if not proposal.budget:
+                tested = tested_of(outcome.metrics) or scored_of(OF_NUMBERS, outcome.metrics)
         weights = files.load(f"{FINAL}/{len(proposals) - 2}").weights
+    if tested is None:
+        raise StudyError(
+            f"The last of the legs of '{run.folder}' tests nothing; is its record whole? amla doctor says."
+        )
     return Again(proposals[0].seed, tested, seconds, _apart(weights, known) if is_same else None)
-
-
-def _untested() -> Tested | Scored:
-    return Tested(0, 1, 0.0, 0.0, 1.0)
-
-
-def _tested(outcome: Measurement) -> Tested | Scored:
-    return tested_of(outcome.metrics) or scored_of(OF_NUMBERS, outcome.metrics) or _untested()
 
 
 def _apart(weights: Arrays, known: Arrays) -> float:

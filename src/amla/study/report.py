@@ -5,14 +5,14 @@ from dataclasses import replace
 from math import nan
 
 from amla.reports.condensed import Condensed, condensed
-from amla.reports.numbers import plural
+from amla.reports.numbers import milliseconds, plural
 from amla.reports.plots import joined
 from amla.reports.report import Report, Verdict
 from amla.spec.digest import digest
 from amla.study.baselines import beside
 from amla.study.ended import why_ended
 from amla.study.folder import BEST, WEIGHTS, Run
-from amla.study.gauged import milliseconds, recorded, told
+from amla.study.gauged import recorded, told
 from amla.study.phases import FINAL, SEARCH
 from amla.study.prefer import costs_of, front, preferred
 from amla.study.resolve import space_of, task_of

@@ -22,11 +22,12 @@ from amla.study.phases import REHEARSAL as REHEARSAL
 from amla.study.phases import SEARCH as SEARCH
 from amla.study.phases import TIMING as TIMING
 from amla.study.phases import TUNING
-from amla.study.reading import read
-from amla.study.settings.places import Http, Inline, Ray, Torch
+from amla.study.reading import read_for
+from amla.study.settings.places import Http, Inline, Ray, TabularSettings, Torch
 from amla.study.settings.searches import FixedSettings, NacSettings
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError, from_plain, to_plain
+from amla.study.tables import looked_up
 from amla.study.tuned import tuners
 from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
@@ -91,8 +92,9 @@ def check(study: Study, task: Task) -> None:
                     probe(name)
             except ProbeError as error:
                 raise StudyError(f"algorithm.{setting}: {error}") from None
-    named = isinstance(study.backend, Torch) and study.backend.device and not isinstance(study.executor, Ray | Http)
-    if named or isinstance(study.executor, Inline):
+    if isinstance(study.backend, TabularSettings):
+        return
+    if isinstance(study.executor, Inline) or (study.backend.device and not isinstance(study.executor, Ray | Http)):
         backend_of(study)
     if (devices := study.devices) > 1:
         examples, batch = len(task.parts.train.labels) + len(task.parts.validation.labels), study.final_recipe.batch
@@ -134,8 +136,11 @@ def evaluation_of(
     threads: int | None = None,
     workers: int = 1,
     member: Member | None = None,
+    data_dir: Path | None = None,
 ) -> Evaluate:
     """Return what evaluates the trials of a phase, in this process with so many threads (None: as it has them).
+
+    A study on a table looks them up, in the file in `data_dir`.
 
     It is one of so many `workers` that share the cores.
 
@@ -143,19 +148,21 @@ def evaluation_of(
     part: `amla.algorithms.finish` makes one such proposal. A `member` of a crew meets the others of each trial anew, at
     a file in the folder that its meeting is; the first one writes snapshots.
     """
+    if isinstance(study.backend, TabularSettings):
+        return looked_up(study.backend, study.data.source, phase, files, data_dir)
     memory = getattr(study.executor, "memory", None)
     snapshots: Snapshots = ReadOnly(files) if member is not None and member.number else files
-    backend, clock = backend_of(study, threads, member), clock_of(study, workers)
-    training = Training(phase, backend, task, snapshots, memory, study.trial_seconds, clock=clock)
+    backend, clock, seconds = backend_of(study, threads, member), clock_of(study, workers), study.seconds_a_trial(phase)
+    training = Training(phase, backend, task, snapshots, memory, seconds, clock=clock)
     if phase == TIMING:  # leaves nothing behind: neither a score nor a checkpoint
-        return replace(training, task=replace(task, score_on=None), seconds=None, checkpoint_seconds=1e9)
+        return replace(training, task=replace(task, score_on=None), checkpoint_seconds=1e9)
     final_task = task.with_recipe(study.final_recipe)
     if phase == TUNING:
         return replace(training, task=final_task)
     if phase != FINAL:
         return training
-    fitting = replace(training, task=final_task.final(), seconds=None)
-    testing = replace(training, task=final_task.test(), seconds=None)
+    fitting = replace(training, task=final_task.final())
+    testing = replace(training, task=final_task.test())
 
     def evaluate(trial: Trial, report: Report) -> Outcome:
         if not trial.proposal.budget:
@@ -204,7 +211,7 @@ def evaluation_in_worker(config: str) -> Evaluate:
     said = json.loads(config)
     study = from_plain(said["study"])
     data_dir = Path(said["data_dir"]) if said["data_dir"] else None
-    dataset = read(study.data, data_dir)
+    dataset = read_for(study.backend, study.data, data_dir)
     member = Member(**said["member"]) if said["member"] else None
     files, workers = Files(said["folder"], said["shared"]), said["workers"]
-    return evaluation_of(study, said["phase"], task_of(study, dataset), files, workers=workers, member=member)
+    return evaluation_of(study, said["phase"], task_of(study, dataset), files, None, workers, member, data_dir)

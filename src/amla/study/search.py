@@ -14,13 +14,14 @@ from amla.algorithms.finish import Finish
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.paced import Paced
 from amla.algorithms.protocol import Algorithm
+from amla.backends import processor
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.spec.text import to_json
 from amla.storage.files import Files
 from amla.study import plan
-from amla.study.arrangement import Arranged, arrange, record, recorded
-from amla.study.baselines import SEEDS_APART, keep, networks
+from amla.study.arrangement import Arranged, arrange, at_once, record, recorded
+from amla.study.baselines import keep, networks
 from amla.study.executors import arranged_elsewhere, cluster, executor
 from amla.study.folder import BEST
 from amla.study.forecast import forecast
@@ -29,11 +30,12 @@ from amla.study.gauged import recorded as latencies_in
 from amla.study.heard import Curves, Heard, Listener
 from amla.study.latency import Meter
 from amla.study.mending import Mending
-from amla.study.phases import BASELINES, FINAL, REHEARSAL, SEARCH, SHORT, TIMING, TUNING
+from amla.study.phases import BASELINES, BASELINES_SEED, FINAL, REHEARSAL, SEARCH, SHORT, TIMING, TUNING
 from amla.study.prefer import preferred
+from amla.study.remaining import final_seconds, preparing
 from amla.study.resolve import algorithm_of, space_of
 from amla.study.run import Executor, Limit, Store, run
-from amla.study.settings.places import Http, Ray, Simulated, TabularSettings
+from amla.study.settings.places import Http, Inline, Local, Ray, Simulated, TabularSettings
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError
 from amla.study.timing import Arrangement
@@ -87,13 +89,13 @@ class Search:
         self._beside(space, winner, searched, speed)
         changes = self._tuned(winner, searched, speed)
         narrow = winner
-        winner, speed = self._widened(narrow, searched, speed)
+        winner, speed = self._widened(narrow, speed)
         winner = self._in_time(winner, narrow, searched)
         if broken := self.study.constraints.broken(self.study.constraints.of(winner)):
             raise StudyError(f"The network to be trained to the end has {broken}; take another algorithm or space.")
         self.files.write_text(BEST, to_json(winner, indent=1) + "\n")  # also if cut off after the last one was told
         self.listener.expects({FINAL: self._forecast([plan.Leg(costs(winner).macs)], steps, speed)[FINAL]})
-        trained = self.phase(FINAL, self._final(winner, changes, self._left(searched), speed), Limit())
+        trained = self.phase(FINAL, self._final(winner, changes, self._left, speed), Limit())
         if not trained.done or trained.done[-1].proposal.budget:
             raise StudyError(_why_nothing(trained))
         if self._looks_up:  # there are no weights
@@ -129,7 +131,8 @@ class Search:
         latency = self.study.latency
         if latency is None or self.meter is None or phase == REHEARSAL:
             return running
-        self.meter.known.update(latencies_in(self.store.history(SEARCH)))
+        for past in (SEARCH, BASELINES, TUNING, FINAL):
+            self.meter.known.update(latencies_in(self.store.history(past)))
         begun = phase == FINAL and len(self.store.history(FINAL))
         return Gauged(running, self.meter, None if begun else latency.at_most)
 
@@ -150,6 +153,10 @@ class Search:
         settings = self.study.executor
         if isinstance(settings, Simulated):
             return Arranged(Arrangement(settings.workers, 1), Arrangement(1, 1))
+        if self._looks_up and isinstance(settings, Inline | Local):  # there is nothing to time
+            workers = getattr(settings, "workers", 1)
+            most = processor.cores() if workers == "auto" else workers
+            return Arranged(Arrangement(min(most, at_once(algorithm)), 1), Arrangement(1, 1))
         if isinstance(settings, Ray | Http):  # whose nodes may be others than before
             return arranged_elsewhere(settings, self.study, algorithm)
         begun = any(len(self.store.history(phase)) for phase in (REHEARSAL, SEARCH))
@@ -172,7 +179,7 @@ class Search:
         rehearsed = self._rehearse(algorithm)
         speed = plan.speed(rehearsed, self._batch)
         legs = self._foreseen(space, plan.LEAST_STEPS)
-        seconds = plan.SEARCH_SHARE * study.limit.seconds - rehearsed.seconds - self._preparing
+        seconds = plan.SEARCH_SHARE * study.limit.seconds - rehearsed.seconds - preparing(self.study, self.arranged)
         examples, scored = len(self.task.parts.train.labels), len(self.task.parts.validation.labels)
         each, workers = speed.times(self.arranged.pace), self.arranged.search.workers
         steps = plan.search_steps(seconds, each, legs, self._batch, examples, scored, workers)
@@ -197,10 +204,10 @@ class Search:
         """Train what was found, and networks that nobody searched for, alike, if the study asks for that."""
         if self.study.baselines is None:
             return
-        rivals = networks(self.study, self.task, space, winner)
-        steps = self._short(list(rivals.values()), plan.BASELINE_SHARE, plan.longest(searched), self._batch, speed)
-        keep(self.files, rivals)
-        trained = Fixed(tuple(rivals.values()), steps, (self.study.seed + SEEDS_APART,), keep=False)
+        beside = networks(self.study, self.task, space, winner)
+        steps = self._short(list(beside.values()), plan.BASELINE_SHARE, plan.longest(searched), self._batch, speed)
+        keep(self.files, beside)
+        trained = Fixed(tuple(beside.values()), steps, (self.study.seed + BASELINES_SEED,), keep=False)
         self.phase(BASELINES, trained, Limit())
 
     def _tuned(self, winner: Architecture, searched: History, speed: plan.Speed | None) -> Changes:
@@ -222,9 +229,7 @@ class Search:
         scored, workers = len(self.task.parts.validation.labels), self.arranged.search.workers
         return min(most, plan.search_steps(share * self.study.limit.seconds, each, legs, batch, 0, scored, workers))
 
-    def _widened(
-        self, winner: Architecture, searched: History, speed: plan.Speed | None
-    ) -> tuple[Architecture, plan.Speed | None]:
+    def _widened(self, winner: Architecture, speed: plan.Speed | None) -> tuple[Architecture, plan.Speed | None]:
         """Return the network to train to the end, and how fast the machine trains such networks.
 
         Wide ones train with more operations a second than narrow ones. So what the time pays for is seen in a second
@@ -232,13 +237,13 @@ class Search:
         """
         if self.study.final.macs != "auto" or speed is None:
             return widened(self.study, self.task, winner, 0.0), speed
-        guess = widened(self.study, self.task, winner, self._left(searched) * speed.flops)
+        guess = widened(self.study, self.task, winner, self._left * speed.flops)
         history = self.phase(
             REHEARSAL, Fixed((winner, guess), plan.WIDE_STEPS, (self.study.seed,), keep=False), Limit()
         )
         if len(history.done) > 1:
             speed = plan.speed(history.done[-1].measurement, self._batch)
-        return widened(self.study, self.task, winner, self._left(searched) * speed.flops), speed
+        return widened(self.study, self.task, winner, self._left * speed.flops), speed
 
     def _search_limit(self) -> Limit:
         limit = self.study.limit
@@ -254,15 +259,10 @@ class Search:
         pace = speed.steps_a_second(costs(winner).macs, self._final_batch)
         return Finish(Paced(winner, left, pace, study.seed, recipe=changes))
 
-    def _left(self, searched: History) -> float:
-        """Return the seconds that a limit leaves for the final training."""
-        study = self.study
-        spent = self._preparing + self.store.history(REHEARSAL).seconds
-        spent += self.arranged.starting(self.arranged.final) if study.limit.clock == "wall" else 0.0
-        for past in (searched, self.store.history(BASELINES), self.store.history(TUNING)):
-            lengths = [trial.outcome.seconds for trial in past.trials if trial.outcome]
-            spent += plan.makespan(lengths, self.arranged.search.workers)
-        return plan.final_seconds(study.limit.seconds or 0.0, spent)
+    @property
+    def _left(self) -> float:
+        """The seconds that a limit leaves for the final training."""
+        return final_seconds(self.study, self.arranged, self.store.history)
 
     def _foreseen(self, space: Found, steps: int) -> list[plan.Leg]:
         """Return the legs of the search if none of them ends early."""
@@ -270,15 +270,6 @@ class Search:
 
     def _forecast(self, legs: list[plan.Leg], steps: int, speed: plan.Speed | None) -> dict[str, float]:
         return forecast(self.study, legs, steps, (self._batch, self._final_batch), self.arranged, speed)
-
-    @property
-    def _preparing(self) -> float:
-        """The seconds that finding the arrangement took, and starting workers to rehearse and to search."""
-        found, latency = self.arranged, self.study.latency
-        learning = latency.learned.seconds if latency and latency.learned else 0.0
-        if self.study.limit.clock == "cpu":  # waiting for workers takes none
-            return learning + max(0.0, found.seconds - sum(timing.starting for timing in found.timings))
-        return learning + found.seconds + found.starting(found.final) + found.starting(found.search)
 
     @property
     def _batch(self) -> int:

@@ -14,6 +14,7 @@ from amla.algorithms.reinforce import Reinforce
 from amla.algorithms.screened import Distinct, Filtered
 from amla.algorithms.shadow import Repeated, Warm, joined
 from amla.algorithms.stopping import Stopping
+from amla.reports.costs import LATENCY
 from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
 from amla.study import log
@@ -33,7 +34,6 @@ from amla.study.study import StudyError
 from amla.trials.history import History
 
 MEASURED = ("parameters", "macs", "peak_memory", "step_seconds", "loss")  # what every training measures, and may cost
-LATENCY = "latency"  # what is measured besides where the study has `latency`
 
 
 def open_ended(settings: OpenEnded, space: Space, steps: int, seed: int, metric: str) -> Algorithm:

@@ -12,6 +12,7 @@ from amla.spec.constraints import Constraints
 from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.numbers import out_of_range
+from amla.study.phases import SEARCH
 from amla.study.rules import contradictions
 from amla.study.run import Limit
 from amla.study.settings.baselines import BaselineSettings
@@ -122,6 +123,14 @@ class Study:
     def final_recipe(self) -> Recipe:
         """The recipe of the final training."""
         return self.final.recipe or self.recipe
+
+    def seconds_a_trial(self, phase: str) -> float | None:
+        """Return after how many seconds a trial of a phase has failed, None for never.
+
+        A trial of the search is one leg, and another can take its place. What is trained for a baseline, to tune the
+        recipe or to the end is as long as a whole line of legs, and nothing can stand in for it.
+        """
+        return self.trial_seconds if phase == SEARCH else None
 
     @property
     def devices(self) -> int:

@@ -6,22 +6,30 @@ from pathlib import Path
 import numpy as np
 
 from amla.evaluation.tables import Table, TableError, nasbench201_table, nasbench_macro_table
+from amla.evaluation.tabular import Passed, Tabular
+from amla.evaluation.train import Snapshots
+from amla.execution.work import Evaluate
+from amla.study.phases import FINAL
 from amla.study.settings.places import TabularSettings
-from amla.study.study import Study, StudyError
+from amla.study.study import StudyError
 from amla.tasks.dataset import Dataset, Examples
 
 
-def table_of(study: Study, data_dir: Path | None) -> Table:
-    """Return the table that answers the trials of a study. Raises StudyError."""
-    settings = study.backend
-    if not isinstance(settings, TabularSettings):
-        raise StudyError(f"backend.kind is {settings.kind}, which looks nothing up.")
+def table_of(settings: TabularSettings, source: str, data_dir: Path | None) -> Table:
+    """Return the table that answers the trials of a study, on the data `source`. Raises StudyError."""
     if data_dir is None:
         raise StudyError(f"The table {settings.table} must lie in a data folder; name it with --data-dir or AMLA_DATA.")
     try:
-        return _read(settings, study.data.source, data_dir)
+        return _read(settings, source, data_dir)
     except TableError as error:
         raise StudyError(str(error)) from None
+
+
+def looked_up(
+    settings: TabularSettings, source: str, phase: str, snapshots: Snapshots, data_dir: Path | None
+) -> Evaluate:
+    """Return what answers the trials of a phase from a table, one of several processes that do. Raises StudyError."""
+    return Passed(Tabular(table_of(settings, source, data_dir), final=phase == FINAL), phase, snapshots)
 
 
 def dataset_of(table: Table) -> Dataset:

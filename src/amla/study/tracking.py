@@ -17,8 +17,8 @@ from amla.storage.records import Records
 from amla.storage.replay import outcomes, proposals
 from amla.study import log
 from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS, Run, flat, read
-from amla.study.resolve import FINAL, SEARCH
-from amla.study.result import Result, is_finished, result
+from amla.study.phases import PHASES, REHEARSAL
+from amla.study.result import Result, Scored, is_finished, result
 from amla.study.settings.places import MlflowSettings, TensorBoardSettings, TrackerSettings
 from amla.study.study import StudyError, load, to_plain, to_yaml
 from amla.trackers.told import Begun, Ended, Leg, Line, lines
@@ -30,6 +30,7 @@ except ImportError:  # no POSIX: then two senders are not kept apart
     fcntl = None  # type: ignore[assignment]
 
 KEY = "trackers.json"  # in a run folder: what the run is called by all trackers
+SHOWN = tuple(phase for phase in PHASES if phase != REHEARSAL)
 FILES = (STUDY, REPORT, BEST, WEIGHTS)
 
 
@@ -118,7 +119,7 @@ class Sender:
             return
         where, names = log.where(self.folder)
         with Records(where, read_only=True) as records:
-            for phase in (SEARCH, FINAL):
+            for phase in SHOWN:
                 for sequence, kind, trial_id, body, at in records.since(names[phase], self.next.get(phase, 0)):
                     if not self.next:  # not before: until there is an event, the folder may get another study
                         self._begin(at)
@@ -145,7 +146,7 @@ class Sender:
         self.tracker.begins(
             Begun(self.key, study.name, settings, to_yaml(study), (self.folder / STUDY).stat().st_mtime)
         )
-        self.next = {SEARCH: 0, FINAL: 0}
+        self.next = dict.fromkeys(SHOWN, 0)
 
     def _asked(self, phase: str, trial_id: int, body: str, at: float) -> None:
         proposal = proposals.validate_json(body)
@@ -193,9 +194,19 @@ def _figures(run: Run) -> dict[str, float]:
 
 
 def _tested(found: Result) -> dict[str, float]:
+    figures = _scored(found.scored) if found.scored else {}
     if tested := found.tested:
-        return {"test/accuracy": tested.accuracy, "test/accuracy_low": tested.low, "test/accuracy_high": tested.high}
-    figures = {"test/r2": found.scored.value} if found.scored else {}
+        figures |= {
+            "test/accuracy": tested.accuracy,
+            "test/accuracy_low": tested.low,
+            "test/accuracy_high": tested.high,
+        }
     for place, each in enumerate(found.errors):
         figures |= {f"test/mae/{place}": each.mean, f"test/rmse/{place}": each.root}
     return figures
+
+
+def _scored(scored: Scored) -> dict[str, float]:
+    """Return the metric that decided, where that is not accuracy, with its interval if one is known."""
+    name, (low, high) = f"test/{scored.metric}", scored.interval or (nan, nan)
+    return {name: scored.value, f"{name}_low": low, f"{name}_high": high}

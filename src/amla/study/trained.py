@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -69,7 +70,9 @@ def trained(folder: Path) -> Trained:
 def _worth(found: Result) -> str:
     if found.tested:
         return f"accuracy {percent(found.tested.accuracy, 2)}"
-    return f"R2 {found.scored.value:.3f}" if found.scored else "nothing"
+    if found.scored is None:
+        return "nothing"
+    return f"R2 {found.scored.value:.3f}" if isfinite(found.scored.value) else "R2 not known"
 
 
 def notes_of(task: Task) -> dict[str, str]:

@@ -6,12 +6,11 @@ from typing import Protocol
 
 from amla.algorithms.protocol import Algorithm
 from amla.spec.architecture import Architecture
+from amla.study.phases import TUNING_SEED
 from amla.study.study import Study, StudyError
 from amla.tasks.dials import Changes, dials
 from amla.tasks.task import Task
 from amla.trials.history import History
-
-SEEDS_APART = 3  # from the seed of the search; run-off and baselines have those between
 
 
 class Tunes(Algorithm, Protocol):
@@ -33,7 +32,7 @@ def tuning_of(study: Study, task: Task, network: Architecture, steps: int) -> Tu
     """Return what tunes the final recipe of a study for a network. Raises StudyError where Optuna is not installed."""
     assert study.tuning is not None  # noqa: S101
     optuna, module = tuners()
-    found, seed = dials(study.final_recipe, task.shape, task.are_numbers), study.seed + SEEDS_APART
+    found, seed = dials(study.final_recipe, task.shape, task.are_numbers), study.seed + TUNING_SEED
     sampler = optuna.named(study.tuning.sampler, {})
     tuning: Tunes = module.Tuning(network, found, steps, study.tuning.trials, sampler, seed, study.metric)
     return tuning

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amla.tasks.inputs import Chosen, Inputs, Joined
+from amla.tasks.moments import Moments, of_channels, of_columns
 from amla.tasks.sound import Sound
 
 # where there are no classes: not 0, with which a split would draw the numbers of default_rng(seed)
 ONE_GROUP = 2**31 - 1
+FEWEST = 2  # examples of a part, where numbers are to be predicted: one alone has no variance
 
 
 class DataError(ValueError):
@@ -115,17 +118,27 @@ class Parts:
     validation: Examples
     test: Examples
 
+    @cached_property
+    def moments(self) -> Moments:
+        """Those of every channel of the training part: all of it is read, once for all tasks of these parts."""
+        return of_channels(self.train.inputs, self.train.sums)
+
+    @cached_property
+    def targets(self) -> Moments:
+        """Those of every number that is to be predicted, of the training part."""
+        return of_columns(self.train.labels)
+
 
 def split(dataset: Dataset, *, validation: float = 0.1, test: float = 0.2, seed: int = 0) -> Parts:
     """Divide a dataset; parts that its source gives are kept, what is missing is carved from its training examples.
 
     `validation` and `test` are shares of the source's training examples, and matter only where that part is carved.
     Every class gives its share, rounded, but at least one example to validation (and to test, where it has three or
-    more); where numbers are to be predicted, all examples together do. Which ones depends on `seed` and on nothing
-    else, on every machine and with every version of numpy. Arrays stay memory-mapped where nothing is carved; carving
-    copies the images of the parts it makes into memory, unless they are read when they are asked for.
-    Raises DataError for shares and seeds that make no sense, and for a class that would be missing from training or
-    from validation.
+    more); where numbers are to be predicted, all examples together do, at least two. Which ones depends on `seed` and
+    on nothing else, on every machine and with every version of numpy. Arrays stay memory-mapped where nothing is
+    carved; carving copies the images of the parts it makes into memory, unless they are read when they are asked for.
+    Raises DataError for shares and seeds that make no sense, for a class that would be missing from training or from
+    validation, and for a number that is the same throughout one of these.
     """
     validation_share = 0.0 if dataset.validation else _checked_share("validation", validation)
     test_share = 0.0 if dataset.test else _checked_share("test", test)
@@ -146,11 +159,14 @@ def split(dataset: Dataset, *, validation: float = 0.1, test: float = 0.2, seed:
         )
     rest = np.ones(len(dataset.train.labels), dtype=np.bool_)
     rest[chosen_validation] = rest[chosen_test] = False
-    return Parts(
+    parts = Parts(
         train=dataset.train if rest.all() else dataset.train.only(np.flatnonzero(rest)),
         validation=dataset.validation or dataset.train.only(chosen_validation),
         test=dataset.test or dataset.train.only(chosen_test),
     )
+    if dataset.are_numbers:
+        _check_varied(dataset, parts)
+    return parts
 
 
 def shuffled_by_class(labels: NDArray[np.int64], *, seed: int) -> dict[int, NDArray[np.int64]]:
@@ -180,19 +196,24 @@ def _checked_share(name: str, share: float) -> float:
 
 
 def _check_numbers(dataset: Dataset) -> None:
-    """Raise DataError where there are too few examples to divide, or targets that are the same for all."""
-    needed = 2 + (dataset.validation is None) + (dataset.test is None)
+    """Raise DataError where there are too few examples to divide."""
+    needed = FEWEST * (1 + (dataset.validation is None) + (dataset.test is None))
     if (found := len(dataset.train.labels)) < needed:
         raise DataError(
             f"{dataset.name!r} has {found} training examples, but {needed} or more are needed to train, to validate "
             "and to test on. Add some."
         )
-    for name, column in zip(dataset.classes, dataset.train.labels.T, strict=True):
-        if column.min() == column.max():
-            raise DataError(
-                f"{name!r} of {dataset.name!r} is {column[0]:g} for every training example: there is nothing to be "
-                "predicted. Leave it out, or add examples with other values."
-            )
+
+
+def _check_varied(dataset: Dataset, parts: Parts) -> None:
+    """Raise DataError where a target is the same for all that is trained on or validated: it has no variance there."""
+    for part, examples in (("training", parts.train), ("validation", parts.validation)):
+        for name, column in zip(dataset.classes, examples.labels.T, strict=True):
+            if column.min() == column.max():
+                raise DataError(
+                    f"{name!r} of {dataset.name!r} is {column[0]:g} for every {part} example: there is nothing to be "
+                    "predicted. Leave it out, add examples with other values, or draw another split (data.split_seed)."
+                )
 
 
 def _check_classes(dataset: Dataset) -> None:
@@ -222,11 +243,12 @@ def _carve(dataset: Dataset, validation: float, test: float, seed: int) -> tuple
     chosen: tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]] = ([], [])
     labels = dataset.train.labels
     groups = np.full(len(labels), ONE_GROUP) if dataset.are_numbers else labels
+    least = FEWEST if dataset.are_numbers else 1
     for order in shuffled_by_class(groups, seed=seed).values():
-        for_validation = max(1, round(len(order) * validation)) if validation else 0
-        kept = 1 + min(for_validation, 1)
-        for_test = min(max(1, round(len(order) * test)), len(order) - kept) if test else 0
-        for_validation = min(for_validation, len(order) - for_test - 1)
+        for_validation = max(least, round(len(order) * validation)) if validation else 0
+        kept = least + min(for_validation, least)
+        for_test = min(max(least, round(len(order) * test)), len(order) - kept) if test else 0
+        for_validation = min(for_validation, len(order) - for_test - least)
         chosen[0].append(order[for_test : for_test + for_validation])
         chosen[1].append(order[:for_test])
     return np.sort(np.concatenate(chosen[0])), np.sort(np.concatenate(chosen[1]))

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from amla.tasks.dataset import DataError
 from amla.tasks.inputs import Filed, Inputs, can_be_filed, positions
-from amla.tasks.readers.images import decoded
+from amla.tasks.readers.images import THREADS, decoded
 from amla.tasks.readers.source import Frame, Picture
-
-_THREADS = min(8, os.cpu_count() or 1)
 
 
 def packed(picture: Picture) -> bytes:
@@ -66,4 +64,4 @@ class Pictured:
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(_THREADS)
+        return ThreadPoolExecutor(THREADS)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from hashlib import blake2b
-from math import prod
 from typing import Literal
 
 import numpy as np
@@ -11,12 +10,12 @@ from pydantic import TypeAdapter
 
 from amla.tasks.dataset import Dataset, Examples, Parts
 from amla.tasks.inputs import in_turn
+from amla.tasks.moments import CHUNK, Moments
 from amla.tasks.recipe import Recipe
 
 Part = Literal["train", "validation", "test"]
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "r2"]  # what a search may maximise in validation
 OF_NUMBERS: Metric = "r2"  # the one of numbers that are to be predicted
-CHUNK = 4096  # examples summed up at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,29 +72,15 @@ class Task:
         """The examples that the learner is scored on."""
         return None if self.score_on is None else self._part(self.score_on)
 
-    @cached_property
-    def moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    @property
+    def moments(self) -> Moments:
         """Mean and standard deviation of every channel of the training part, in the units of the inputs."""
-        inputs = self.parts.train.inputs
-        if self.parts.train.sums is not None:
-            total, square = self.parts.train.sums.sum(0).astype(np.float64)
-        else:
-            total, square = np.zeros(inputs.shape[-1]), np.zeros(inputs.shape[-1])
-            for some in in_turn(inputs, CHUNK):
-                chunk, axes = some.astype(np.float64), tuple(range(some.ndim - 1))
-                total += chunk.sum(axes)
-                square += (chunk * chunk).sum(axes)
-        count = prod(inputs.shape[:-1])
-        mean = total / count
-        deviation = np.sqrt(np.maximum(square / count - mean * mean, 0))
-        return tuple(mean.tolist()), tuple(np.where(deviation > 0, deviation, 1.0).tolist())
+        return self.parts.moments
 
-    @cached_property
-    def targets(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    @property
+    def targets(self) -> Moments:
         """Mean and standard deviation of every number that is to be predicted, of the training part, in its units."""
-        labels = self.parts.train.labels
-        deviation = labels.std(0)
-        return tuple(labels.mean(0).tolist()), tuple(np.where(deviation > 0, deviation, 1.0).tolist())
+        return self.parts.targets
 
     @cached_property
     def class_weights(self) -> tuple[float, ...] | None:

@@ -105,8 +105,9 @@ class History:
     @property
     def running(self) -> tuple[Trial, ...]:
         """The trials that run, in the order in which they were asked for."""
-        if self._is_longest:
-            return tuple(Trial(trial_id, proposal) for trial_id, proposal in self._record.running.items())
+        running = tuple(self._record.running.items())  # at once, and before it is seen that nothing was told since
+        if self._told == len(self._record.over):
+            return tuple(Trial(trial_id, proposal) for trial_id, proposal in running if trial_id < self._asked)
         return tuple(self[i] for i in range(self._asked) if not self._is_over(i)) if self.pending else ()
 
     @property

@@ -37,7 +37,10 @@ class Spent(NamedTuple):
 
 @dataclass
 class Record:
-    """Only ever appended to. A trial that is over has a place: how many had finished before it."""
+    """Only ever appended to. A trial that is over has a place: how many had finished before it.
+
+    One thread appends while others read, each what its history has of it: nothing refers to what is not yet there.
+    """
 
     running: dict[TrialId, Proposal] = field(default_factory=dict)  # of the longest history, in order
     over: list[Trial | bytes] = field(default_factory=list)  # by place
@@ -58,15 +61,16 @@ class Record:
         self.places.append(RUNS)
 
     def tell(self, trial_id: TrialId, outcome: Outcome) -> None:
-        """Append the outcome of a trial that runs."""
-        trial = Trial(trial_id, self.running.pop(trial_id), outcome)
+        """Append the outcome of a trial that runs. It runs until the trial that is over can be found."""
+        trial = Trial(trial_id, self.running[trial_id], outcome)
         spent, place = self.spent(len(self.over)).and_by(trial), len(self.over)
         self.seconds.append(spent.seconds)
         self.steps.append(spent.steps)
         self.flops.append(spent.flops)
-        self.places[trial_id] = place
         self.over.append(trial)
         (self.done if isinstance(outcome, Measurement) else self.failed).append(place)
+        self.places[trial_id] = place
+        del self.running[trial_id]
         if place >= NEWEST and isinstance(old := self.over[place - NEWEST], Trial):
             self.over[place - NEWEST] = self.packing.packed(old)
 
@@ -77,8 +81,8 @@ class Record:
 
     def proposal(self, trial_id: TrialId) -> Proposal:
         """Return what a trial was to be, whether it runs or is over."""
-        place = self.places[trial_id]
-        return self.running[trial_id] if place == RUNS else self.trial(place).proposal
+        found = self.running.get(trial_id)
+        return self.trial(self.places[trial_id]).proposal if found is None else found
 
     def spent(self, told: int) -> Spent:
         """Return what the first so many trials that are over took together."""

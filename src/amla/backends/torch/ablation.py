@@ -1,6 +1,7 @@
 """The loss on held-out examples without one node or another: its output is 0, and what follows is normalised anew."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from amla.backends.torch.norms import normalising_anew
 from amla.spec.architecture import NodeId
 from amla.tasks.dataset import Examples
 
+Way = TypeVar("Way", bound=Hashable)
 EXAMPLES, BATCH = 1000, 500  # at most; normalisation is by the statistics of a batch
 
 
@@ -27,18 +29,18 @@ def losses_without(
 
     It is of up to 1,000 examples, evenly spaced in the order that they have. The network is left as it was.
     """
-    some = spread(examples, EXAMPLES)
-    batches = Batches(some, moments, BATCH, device)
+    batches = Batches(spread(examples, EXAMPLES), moments, BATCH, device)
     with normalising_anew(network), torch.no_grad():
-        return {node_id: _loss(network, node_id, batches) for node_id in (None, *nodes)}
+        return losses_with((None, *nodes), lambda node_id, inputs: network.without(node_id, inputs).float(), batches)
 
 
-def _loss(network: Network, node_id: NodeId | None, batches: Batches) -> float:
-    losses: list[Tensor] = []
+def losses_with(ways: Iterable[Way], compute: Callable[[Way, Tensor], Tensor], batches: Batches) -> dict[Way, float]:
+    """Return the mean loss of the outputs that each of some ways computes; each batch is read once for all of them."""
+    losses: dict[Way, list[Tensor]] = {way: [] for way in ways}
     for inputs, labels in batches.scoring(BATCH):
-        logits = network.without(node_id, inputs).float()
-        losses.append(plain_loss(logits, labels))
-    return float(torch.stack(losses).sum()) / len(batches)
+        for way, found in losses.items():
+            found.append(plain_loss(compute(way, inputs), labels))
+    return {way: float(torch.stack(found).sum()) / len(batches) for way, found in losses.items()}
 
 
 def spread(examples: Examples, most: int) -> Examples:

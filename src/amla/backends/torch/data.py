@@ -23,6 +23,7 @@ AHEAD = 2  # batches that are read while one is trained on, where the data are n
 SCORED_AT_ONCE = 2**24  # elements of inputs: 64 MiB of single precision, 500 images up to 105x105
 
 _Step = tuple[int, int, float | None]  # seed, step, and the least share of a crop
+_Order = tuple[Tensor, Tensor]  # the same twice: in memory, by which data are read, and on the device
 
 
 def generator(device: torch.device, *key: int) -> torch.Generator:
@@ -54,7 +55,7 @@ class Batches:
         mean, deviation = moments
         self._mean = torch.tensor(mean, device=device)
         self._inverse = 1 / torch.tensor(deviation, device=device)
-        self._orders: dict[tuple[int, int], Tensor] = {}
+        self._orders: dict[tuple[int, int], _Order] = {}
         self._coins: tuple[int, Tensor] | None = None
         self._ahead: Ahead[_Step, NDArray[Any]] = Ahead()
         self._ahead_of_scoring: Ahead[range, NDArray[Any]] = Ahead()
@@ -69,7 +70,7 @@ class Batches:
 
     def training(self, seed: int, step: int, augment: Augment) -> tuple[Tensor, Tensor]:
         """Return the batch of `step`, augmented: every epoch in a new order, its incomplete last batch left out."""
-        index = self._index(seed, step)
+        _, index = self._index(seed, step)
         numbers = generator(self.device, seed, CHANGE, step)
         mirrored = self._mirrored(seed, step // (len(self) // self.batch), index, augment, numbers)
         if augment.crop is not None or not self._held:
@@ -105,24 +106,25 @@ class Batches:
     def _of_step(self, which: _Step) -> NDArray[Any]:
         """Return the inputs of a step in memory; in any thread."""
         seed, step, crop = which
-        return taken(
-            self._examples, self._index(seed, step).cpu().numpy(), None if crop is None else Crop(seed, step, crop)
-        )
+        index, _ = self._index(seed, step)
+        return taken(self._examples, index.numpy(), None if crop is None else Crop(seed, step, crop))
 
     def _in_order(self, places: range) -> NDArray[Any]:
         return taken(self._examples, slice(places.start, places.stop))
 
-    def _index(self, seed: int, step: int) -> Tensor:
+    def _index(self, seed: int, step: int) -> _Order:
         """Return which examples the batch of a step has."""
         epoch, place = divmod(step, len(self) // self.batch)
-        return self._order(seed, epoch)[place * self.batch : (place + 1) * self.batch]
+        here, there = self._order(seed, epoch)
+        some = slice(place * self.batch, (place + 1) * self.batch)
+        return here[some], there[some]
 
-    def _order(self, seed: int, epoch: int) -> Tensor:
+    def _order(self, seed: int, epoch: int) -> _Order:
         orders = self._orders
         if (seed, epoch) not in orders:
             shuffled = torch.randperm(len(self), generator=generator(torch.device("cpu"), seed, ORDER, epoch))
             # of this epoch and of another one, in which batches may be that are read ahead
-            orders = {**dict(list(orders.items())[-1:]), (seed, epoch): shuffled.to(self.device)}
+            orders = {**dict(list(orders.items())[-1:]), (seed, epoch): (shuffled, shuffled.to(self.device))}
             self._orders = orders
         return orders[seed, epoch]
 

@@ -27,7 +27,7 @@ _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 _GREY_MODES = ("1", "L", "LA", "La")
 _BATCH = 256
 _BATCH_BYTES = 32 * 2**20
-_THREADS = min(8, os.cpu_count() or 1)
+THREADS = min(8, os.cpu_count() or 1)  # that decode images, at most
 _THREADS_PAY_FROM = 128 * 128  # pixels; smaller images cost threads more waiting for each other than decoding
 
 _Result = TypeVar("_Result")
@@ -68,7 +68,7 @@ def contents(
     survey = _surveyed(address, albums)
     frame = size or Frame(*survey.sizes.most_common(1)[0][0])
     channels = 1 if survey.grey else 3
-    threads = _THREADS if _typical_pixels(survey) >= _THREADS_PAY_FROM else 1
+    threads = THREADS if _typical_pixels(survey) >= _THREADS_PAY_FROM else 1
     return Contents(
         address=address,
         classes=classes,
@@ -105,7 +105,7 @@ def _typical_pixels(survey: _Survey) -> float:
     return pixels / survey.sizes.total()
 
 
-def chunks(album: Album, frame: Frame, channels: int, threads: int = _THREADS) -> Iterator[Chunk]:
+def chunks(album: Album, frame: Frame, channels: int, threads: int = THREADS) -> Iterator[Chunk]:
     """The pictures of an album as images of a frame with 1 channel or 3, in chunks with their labels."""
     start = 0
     count = max(1, min(_BATCH, _BATCH_BYTES // (frame.height * frame.width * channels)))

@@ -1,6 +1,7 @@
 """Trains an open architecture one path a step, and scores paths with the weights they share (ENAS, SPOS)."""
 
 from collections.abc import Mapping
+from math import inf, isfinite
 
 import numpy as np
 import torch
@@ -64,7 +65,8 @@ class PathLearner:
     def score(self) -> Table:
         """Score the paths, and return what the best of them by the task's metric reaches; nothing if there are none.
 
-        Each has its batch normalisation set by training examples first. Statistics kept of training stay as they were.
+        One whose metric is no finite number is the best only if all are so. Each has its batch normalisation set by
+        training examples first. Statistics kept of training stay as they were.
         """
         held_out = self.task.held_out
         if held_out is None or not self._paths:
@@ -79,7 +81,7 @@ class PathLearner:
         self._tables = {
             of: {f"path/{place}": table[of] for place, table in enumerate(found)} for of in (metric, "loss")
         }
-        return max(found, key=lambda table: table[metric])
+        return max(found, key=lambda table: table[metric] if isfinite(table[metric]) else -inf)
 
     def cost(self, steps: int) -> Cost:
         """Return what the last `steps` of training took, each counted along its path, and scoring the paths."""

@@ -8,16 +8,14 @@ import torch
 from torch import Tensor
 
 from amla.backends.protocol import Beat
-from amla.backends.torch.ablation import BATCH, EXAMPLES, spread
+from amla.backends.torch.ablation import BATCH, EXAMPLES, losses_with, spread
 from amla.backends.torch.curve import Lines
 from amla.backends.torch.data import Batches, mixed
 from amla.backends.torch.faults import memory_faults
-from amla.backends.torch.losses import plain_loss
 from amla.backends.torch.norms import normalising_anew, remembering
 from amla.backends.torch.oneshot.gradients import first_order, second_order
 from amla.backends.torch.oneshot.mixture import Mixture
 from amla.backends.torch.oneshot.shared import SharedWeights
-from amla.backends.torch.oneshot.supernet import Shares
 from amla.backends.torch.precision import faster
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import at_scale, costs
@@ -138,17 +136,16 @@ class RelaxLearner:
             return dict.fromkeys(self._dropped, 0.0)
         batches = self._shared.batches(spread(self.task.held_out, EXAMPLES), BATCH)
         skip = self._skip(self.steps)
-        with normalising_anew(self._shared.network):
-            whole = self._loss(self._mixture.shares(skip), batches)
-            return {i: self._loss(self._mixture.shares(skip, i), batches) - whole for i in self._dropped}
+        shares = {dropped: self._mixture.shares(skip, dropped) for dropped in (None, *self._dropped)}
 
-    def _loss(self, shares: Shares, batches: Batches) -> float:
-        losses = []
-        for inputs, labels in batches.scoring(BATCH):
+        def outputs(dropped: NodeId | None, inputs: Tensor) -> Tensor:
             with faster(self.task.recipe, self._shared.device):
-                logits = self._shared.network(inputs, shares).float()
-            losses.append(plain_loss(logits, labels))
-        return float(torch.stack(losses).sum()) / len(batches)
+                found: Tensor = self._shared.network(inputs, shares[dropped])
+            return found.float()
+
+        with normalising_anew(self._shared.network):
+            losses = losses_with(shares, outputs, batches)
+        return {dropped: losses[dropped] - losses[None] for dropped in self._dropped}
 
     def _batches(self) -> tuple[Batches, Batches]:
         """Return the half for weights, and that for pick weights; all the examples twice where those do not learn."""

@@ -1,4 +1,4 @@
-"""Networks that nobody searched for: what people would build by hand, and random ones. A search must beat them.
+"""Networks that nobody searched for: plain ones, as people build them, and random ones. A search must beat them.
 
 Lindauer and Hutter (2020) ask for random search beside any other, Yang et al. (2020) for networks drawn from the same
 space.
@@ -22,16 +22,16 @@ USUAL_DEPTH = 2  # cells a stage
 PLAIN_KINDS = "3x3", "9", "3"  # of branches: the first that a space has, of images or of series, is the plain one
 
 
-def hand_made(
+def plain_network(
     settings: SpaceSettings, constraints: Constraints, task: Task, depth: int = USUAL_DEPTH
 ) -> Architecture | None:
-    """Return the network that people would build by hand, None for a space that has none.
+    """Return the plain network, which people would build by hand, None for a space that has none.
 
     In spaces of EnvelopeNets so many plain 3x3 convolutions a stage, as wide as may be (of series, kernels of 9); in
     that of NAS-Bench-201 the cell of a ResNet (two 3x3 convolutions beside a skip); in that of NAS-Bench-Macro the 3x3
     block throughout. None too where that is beyond the constraints.
     """
-    found = _by_hand(settings, constraints, task, depth)
+    found = _of_space(settings, constraints, task, depth)
     return found if found is None or constraints.hold(found) else None
 
 
@@ -59,10 +59,10 @@ def plain_kind(settings: EnvelopeSettings) -> str | None:
     return next((kinds[kind] for kind in PLAIN_KINDS if kind in kinds), None)
 
 
-def _by_hand(settings: SpaceSettings, constraints: Constraints, task: Task, depth: int) -> Architecture | None:
+def _of_space(settings: SpaceSettings, constraints: Constraints, task: Task, depth: int) -> Architecture | None:
     match settings:
         case EnvelopeSettings():
-            return _plain(settings, constraints, task, depth)
+            return _of_branches(settings, constraints, task, depth)
         case NasBench201Settings():
             kept = ("3x3", "none", "3x3", "skip", "none", "skip")  # edges 0-1, 0-2, 1-2, 0-3, 1-3, 2-3
             return _of(space_of(settings, task.shape, task.classes, constraints).space, kept)
@@ -79,7 +79,7 @@ def _of(space: Space, kept: Sequence[str]) -> Architecture:
     return space.close({gene: (named[gene][name],) for gene, name in zip(space.genes, kept, strict=True)})
 
 
-def _plain(settings: EnvelopeSettings, constraints: Constraints, task: Task, depth: int) -> Architecture | None:
+def _of_branches(settings: EnvelopeSettings, constraints: Constraints, task: Task, depth: int) -> Architecture | None:
     plain = plain_kind(settings)
     if plain is None:
         return None

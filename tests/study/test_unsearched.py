@@ -9,15 +9,15 @@ from made_up_runs import STUDY, task_for
 from amla.spec.constraints import Constraints
 from amla.spec.costs import costs
 from amla.study.resolve import space_of
-from amla.study.rivals import APART, alike, hand_made, plain_kind
 from amla.study.settings.spaces import EnvelopeSettings
+from amla.study.unsearched import APART, alike, plain_kind, plain_network
 
 SPACE = EnvelopeSettings(width=12, cells=(1, 1), max_cells=(3, 3))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_a_plain_network_has_one_convolution_a_cell_and_so_many_cells_a_stage(depth: int):
-    network = hand_made(SPACE, Constraints(), task_for(), depth)
+    network = plain_network(SPACE, Constraints(), task_for(), depth)
     assert network is not None
     kinds = {node.id.split("/")[2] for node in network if node.id.count("/") >= 2 and "cell" in node.id}
     assert "3x3" in kinds
@@ -35,10 +35,10 @@ def test_the_plain_branch_is_the_first_of_its_kind(branches: tuple[str, ...], ki
 
 def test_none_is_beyond_the_constraints():
     tight = Constraints(parameters=4000)
-    network = hand_made(SPACE, tight, task_for(), 1)
+    network = plain_network(SPACE, tight, task_for(), 1)
     assert network is not None
     assert tight.hold(network)
-    assert hand_made(SPACE, Constraints(parameters=10), task_for(), 1) is None
+    assert plain_network(SPACE, Constraints(parameters=10), task_for(), 1) is None
 
 
 @pytest.mark.parametrize("seed", range(3))

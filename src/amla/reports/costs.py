@@ -1,0 +1,28 @@
+"""What networks cost, by the names of metrics: what that is called, and how much it is, with its unit."""
+
+from amla.reports.numbers import count, milliseconds
+
+LATENCY = "latency"  # in seconds, where it is measured
+_TITLES = {"parameters": "Parameters", "macs": "MACs", "peak_memory": "Peak memory, bytes", LATENCY: "Latency"}
+_UNITS = {"parameters": "parameters", "macs": "MACs", "peak_memory": "bytes of activations"}
+COSTS = tuple(_TITLES)
+
+
+def cost_title(cost: str) -> str:
+    """Return what a cost is called at the head of a column."""
+    return _TITLES.get(cost, cost)
+
+
+def cost_name(cost: str) -> str:
+    """Return what a cost is called in a sentence."""
+    return cost_title(cost).lower().replace("macs", "MACs")
+
+
+def cost_reading(cost: str, amount: float) -> str:
+    """Return how much a cost is, under its title."""
+    return milliseconds(amount) if cost == LATENCY else count(amount)
+
+
+def cost_words(cost: str, amount: float) -> str:
+    """Return how much a cost is, where nothing says which: "93.2 k parameters", "1.5 ms"."""
+    return milliseconds(amount) if cost == LATENCY else f"{count(amount)} {_UNITS.get(cost, cost)}"

@@ -1,0 +1,33 @@
+"""What a limit of seconds leaves: for the search once all is arranged, and for the final training after the others."""
+
+from collections.abc import Callable
+
+from amla.study import plan
+from amla.study.arrangement import Arranged
+from amla.study.phases import BASELINES, REHEARSAL, SEARCH, TUNING
+from amla.study.study import Study
+from amla.trials.history import History
+
+
+def preparing(study: Study, arranged: Arranged) -> float:
+    """Return the seconds that finding the arrangement took, and starting workers to rehearse and to search."""
+    learning = study.latency.learned.seconds if study.latency and study.latency.learned else 0.0
+    if study.limit.clock == "cpu":  # waiting for workers takes none
+        return learning + max(0.0, arranged.seconds - sum(timing.starting for timing in arranged.timings))
+    return learning + arranged.seconds + arranged.starting(arranged.final) + arranged.starting(arranged.search)
+
+
+def final_seconds(study: Study, arranged: Arranged, history: Callable[[str], History]) -> float:
+    """Return the seconds that a limit leaves for the final training, by the `history` of each phase before it.
+
+    Each phase has workers of its own, and starting them takes as long as it did when arrangements were timed.
+    """
+    spent = preparing(study, arranged) + history(REHEARSAL).seconds
+    for phase in (SEARCH, BASELINES, TUNING):
+        lengths = [trial.outcome.seconds for trial in history(phase).trials if trial.outcome]
+        spent += plan.makespan(lengths, arranged.search.workers)
+    if study.limit.clock == "wall":
+        beside = (study.baselines is not None) + (study.tuning is not None)
+        alone = 1 + (study.final.macs == "auto")  # the final training, and a rehearsal of what was made wider
+        spent += beside * arranged.starting(arranged.search) + alone * arranged.starting(arranged.final)
+    return plan.final_seconds(study.limit.seconds or 0.0, spent)

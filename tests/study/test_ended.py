@@ -1,0 +1,54 @@
+"""Why a search ended, told from its history."""
+
+from dataclasses import replace
+
+import pytest
+from made_up_runs import STUDY, task_for
+
+from amla.study.algorithm import algorithm_of
+from amla.study.ended import why_ended
+from amla.study.resolve import space_of
+from amla.study.run import Limit
+from amla.study.settings.searches import RandomSettings, RunOffSettings, StopSettings, Terms
+from amla.study.study import Study
+from amla.trials.history import History
+from amla.trials.trial import Measurement
+
+STOPS = replace(STUDY, algorithm=RandomSettings(40, 10), terms=Terms(stop=StopSettings(gain=0.001, seconds=3.0)))
+
+
+def searched(study: Study) -> History:
+    """Return what a search leads to whose networks are all alike, in a second each."""
+    history, task = History(), task_for(study)
+    algorithm = algorithm_of(study, space_of(study, task), steps=10)
+    while len(history) != study.limit.trials and (proposal := algorithm.ask(history)):
+        history = history.asked(proposal)
+        history = history.told(len(history) - 1, Measurement({"accuracy": 0.5}, seconds=1.0))
+    return history
+
+
+@pytest.mark.parametrize("run_off", [None, RunOffSettings(2, 3)])
+def test_that_more_promised_little_is_said_where_it_ended_the_search(run_off):
+    study = replace(STOPS, run_off=run_off)
+    history = searched(study)
+    assert len(history) < 40
+    assert (why_ended(study, task_for(study), history) or "").startswith(
+        "another 3.0\u202fs of trials promised 0 points more"
+    )
+
+
+@pytest.mark.parametrize("run_off", [None, RunOffSettings(2, 3)])
+def test_a_search_that_came_to_its_end_did_not_end_as_more_promised_little(run_off):
+    """Here it does, but so late that the search had nothing more to ask for."""
+    count = len(searched(STOPS))
+    study = replace(STOPS, algorithm=RandomSettings(count, 10), run_off=run_off)
+    history = searched(study)
+    assert len(history) == count + (2 if run_off else 0)
+    assert why_ended(study, task_for(study), history) is None
+
+
+def test_nor_did_one_that_had_as_many_trials_as_it_was_given():
+    study = replace(STOPS, limit=Limit(trials=len(searched(STOPS))))
+    history = searched(study)
+    assert len(history) == study.limit.trials
+    assert why_ended(study, task_for(study), history) is None
