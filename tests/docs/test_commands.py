@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from pages import PAGES, ROOT, blocks
 from PIL import Image
 
@@ -78,6 +79,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(rng.integers(0, 128, (8, 8, 3), dtype=np.uint8) + np.uint8(100 * (number % 2))).save(image)
     np.savez(folder / "mine.npz", images=rng.integers(0, 256, (24, 8, 8), dtype=np.uint8), labels=np.arange(24) % 2)
     np.savez(folder / "ages.npz", images=rng.integers(0, 256, (24, 8, 8), dtype=np.uint8), labels=np.arange(24) + 20)
+    for number in range(24):
+        recording = folder / "recordings" / ("robin", "wren")[number % 2] / f"{number}.wav"
+        recording.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(recording, rng.normal(0, 0.1 + 0.1 * (number % 2), 1600), 8000)
     with pytest.MonkeyPatch.context() as patched:
         surroundings(patched, folder)
         KERNELS.mkdir(parents=True, exist_ok=True)

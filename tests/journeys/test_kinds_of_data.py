@@ -75,6 +75,20 @@ def test_each_kind_is_searched_and_its_study_can_be_run_again(
     assert (one.architecture, one.tested) == (other.architecture, other.tested)
 
 
+def test_a_table_among_classes_is_told_of_and_read_if_that_is_said(tmp_path: Path, pictures: Pictures, here: Here):
+    source = folders(tmp_path / "shapes", pictures)
+    names = sorted(path.relative_to(source / "train") for path in source.rglob("*.png"))
+    lines = [f"{name},{number / 7:.3f}" for number, name in enumerate(names)]
+    (source / "train" / "metadata.csv").write_text("\n".join(["file_name,weight", *lines]))
+    ended = here("search", str(source), *TINY, "--run", "classes")
+    assert ended.code == 0
+    assert "3 classes\n" in ended.out
+    assert "note The folders are classes, and the numbers in train/metadata.csv were left alone." in ended.out
+    ended = here("search", str(source), *TINY, "--run", "numbers", "--labels", "numbers")
+    assert ended.code == 0
+    assert "1 number to be predicted (weight)" in ended.out
+
+
 def test_images_of_several_sizes_are_brought_to_one_and_that_is_said(tmp_path: Path, pictures: Pictures, here: Here):
     source = folders(tmp_path / "shapes", pictures)
     (source / "train" / "shape0" / "large.png").write_bytes(png(np.zeros((20, 20), np.uint8)))

@@ -60,6 +60,9 @@ def test_no_change_is_the_same_recipe():
         ({"optimiser.rate": float("nan")}, "and finite"),
         ({"label_smoothing": 2.0}, "label_smoothing is 2.0; it must be at least 0 and below 1"),
         ({"a.b.c": 1.0}, "must be a number of the recipe"),
+        ({"optimiser.rate": -1.0}, "recipe.optimiser.rate should be -1.0; it must be 0 or more"),
+        ({"weight_decay": -1e-9}, "weight_decay should be -1e-09; it must be 0 or more"),
+        ({"augment.shift": 2.7}, r"augment.shift: Input should be a valid integer \(given: 2.7\)"),
     ],
 )
 def test_what_is_no_number_of_a_recipe_is_refused(changes: dict[str, float], words: str):

@@ -1,5 +1,6 @@
 """What reads some examples at a time gives what an array gives, for every index, and no more than was asked for."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,18 @@ def test_a_file_that_became_shorter_is_named(tmp_path: Path):
     with pytest.raises(OSError, match="has become shorter") as caught:
         rows[np.array([22])]
     assert str(path) in str(caught.value)
+
+
+def test_what_the_system_reads_in_pieces_is_whole(mapped, monkeypatch: pytest.MonkeyPatch):
+    whole, calls = os.preadv, []
+
+    def short(file: int, buffers: list[memoryview], offset: int) -> int:
+        calls.append(offset)
+        return whole(file, [buffers[0][:7]], offset)
+
+    monkeypatch.setattr("amla.tasks.inputs.os.preadv", short)
+    assert Filed(mapped)[np.array([3, 4, 0])].tobytes() == ROWS[[3, 4, 0]].tobytes()
+    assert len(calls) == -(-60 // 7) + -(-30 // 7)
 
 
 def test_large_examples_come_fewer_at_a_time(monkeypatch: pytest.MonkeyPatch):

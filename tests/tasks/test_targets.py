@@ -116,6 +116,70 @@ def test_a_table_beside_folders_of_classes_that_has_no_numbers_is_left_alone(loa
     assert load(str(tmp_path)).classes == ("cat", "dog")
 
 
+class TestTablesBesideClasses:
+    @pytest.fixture(params=["", "train"])
+    def root(self, tmp_path: Path, png: Png, request: pytest.FixtureRequest) -> Path:
+        """Return a folder of two classes of three images, with a table of numbers beside them, in a part or not."""
+        rows = ["file_name,age"]
+        for name in ("cat", "dog"):
+            folder = tmp_path / "pets" / request.param / name
+            folder.mkdir(parents=True)
+            for number in range(3):
+                (folder / f"{number}.png").write_bytes(png((number, 0, 0)))
+                rows.append(f"{name}/{number}.png,{number}")
+        (tmp_path / "pets" / request.param / "metadata.csv").write_text("\n".join(rows))
+        return tmp_path / "pets"
+
+    def test_classes_are_kept_and_it_is_said_what_to_do_for_numbers(self, load: Load, root: Path):
+        for _ in range(2):  # also when the images come from the cache
+            found = load(str(root))
+            assert (found.classes, found.are_numbers) == (("cat", "dog"), False)
+            (said,) = [notice for notice in found.notices if "metadata.csv" in notice]
+            assert "--labels numbers" in said
+            assert "move the table away" in said
+        assert load(str(root), labels="classes").classes == ("cat", "dog")
+
+    def test_numbers_are_read_where_that_is_said(self, load: Load, root: Path):
+        found = load(str(root), labels="numbers")
+        assert found.classes == ("age",)
+        assert found.train.labels[:, 0].tolist() == [0, 1, 2, 0, 1, 2]
+        assert not found.notices
+
+    def test_a_table_that_could_not_be_read_does_not_matter_to_classes(self, load: Load, root: Path):
+        (table,) = root.rglob("metadata.csv")
+        table.write_text(table.read_text() + "\ngone.png,7\n")
+        assert load(str(root)).classes == ("cat", "dog")
+        with pytest.raises(DataError, match=r"names 'gone.png', which is not there"):
+            load(str(root), labels="numbers")
+        table.write_text(f"file_name,story\ncat/0.png,{'long ' * 40_000}\n")
+        assert not load(str(root)).notices
+
+
+def test_folders_of_images_that_are_parts_are_no_classes(load: Load, tmp_path: Path, png: Png):
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+        for number in range(4):
+            (tmp_path / part / f"{number}.png").write_bytes(png((number, 0, 0)))
+    rows = [f"{part}/{number}.png,{number}" for part in ("train", "test") for number in range(4)]
+    (tmp_path / "table.csv").write_text("\n".join(["file,age", *rows]))
+    assert load(str(tmp_path)).classes == ("age",)
+
+
+def test_a_table_is_one_by_its_head_and_any_number_in_it(load: Load, tmp_path: Path, png: Png):
+    (tmp_path / "0.png").write_bytes(png((9, 9, 9)))
+    (tmp_path / "table.csv").write_text("file_name,age\n0.png,\n0.png,30\n")
+    with pytest.raises(DataError, match=r"line 2 of .*table.csv' has no number in the column 'age'"):
+        load(str(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["file_name,age\n0.png,{long}\n", "file_name,age\n0.png,1\n0.png,{long}\n"])
+def test_a_cell_that_no_table_may_have_is_named(load: Load, tmp_path: Path, png: Png, text: str):
+    (tmp_path / "0.png").write_bytes(png((9, 9, 9)))
+    (tmp_path / "table.csv").write_text(text.format(long="9" * 140_000))
+    with pytest.raises(DataError, match=r"line [23] of .*table.csv' .*field larger than field limit \(131072\)"):
+        load(str(tmp_path))
+
+
 def test_a_floating_point_column_of_parquet_is_predicted(load: Load, tmp_path: Path, png: Png):
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     images = [png((number, 0, 0)) for number in range(8)]

@@ -185,8 +185,9 @@ class SearchResult:
         """Return the probability of each of `classes` for each image, (n, classes).
 
         `images` are an array as for `amla.search`, or the path of an image, a folder or an .npz file, or a list of such
-        paths. They become what the network was trained on: its size, grey or coloured. Raises DataError for images that
-        cannot be read, and StudyError where numbers are predicted.
+        paths; or of recordings, where it was trained on such. They become what the network was trained on: its size,
+        grey or coloured; spectrograms. Raises DataError for what cannot be read, and StudyError where numbers are
+        predicted.
         """
         if self._trained.facts.target_mean:
             raise StudyError("There are no probabilities where numbers are predicted; use predict.")
@@ -200,9 +201,10 @@ class SearchResult:
             given = arrays(np.asarray(images), shape, canvas=found.canvas)
             return self._predict(given) if len(given) else np.empty((0, len(found.facts.classes)))
         parts = []
-        for part in shown(paths, shape, found.canvas):
+        for part in shown(paths, shape, found.canvas, found.sound):
             if part.unreadable:
-                raise DataError(f"{part.unreadable[0]!r} cannot be read as an image. Leave it out, or restore it.")
+                kind = "a recording" if found.sound else "an image"
+                raise DataError(f"{part.unreadable[0]!r} cannot be read as {kind}. Leave it out, or restore it.")
             parts.append(self._predict(part.inputs))
         return np.concatenate(parts)
 

@@ -1,4 +1,4 @@
-"""`amla predict`: what the network of a run says of images, a line for each."""
+"""`amla predict`: what the network of a run says of images, series or recordings, a line for each."""
 
 import json
 from pathlib import Path
@@ -28,13 +28,13 @@ def predict_images(folder: Path, paths: list[Path], top: int, as_json: bool, dev
         raise StudyError(f"--top is {top}, but there are {len(classes)} classes.")
     predict = predictor(found.architecture, found.weights, found.facts, device)
     unreadable = 0
-    for part in shown(paths, found.architecture.shape, found.canvas):
+    for part in shown(paths, found.architecture.shape, found.canvas, found.sound):
         if part.names:
             for name, probabilities in zip(part.names, predict(part.inputs), strict=True):
                 said = _numbers(name, classes, probabilities, as_json) if numbers else None
                 typer.echo(said or _line(name, classes, probabilities, top, as_json))
         for name in part.unreadable:
-            typer.echo(f"amla: {name!r} cannot be read as an image", err=True)
+            typer.echo(f"amla: {name!r} cannot be read as {'a recording' if found.sound else 'an image'}", err=True)
         unreadable += len(part.unreadable)
     if unreadable:
         raise typer.Exit(UNREADABLE)

@@ -33,7 +33,8 @@ def search(
         str,
         typer.Argument(
             help="A dataset: digits, cifar10, fashion_mnist; or a path to a folder of parquet files, IDX files or "
-            "images (train/CLASS/*.png, or a .csv of names and numbers), an .npz file, or series (NAME_TRAIN.tsv, .ts)."
+            "images or recordings (train/CLASS/*.png, *.wav, or a .csv of names and numbers), an .npz file, or series "
+            "(NAME_TRAIN.tsv, .ts)."
         ),
     ],
     run: RunFolder = None,
@@ -204,7 +205,8 @@ def export(
 def predict(
     run: Annotated[Path, typer.Argument(help="A run folder with a finished run.")],
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Images, folders of images, .npz files, or files of series.")
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Images, recordings, folders of such, .npz files, or files of series."),
     ],
     top: Annotated[int, typer.Option(min=1, help="How many of the most probable classes to print.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
@@ -212,7 +214,7 @@ def predict(
         str | None, typer.Option(help="cpu, cuda or mps. [default: cuda if there is one, else cpu]", show_default=False)
     ] = None,
 ) -> None:
-    """Say which class images or series belong to, or their numbers, by the network of a run.
+    """Say which class images, series or recordings belong to, or their numbers, by the network of a run.
 
     Exits with 1 if one cannot be read.
     """

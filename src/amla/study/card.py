@@ -101,6 +101,7 @@ def _data(found: Trained) -> list[str]:
             if (canvas := found.canvas)
             else []
         ),
+        *([("Recordings", f"become {sound}, in decibels")] if (sound := found.sound) else []),
         ("Predicted" if found.facts.target_mean else "Classes", ", ".join(found.facts.classes)),
     )
 

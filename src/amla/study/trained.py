@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from amla.export.source import Facts
 from amla.reports.numbers import percent
 from amla.spec import text
@@ -15,9 +17,11 @@ from amla.study.reading import read as read_data
 from amla.study.resolve import task_of
 from amla.study.result import Result, result
 from amla.study.study import StudyError
+from amla.tasks.sound import Sound
 from amla.tasks.task import Task
 from amla.trials.snapshot import Arrays
 
+_sound = TypeAdapter(Sound)
 ARRAYS = "data.npz"  # of a run whose data were given as arrays
 
 
@@ -29,6 +33,7 @@ class Trained:
     architecture: Architecture
     weights: Arrays
     facts: Facts
+    sound: Sound | None = None  # what recordings become spectrograms by
 
     @property
     def canvas(self) -> tuple[int, int] | None:
@@ -47,18 +52,19 @@ def trained(folder: Path) -> Trained:
         )
     weights, notes = Files(folder).load_weights("best")
     recipe = run.study.final_recipe
-    numbers = "target_mean" in notes
+    numbers, sound = "target_mean" in notes, _sound.validate_json(notes["sound"]) if "sound" in notes else None
+    heard = f" Inputs are {sound}, in decibels." if sound else ""
     facts = Facts(
         name=run.study.name,
         classes=tuple(json.loads(notes["classes"])),
         mean=tuple(json.loads(notes["mean"])),
         deviation=tuple(json.loads(notes["deviation"])),
         mirrored=recipe.score_mirrored,
-        note=f"Test {_worth(found)} on {found.examples:,} examples.".replace("\u202f", " "),
+        note=f"Test {_worth(found)} on {found.examples:,} examples.{heard}".replace("\u202f", " "),
         target_mean=tuple(json.loads(notes["target_mean"])) if numbers else (),
         target_deviation=tuple(json.loads(notes["target_deviation"])) if numbers else (),
     )
-    return Trained(run, text.load(folder / BEST), weights, facts)
+    return Trained(run, text.load(folder / BEST), weights, facts, sound)
 
 
 def _worth(found: Result) -> str:
@@ -76,6 +82,8 @@ def notes_of(task: Task) -> dict[str, str]:
     if task.are_numbers:
         target_mean, target_deviation = task.targets
         notes |= {"target_mean": json.dumps(target_mean), "target_deviation": json.dumps(target_deviation)}
+    if task.dataset.sound:
+        notes["sound"] = _sound.dump_json(task.dataset.sound).decode()
     return notes
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -21,6 +22,7 @@ from amla.tasks.decoding import Decoded, Progress, pour
 from amla.tasks.facts import DIGEST, digests_of, sums_of
 from amla.tasks.pictured import Pictured, packed
 from amla.tasks.readers.source import Chunk, Contents, Frame, Part
+from amla.tasks.sound import Sound
 
 VARIABLE = "AMLA_CACHE"
 
@@ -57,7 +59,8 @@ def opened(entry: Path, root: Path | None = None) -> Decoded | None:
                 inputs = of["inputs"]
             labels = np.array(of["labels"])
             parts[part] = Examples(inputs, labels, sums=of.get("sums"), digests=of.get("digests"))
-        return Decoded(tuple(description["classes"]), parts, tuple(description["notices"]))
+        sound = Sound(**description["sound"]) if description.get("sound") else None
+        return Decoded(tuple(description["classes"]), parts, tuple(description["notices"]), sound)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
@@ -125,6 +128,8 @@ def _write(target: Path, contents: Contents, progress: Progress | None, form: Fo
     description: dict[str, Any] = {"classes": contents.classes, "notices": notices, "parts": records}
     if form == "encoded":
         description |= {"frame": frame or contents.shape[:2], "channels": contents.shape[2]}
+    if contents.sound:
+        description["sound"] = asdict(contents.sound)
     (target / _DESCRIPTION).write_text(json.dumps(description), encoding="utf-8")
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from amla.tasks.inputs import Chosen, Inputs, Joined
 from amla.tasks.moments import Moments, of_channels, of_columns
+from amla.tasks.sound import Sound
 
 # where there are no classes: not 0, with which a split would draw the numbers of default_rng(seed)
 ONE_GROUP = 2**31 - 1
@@ -86,7 +87,7 @@ class Dataset:
 
     `fingerprint` is a hex digest of the source's files, the same on every machine. `validation` and `test` are None
     where the source has none. `notices` is what a user should be told about how the data were read. Where numbers are
-    to be predicted, `classes` are what these are called.
+    to be predicted, `classes` are what these are called. `sound` is what recordings were made spectrograms by.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Dataset:
     validation: Examples | None
     test: Examples | None
     notices: tuple[str, ...] = ()
+    sound: Sound | None = None
 
     @property
     def are_numbers(self) -> bool:

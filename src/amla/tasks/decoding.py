@@ -9,17 +9,19 @@ import numpy as np
 
 from amla.tasks.dataset import DataError, Examples
 from amla.tasks.readers.source import Chunk, Contents, Part, unreadable_notice
+from amla.tasks.sound import Sound
 
 Progress = Callable[[int, int], None]  # how much is done, of how much
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """The examples of a dataset, with its class names and what to tell the user."""
+    """The examples of a dataset, with its class names, what to tell the user, and how recordings became examples."""
 
     classes: tuple[str, ...]
     parts: Mapping[Part, Examples]
     notices: tuple[str, ...]
+    sound: Sound | None = None
 
 
 def in_memory(contents: Contents, progress: Progress | None = None) -> Decoded:
@@ -39,7 +41,7 @@ def in_memory(contents: Contents, progress: Progress | None = None) -> Decoded:
 
     notices = pour(contents, hold, progress)
     parts = {part: Examples(inputs[part][:count], labels[part][:count]) for part, count in counts.items()}
-    return Decoded(contents.classes, parts, notices)
+    return Decoded(contents.classes, parts, notices, contents.sound)
 
 
 def pour(
@@ -64,8 +66,9 @@ def pour(
                 progress(done, total)
         if not kept:
             raise DataError(
-                f"no image of {part} in {contents.address!r} can be read. Restore them, or remove that part."
+                f"no {contents.called[:-1]} of {part} in {contents.address!r} can be read. Restore them, or remove "
+                "that part."
             )
     if not unreadable:
         return contents.notices
-    return (*contents.notices, unreadable_notice(unreadable, total, contents.address))
+    return (*contents.notices, unreadable_notice(unreadable, total, contents.address, contents.called))

@@ -63,7 +63,9 @@ def turned(recipe: Recipe, changes: Changes) -> Recipe:
             place = place.get(step) if isinstance(place, dict) else None
         if not isinstance(place, dict) or not _is_number(place.get(last)) or not isfinite(number):
             raise SpecError(f"recipe.{address} should be {number!r}; it must be a number of the recipe, and finite.")
-        place[last] = int(number) if isinstance(place[last], int) else number
+        if number < 0:
+            raise SpecError(f"recipe.{address} should be {number!r}; it must be 0 or more, as all numbers of a recipe.")
+        place[last] = int(number) if number == int(number) else number
     try:
         return _recipe.validate_json(json.dumps(plain))
     except ValidationError as error:

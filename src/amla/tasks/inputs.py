@@ -63,10 +63,20 @@ class Filed:
             return rows
         flat = rows.reshape(len(places), -1).view(np.uint8)
         for start, stop in _runs(places):
-            length = (stop - start) * self._bytes
-            if os.preadv(self._file, [flat[start:stop].data], self._start + int(places[start]) * self._bytes) != length:
-                raise OSError(f"'{self._path}' has become shorter since it was opened; it must not be changed.")
+            self._fill(flat[start:stop].reshape(-1), self._start + int(places[start]) * self._bytes)
         return rows
+
+    def _fill(self, into: NDArray[np.uint8], offset: int) -> None:
+        """Read all bytes from an offset on, of which one call may read fewer (Linux: never more than 2 GiB)."""
+        done = 0
+        while done < len(into):
+            read = os.preadv(self._file, [into[done:].data], offset + done)
+            if not read:
+                raise OSError(
+                    f"'{self._path}' ends after {offset + done:,} bytes, {len(into) - done:,} before the examples that "
+                    "are read do: it has become shorter since it was opened. It must not be changed."
+                )
+            done += read
 
 
 @dataclass(frozen=True, eq=False)

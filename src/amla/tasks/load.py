@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -44,7 +45,7 @@ def load(
     frame = _frame(size, canvas)
     folder = cache.folder(cache_dir)
     try:
-        found = _found(source, data_dir=data_dir, cache_dir=folder, download=download, progress=progress)
+        found = _found(source, data_dir=data_dir, cache_dir=folder, download=download, progress=progress, labels=labels)
         digest = found.fingerprint or fingerprint(found.root, found.files, remembered_in=folder / "files")
         suffix = f"{frame.height}x{frame.width}{'-cover' * frame.cover}" if frame else "own"
         if labels == "numbers":
@@ -57,28 +58,29 @@ def load(
         ) from error
     if labels == "classes" and decoded.parts["train"].are_numbers:
         raise DataError(f"data.labels is classes, but {source!r} has numbers. Leave data.labels out.")
-    read = size if canvas is not None else None
-
-    def part(name: Part) -> Examples | None:
-        examples = decoded.parts.get(name)
-        return replace(examples, size=(read[0], read[1])) if examples and read else examples
-
+    parts = decoded.parts if size is None or canvas is None else _seen_at(size, decoded.parts)
     return Dataset(
         name=found.name,
         fingerprint=digest,
         classes=_classes(found, decoded),
-        train=part("train") or decoded.parts["train"],
-        validation=part("validation"),
-        test=part("test"),
-        notices=decoded.notices,
+        train=parts["train"],
+        validation=parts.get("validation"),
+        test=parts.get("test"),
+        notices=(*found.notices, *decoded.notices),
+        sound=decoded.sound,
     )
+
+
+def _seen_at(size: tuple[int, ...], parts: Mapping[Part, Examples]) -> dict[Part, Examples]:
+    """Return parts of whose images, which are as large as a canvas, a network reads `size`."""
+    return {name: replace(examples, size=(size[0], size[1])) for name, examples in parts.items()}
 
 
 def _of_numbers(source: Source) -> Source:
     if source.read_numbers is None:
         raise DataError(
             f"data.labels is numbers, but {str(source.root)!r} has classes. Numbers are read from .npz files, parquet "
-            "files, and folders of images with a table.csv."
+            "files, and folders of images or recordings with a table.csv."
         )
     return replace(source, read=source.read_numbers, classes=None)
 
@@ -101,12 +103,20 @@ def _frame(size: tuple[int, ...] | None, canvas: tuple[int, ...] | None) -> Fram
     return Frame(canvas[0], canvas[1], cover=True)
 
 
-def _found(source: str, *, data_dir: Path | None, cache_dir: Path, download: bool, progress: Progress | None) -> Source:
+def _found(
+    source: str,
+    *,
+    data_dir: Path | None,
+    cache_dir: Path,
+    download: bool,
+    progress: Progress | None,
+    labels: Labels,
+) -> Source:
     if source in builtin.NAMES:
         return builtin.find(source, data_dir=data_dir, cache_dir=cache_dir, download=download, progress=progress)
     path = Path(source).expanduser()
     if source.strip() and path.exists():
-        return recognise.find(path)
+        return recognise.find(path, labels)
     similar = get_close_matches(source.lower().replace("-", "_"), builtin.NAMES, n=1)
     suggestion = f" Did you mean {similar[0]!r}?" if similar else ""
     raise DataError(
@@ -134,7 +144,7 @@ def _decoded(source: Source, entry: Path, frame: Frame | None, stream: Stream, p
     check_fits(contents, f"The cache folder {str(entry.parent)!r} cannot be used ({problem})")
     decoded = in_memory(contents, progress)
     notice = (
-        f"The cache folder {str(entry.parent)!r} cannot be used ({problem}): the images are kept in memory, and will "
+        f"The cache folder {str(entry.parent)!r} cannot be used ({problem}): the examples are kept in memory, and will "
         f"be decoded again the next time. Make it writable, or let {cache.VARIABLE} name another folder."
     )
     return replace(decoded, notices=(*decoded.notices, notice))

@@ -1,9 +1,9 @@
-"""What a trained network is shown, images or series: files, folders and arrays, made as those it was trained on."""
+"""What a trained network is shown: files, folders and arrays, made into inputs as those that it was trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from amla.tasks.cropping import middle
 from amla.tasks.dataset import DataError
-from amla.tasks.readers import npz, series, ucr
-from amla.tasks.readers.folders import SUFFIXES, batches, images_in
+from amla.tasks.readers import npz, series, sounds, ucr
+from amla.tasks.readers.folders import IMAGES, RECORDINGS, Kind, batches, files_in
 from amla.tasks.readers.images import Album, chunks
 from amla.tasks.readers.resizing import resized
-from amla.tasks.readers.source import Frame, Picture, Size, listed
+from amla.tasks.readers.source import Chunk, Frame, Picture, Size, listed
+from amla.tasks.sound import Sound
 
 _NAMES = ("images", "x", "x_test")  # of arrays in an archive, in the order in which they are looked for
 _SERIES = ("series", "series_test")
@@ -34,27 +35,32 @@ class Shown:
     unreadable: tuple[str, ...] = ()
 
 
-def shown(paths: Sequence[Path], shape: tuple[int, ...], canvas: Size | None = None) -> Iterator[Shown]:
+def shown(
+    paths: Sequence[Path], shape: tuple[int, ...], canvas: Size | None = None, sound: Sound | None = None
+) -> Iterator[Shown]:
     """Yield the images or series at `paths` in order, a few at a time, as a network of inputs `shape` takes them.
 
-    With a `canvas`, of (height, width), images are scaled to cover it, and their middle is taken.
+    With a `canvas`, of (height, width), images are scaled to cover it, and their middle is taken. With `sound`,
+    recordings become spectrograms by it.
 
     A path is an image file, a folder of such, or an .npz file; with series, an .npz file or one of the UCR archive,
-    whose labels are not looked at. Raises DataError for what is none of these.
+    whose labels are not looked at; with `sound`, a recording, a folder of such, or an .npz file of spectrograms. Raises
+    DataError for what is none of these.
     """
-    if _is_series(shape):
+    if _is_series(shape) and sound is None:
         for path in paths:
             yield from _named(path, arrays(_series(path), shape, "series", str(path)))
         return
-    pictures: list[Picture] = []
+    kind = RECORDINGS if sound else IMAGES
+    given: list[Picture] = []
     for path in paths:
         if path.is_file() and path.suffix == ".npz":
-            yield from _files(pictures, shape, canvas)
-            pictures = []
+            yield from _files(given, shape, canvas, sound)
+            given = []
             yield from _archive(path, shape, canvas)
         else:
-            pictures += [Picture(str(file), file) for file in _found(path)]
-    yield from _files(pictures, shape, canvas)
+            given += [Picture(str(file), file) for file in _found(path, kind)]
+    yield from _files(given, shape, canvas, sound)
 
 
 def arrays(
@@ -87,29 +93,35 @@ def _frame(shape: tuple[int, ...], canvas: Size | None) -> Frame:
     return Frame(shape[1], shape[2]) if canvas is None else Frame(*canvas, cover=True)
 
 
-def _found(path: Path) -> list[Path]:
+def _found(path: Path, kind: Kind) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.exists():
-        raise DataError(f"There is no file and no folder {str(path)!r}. Name images, folders of images, or .npz files.")
-    files = images_in(path)
+        raise DataError(
+            f"There is no file and no folder {str(path)!r}. Name {kind.called}, folders of such, or .npz files."
+        )
+    files = files_in(path, kind)
     if not files:
-        raise DataError(f"{str(path)!r} has no images in it ({', '.join(SUFFIXES)}).")
+        raise DataError(f"{str(path)!r} has no {kind.called} in it ({', '.join(kind.suffixes)}).")
     return files
 
 
-def _files(pictures: list[Picture], shape: tuple[int, ...], canvas: Size | None) -> Iterator[Shown]:
-    if not pictures:
+def _files(given: list[Picture], shape: tuple[int, ...], canvas: Size | None, sound: Sound | None) -> Iterator[Shown]:
+    if not given:
         return
+    album = Album(np.arange(len(given)), partial(batches, given))
+    for chunk in sounds.chunks(album, sound) if sound else _images(album, shape, canvas):
+        yield Shown(tuple(given[i].name for i in chunk.labels.tolist()), chunk.inputs, chunk.unreadable)
+
+
+def _images(album: Album, shape: tuple[int, ...], canvas: Size | None) -> Iterator[Chunk]:
     _check_images(shape)
-    album = Album(np.arange(len(pictures)), partial(batches, pictures))
     for chunk in chunks(album, _frame(shape, canvas), shape[0]):
-        inputs = middle(chunk.inputs, (shape[1], shape[2]))
-        yield Shown(tuple(pictures[i].name for i in chunk.labels.tolist()), inputs, chunk.unreadable)
+        yield replace(chunk, inputs=middle(chunk.inputs, (shape[1], shape[2])))
 
 
 def _archive(path: Path, shape: tuple[int, ...], canvas: Size | None) -> Iterator[Shown]:
-    name, found = _of_archive(path, _NAMES)
+    name, found = _of_archive(path, _SERIES if _is_series(shape) else _NAMES)
     yield from _named(path, arrays(found, shape, name, str(path), canvas))
 
 

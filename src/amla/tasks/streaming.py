@@ -30,9 +30,8 @@ def form_of(contents: Contents, stream: Stream, cache: Path) -> Form:
     Raises DataError where images are to be decoded for every batch and there are none.
     """
     if stream == "decode" and not contents.encoded:
-        raise DataError(
-            f"stream is 'decode', but {contents.address!r} holds arrays, which need no decoding. Choose 'disk'."
-        )
+        held = "recordings, which are decoded once" if contents.sound else "arrays, which need no decoding"
+        raise DataError(f"stream is 'decode', but {contents.address!r} holds {held}. Choose 'disk'.")
     needed = _bytes_of(contents)
     if stream == "never" or (stream == "auto" and needed <= _bound()):
         return "held"

@@ -22,6 +22,7 @@ from amla.tasks.readers.source import Chunk, Contents, Frame, Part, Picture, Siz
 if TYPE_CHECKING:
     from PIL import Image
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 _GREY_MODES = ("1", "L", "LA", "La")
 _BATCH = 256

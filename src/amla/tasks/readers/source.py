@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from numpy.typing import NDArray
 
 from amla.tasks.dataset import DataError
+from amla.tasks.sound import Sound
 
 Part = Literal["train", "validation", "test"]
 Labels = Literal["auto", "classes", "numbers"]  # what labels are; "auto": as they look
@@ -40,7 +41,7 @@ _PARTS: dict[str, Part] = {
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One encoded image, as a file or as bytes (None where the source has none); `name` is for messages."""
+    """One encoded image or recording, as a file or as bytes (None where there is none); `name` is for messages."""
 
     name: str
     data: Path | bytes | None
@@ -48,7 +49,7 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some examples in order: inputs (k, *spatial, channels), labels (k,), and the names of unreadable images.
+    """Some examples in order: inputs (k, *spatial, channels), labels (k,), and the names of unreadable files.
 
     `pictures` are what the inputs were decoded from, (k,); none where the source holds arrays. Of numbers that are to
     be predicted, labels are (k, targets).
@@ -73,7 +74,8 @@ class Contents:
     """All of a dataset, not yet decoded. `shape` is that of one example: (height, width, channels), (time, channels).
 
     `dtype` is that of the examples, as numpy writes it. `encoded` says that chunks have pictures. With `numbers`,
-    labels are numbers that are to be predicted, and `classes` what these are called.
+    labels are numbers that are to be predicted, and `classes` what these are called. `sound` is what recordings were
+    made spectrograms by.
     """
 
     address: str
@@ -84,6 +86,12 @@ class Contents:
     dtype: str = "|u1"
     encoded: bool = False
     numbers: bool = False
+    sound: Sound | None = None
+
+    @property
+    def called(self) -> str:
+        """What examples that cannot be read are called: files of images, or recordings."""
+        return "recordings" if self.sound else "images"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +101,7 @@ class Source:
     `files` are all that its examples depend on, in or under `root`. `read` opens them; its argument is the frame that
     images are brought to, or None for their own size. `classes` replaces the class names that the files give, and
     `fingerprint` the digest of the files, where there are none. `read_numbers` opens them with labels as numbers that
-    are to be predicted, None where they cannot be.
+    are to be predicted, None where they cannot be. `notices` is what a user should be told of how it was recognised.
     """
 
     name: str
@@ -103,6 +111,7 @@ class Source:
     classes: tuple[str, ...] | None = None
     fingerprint: str | None = None
     read_numbers: Callable[[Frame | None], Contents] | None = None
+    notices: tuple[str, ...] = ()
 
 
 def part_called(name: str) -> Part | None:
@@ -116,12 +125,12 @@ def listed(names: list[str] | tuple[str, ...], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {hidden:,} more" if hidden > 0 else "")
 
 
-def unreadable_notice(names: list[str], count: int, address: str) -> str:
-    """What to tell the user about images that could not be read, out of `count`.
+def unreadable_notice(names: list[str], count: int, address: str, called: str = "images") -> str:
+    """What to tell the user about images, or what they are `called`, that could not be read, out of `count`.
 
     Raises DataError where they are so many that leaving them out would give another dataset.
     """
-    found = f"{len(names):,} of {count:,} images"
+    found = f"{len(names):,} of {count:,} {called}"
     if len(names) * 100 < count:
         return f"{found} could not be read and were left out: {listed(names)}."
     raise DataError(
