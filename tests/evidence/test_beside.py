@@ -24,6 +24,14 @@ def test_intervals_decide(baselines: list[float], is_worth_it: bool, is_beaten: 
     assert advice(compared).startswith(words)
 
 
+@pytest.mark.parametrize("reached", [0.95, 0.9, 0.8])
+def test_that_they_trained_but_briefly_is_said_whoever_is_ahead(reached: float):
+    for share, is_early in ((None, False), (0.1, False), (0.014, True)):
+        compared = Beside(rated("found", 0.9), (rated("r0", reached),), 120, 1.0, share=share)
+        assert compared.is_early is is_early
+        assert ("after 120 steps each, 1.4\u202f% of the final training" in advice(compared)) is is_early
+
+
 @pytest.mark.parametrize(
     ("ours", "words"),
     [(0.9, "What was found is ahead: R² 0.9"), (0.8, "The baseline r0 does as well as what was found, or better: R²")],

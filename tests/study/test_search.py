@@ -260,6 +260,13 @@ class TestBaselines:
         assert {"plain-1-a-stage", "plain-2-a-stage", "random-1"} >= {rival.name for rival in compared.baselines}
         assert compared.found.reached == 0.5
 
+    def test_how_long_they_trained_is_told_by_examples_once_the_final_training_is_over(self, place: Place):
+        study = replace(self.STUDY, final=Final(40, replace(self.STUDY.recipe, batch=2 * self.STUDY.recipe.batch)))
+        place.run(study)
+        run = Run(place.folder, study, History(), place.history(FINAL), baselines=place.history(BASELINES))
+        shares = [compared.share for each in (run, replace(run, final=History())) if (compared := beside(each))]
+        assert shares == [10 / (40 * 2), None]
+
     def test_those_of_earlier_versions_are_called_as_their_files_were(self, place: Place):
         place.run(self.STUDY)
         baselines = place.folder / "baselines"

@@ -2,6 +2,8 @@
 
 from amla.spec.values import value
 
+EARLY = 0.1  # of the final training: below, how fast networks begin to learn says little of how they end (docs/log.md)
+
 
 @value
 class Rated:
@@ -19,7 +21,8 @@ class Rated:
 class Beside:
     """What was `found` beside its `baselines`, the best first and one at least.
 
-    Each trained for so many `steps`, all together for so many `seconds`. `metric` is what they are compared by.
+    Each trained for so many `steps`, all together for so many `seconds`. `metric` is what they are compared by. `share`
+    is how many examples each has seen, as a share of those of the final training; None while that is not known.
     """
 
     found: Rated
@@ -27,6 +30,12 @@ class Beside:
     steps: int
     seconds: float
     metric: str = "accuracy"
+    share: float | None = None
+
+    @property
+    def is_early(self) -> bool:
+        """Whether they trained so briefly that they may well end in another order: it is how they begin to learn."""
+        return self.share is not None and self.share < EARLY
 
     @property
     def best(self) -> Rated:

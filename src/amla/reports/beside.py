@@ -3,7 +3,7 @@
 from amla.evidence.beside import Beside, Rated
 from amla.reports.markup import Html, Section, element, row, section, table
 from amla.reports.names import metric_name
-from amla.reports.numbers import SPACE, count, duration, metric_interval, metric_reading, plural
+from amla.reports.numbers import SPACE, count, duration, metric_interval, metric_reading, percent, plural
 from amla.reports.report import Report
 
 EXPLAINED = (
@@ -16,13 +16,22 @@ EXPLAINED = (
 def advice(beside: Beside) -> str:
     """Return in a sentence whether to use what was found or a baseline, and why."""
     ours, best = (_reads(beside.metric, each) for each in (beside.found, beside.best))
-    name = beside.best.name
+    name, early = beside.best.name, f" {_early(beside)}" if beside.is_early else ""
     if not beside.is_decidable:
-        return _undecided(beside, ours, best)
+        return _undecided(beside, ours, best) + early
     if beside.is_worth_it:
-        return f"The search was worth it: {ours} on validation; the best baseline, {name}, {best}."
+        return f"The search was worth it: {ours} on validation; the best baseline, {name}, {best}.{early}"
     why = "is better than" if beside.is_beaten else "cannot be told from"
-    return f"Use the baseline {name}, which {why} what was found: {best} on validation, beside {ours}."
+    return f"Use the baseline {name}, which {why} what was found: {best} on validation, beside {ours}.{early}"
+
+
+def _early(beside: Beside) -> str:
+    """Return what a short training cannot tell."""
+    seen = percent(beside.share or 0.0)
+    return (
+        f"That is after {plural(beside.steps, 'step')} each, {seen} of the final training: it says who learns faster, "
+        "and not who ends better; a longer budget tells more."
+    )
 
 
 def _undecided(beside: Beside, ours: str, best: str) -> str:

@@ -60,7 +60,16 @@ def beside(run: Run) -> Beside | None:
     baselines = sorted((each for each in rated if each is not ours), key=lambda each: -each.reached)
     if ours is None or not baselines:
         return None
-    return Beside(ours, tuple(baselines), run.baselines[0].proposal.budget, run.baselines.seconds, metric)
+    steps = run.baselines[0].proposal.budget
+    return Beside(ours, tuple(baselines), steps, run.baselines.seconds, metric, _share(run, steps))
+
+
+def _share(run: Run, steps: int) -> float | None:
+    """Return how many examples that is, as a share of those of the final training; None before that is over."""
+    if not run.final.done or run.final.done[-1].proposal.budget:
+        return None
+    final = sum(trial.proposal.budget for trial in run.final.done) * run.study.final_recipe.batch
+    return steps * run.study.recipe.batch / final if final else None
 
 
 def keep(files: Files, named: Mapping[str, Architecture]) -> None:
