@@ -184,12 +184,12 @@ def search(command: list[str], folder: Path, cache: Path, group: Path | None, ki
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="1,400 images and few steps: under 50 s")
+    parser.add_argument("--quick", action="store_true", help="900 images and few steps: under 50 s")
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--folder", type=Path, help="where images and cache are kept; by default they are deleted")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    images, trials, steps, final = (1_400, 2, 4, 6) if options.quick else (options.images, 3, 30, 150)
+    images, trials, steps, final = (900, 2, 4, 6) if options.quick else (options.images, 3, 30, 150)
     torch.set_num_threads(1)
     with TemporaryDirectory() as scratch, limited() as group:
         place = options.folder or Path(scratch)
