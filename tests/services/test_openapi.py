@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from made_up_runs import finished
 from schemathesis import GenerationMode
+from worker_service import MadeUp as Unneeded
 
 from amla.algorithms import wire
 from amla.algorithms.remote import Remote
@@ -28,6 +29,8 @@ from amla.services import scheduler as module
 from amla.services.app import application
 from amla.services.generate import Generator
 from amla.services.scheduler import Scheduler
+from amla.services.trials import Worker
+from amla.services.workshop import Workshop
 from amla.spaces.envelope import envelope
 from amla.study.study import from_plain, to_plain
 from amla.trials.history import History
@@ -127,7 +130,8 @@ def drawing(examples: int) -> Any:
 
 def test_the_document_is_the_one_in_the_reference(tmp_path: Path):
     """If it is not: AMLA_WRITE=1 python -m pytest tests/services/test_openapi.py writes it."""
-    document = application({"scheduler": Scheduler(tmp_path), "generate": Generator()}).openapi()
+    worker = Worker(Workshop(Unneeded(), tmp_path))
+    document = application({"scheduler": Scheduler(tmp_path), "generate": Generator(), "worker": worker}).openapi()
     text = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     if os.environ.get("AMLA_WRITE"):
         DOCUMENT.write_text(text, encoding="utf-8")

@@ -78,6 +78,15 @@ def test_a_study_is_made_as_a_study_file_has_it(served: Served):
     assert [each["state"] for each in served.ask("GET", "/v1/studies").json()["studies"]] == ["running"]
 
 
+def test_kinds_may_be_left_out_as_in_a_study_file(served: Served):
+    text = {"name": "mine", "data": {"source": "digits"}, "space": {"width": 6}, "limit": {"seconds": 60}}
+    made = served.ask("POST", "/v1/studies", json=text)
+    assert made.status_code == 201, made.text
+    with served.client() as client:
+        assert client.settings(made.json()["key"]) == from_plain(text)
+    assert "space.width" in problem(served.ask("POST", "/v1/studies", json={**text, "space": {"width": "x"}}), 422)
+
+
 def test_what_is_sent_twice_with_a_key_is_made_once(served: Served):
     sent = {"json": to_plain(STUDY), "headers": {"idempotency-key": "one"}}
     first, again = (served.ask("POST", "/v1/studies", **sent) for _ in range(2))

@@ -138,6 +138,20 @@ def test_addresses_are_taken_only_if_they_are_allowed(parts: dict[str, Any]):
         )
 
 
+@pytest.mark.parametrize("uri", ["/var/x", "x", "file:/var/x", "sqlite:/var/x.db", "databricks", GENERATOR, None])
+def test_mlflow_is_where_whoever_runs_the_server_has_it(uri: str | None, monkeypatch: pytest.MonkeyPatch):
+    """A uri that is a path, or has no //, would have MLflow write anywhere on the server."""
+    shown = study(trackers=[{"kind": "mlflow", "uri": uri}])
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(StudyError, match="allow"):
+        checked(shown, ALLOWED)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    if uri is not None:
+        with pytest.raises(StudyError, match="does not allow"):
+            checked(shown, ALLOWED)
+    assert checked(shown, Allowed(urls=(uri or GENERATOR,))) == shown
+
+
 def test_an_address_that_is_allowed_is_taken():
     for url in (GENERATOR, f"{GENERATOR}/mine", GENERATOR.upper().replace("HTTP", "http")):
         remote = {"kind": "remote", "url": url, "options": {"see": "https://example.org"}}

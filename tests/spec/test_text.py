@@ -64,7 +64,7 @@ def test_what_is_left_out_takes_its_default():
         (changed(bias="yes"), ["nodes[1].op.conv.bias", "valid boolean", "'yes'"]),
         (changed(groups=3), ["nodes[1].op.conv", "conv.channels is 4, which 3 groups do not divide"]),
         (changed(kind="transformer"), ["nodes[1].op", "transformer", "'conv'"]),
-        (text(STEM | {"op": {}}), ["nodes[1].op", "discriminator 'kind'"]),
+        (text(STEM | {"op": {}}), ["nodes[1].op", "must begin with its kind"]),
         (text(STEM | {"inputs": []}), ["nodes[1]", "'stem' (conv) has inputs []; it takes exactly 1"]),
         (text(STEM | {"inputs": ["y"]}), ["'stem' reads 'y', which does not exist"]),
         (text(STEM | {"extra": 1}), ["nodes[1].extra", "Unexpected keyword argument"]),

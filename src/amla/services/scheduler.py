@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from amla.services import artifacts
 from amla.services.app import Core
-from amla.services.documents import Document
+from amla.services.documents import Document, body_of
 from amla.services.drivers import Drivers
 from amla.services.entries import locked
 from amla.services.keys import KeyHeader
@@ -34,14 +34,14 @@ from amla.services.uploads import Allowed, checked
 from amla.services.wire import LARGEST_STUDY, Artifacts, Page, Standings
 from amla.study.folder import REPORT
 from amla.study.phases import PHASES, SEARCH
-from amla.study.study import Study
+from amla.study.study import Study, from_json
 
 log = logging.getLogger("amla.services")
 
 LOOKING = 0.5  # seconds between two looks at what runs
 MOST = 1_000  # studies or trials in one answer
 
-STUDY: Document[Study] = Document(Study, LARGEST_STUDY)
+STUDY: Document[Study] = Document(Study)
 STANDINGS: Document[Standings] = Document(Standings)
 PAGE: Document[Page] = Document(Page)
 ARTIFACTS: Document[Artifacts] = Document(Artifacts)
@@ -135,11 +135,10 @@ def _changing(router: APIRouter, opened: _Open, allowed: Allowed) -> None:
         start: Annotated[bool, Query(description="Have it run as soon as it may.")] = True,
     ) -> Response:
         """Make a study, which is checked and costed before anything is built."""
-        given = await STUDY.read(request)
-        body = await request.body()
+        body = await body_of(request, LARGEST_STUDY)
 
         def make() -> Response:
-            standing, is_new = opened.now.create(checked(given, allowed), body, key, start)
+            standing, is_new = opened.now.create(checked(from_json(body), allowed), body, key, start)
             status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
             return STANDING.answer(standing, status, {"location": f"/v1/studies/{standing.key}"})
 

@@ -3,6 +3,7 @@
 All of this is arithmetic on what the study says. Nothing is built for a study that is too large to be built.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -15,7 +16,7 @@ from amla.spaces.envelope import Envelope
 from amla.spec.costs import costs
 from amla.study import spaces
 from amla.study.resolve import algorithm_of
-from amla.study.settings.places import Http, TensorBoardSettings
+from amla.study.settings.places import Http, MlflowSettings, TensorBoardSettings
 from amla.study.settings.searches import FixedSettings, RemoteSettings
 from amla.study.settings.spaces import (
     DartsSettings,
@@ -59,6 +60,7 @@ def checked(study: Study, allowed: Allowed) -> Study:
     _check_values(plain)
     _check_sizes(study, plain, allowed)
     _check_addresses(plain, allowed)
+    _check_trackers(study, allowed)
     study = _placed(study, allowed)
     _check_space(study.space)
     _check_networks(study)
@@ -164,6 +166,26 @@ def _check_addresses(plain: dict[str, Any], allowed: Allowed) -> None:
             raise StudyError(f"algorithm.url is {url!r}, which this server does not allow; --allow-url would.")
 
 
+def _check_trackers(study: Study, allowed: Allowed) -> None:
+    """Refuse MLflow anywhere but where whoever runs the server has it: of itself it would write below any path."""
+    places = {_place(url) for url in allowed.urls}
+    for tracker in study.trackers:
+        match tracker:
+            case TensorBoardSettings():
+                raise StudyError(
+                    "trackers: TensorBoard needs a folder of the server's; fetch the run, and use amla track."
+                )
+            case MlflowSettings(uri=None) if not os.environ.get("MLFLOW_TRACKING_URI"):
+                raise StudyError(
+                    "trackers: MLflow has no uri, and this server no MLFLOW_TRACKING_URI; name an address that "
+                    "--allow-url allows, or fetch the run, and use amla track."
+                )
+            case MlflowSettings(uri=str(uri)) if _place(uri) not in places:
+                raise StudyError(
+                    f"trackers: the uri of MLflow is {uri!r}, which this server does not allow; --allow-url would."
+                )
+
+
 def _place(url: str) -> tuple[str, str]:
     try:
         parts = urlsplit(url)
@@ -177,8 +199,6 @@ def _placed(study: Study, allowed: Allowed) -> Study:
         study = replace(study, data=replace(study.data, source=_below(study.data.source, "data.source", allowed)))
     if isinstance(study.space, TemplateSettings):
         study = replace(study, space=replace(study.space, file=_below(study.space.file, "space.file", allowed)))
-    if any(isinstance(tracker, TensorBoardSettings) for tracker in study.trackers):
-        raise StudyError("trackers: TensorBoard needs a folder of the server's; fetch the run, and use amla track.")
     if study.terms and study.terms.after:
         raise StudyError("terms.after names run folders; on this server studies cannot begin from others.")
     if isinstance(study.algorithm, FixedSettings):

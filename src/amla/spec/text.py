@@ -106,6 +106,9 @@ def written_yaml(plain: Any, **options: Any) -> str:
     return str(yaml.dump(plain, Dumper=Dumper, sort_keys=False, **options))
 
 
+_NO_KIND = "union_tag_not_found"  # what pydantic calls it
+
+
 def explain(error: ValidationError, given: Any = None) -> str:
     """Return what is wrong in a text, one line a mistake: address, rule, value.
 
@@ -125,7 +128,8 @@ def _explain_one(mistake: dict[str, Any], whole: Any) -> str:
         return f"{address}: {cause}" if address else str(cause)
     given = repr(mistake["input"])
     shown = given if len(given) <= 80 else f"{given[:77]}..."
-    return f"{address or 'the text'}: {mistake['msg']} (given: {shown})"
+    rule = "must begin with its kind, as in {kind: NAME, ...}" if mistake["type"] == _NO_KIND else mistake["msg"]
+    return f"{address or 'the text'}: {rule} (given: {shown})"
 
 
 def _without_kinds(steps: tuple[int | str, ...], place: Any) -> list[int | str]:

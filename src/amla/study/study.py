@@ -152,6 +152,15 @@ def from_yaml(text: str) -> Study:
     return from_plain(plain)
 
 
+def from_json(text: bytes) -> Study:
+    """Return the study that a text in JSON describes; the same may be left out as in a file. Raises StudyError."""
+    try:
+        plain = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise StudyError(f"This is no JSON: {error}.") from None
+    return from_plain(plain)
+
+
 def from_plain(plain: Any) -> Study:
     """Return the study that plain values (dicts, lists, numbers) describe. Raises StudyError."""
     if isinstance(plain, dict):
