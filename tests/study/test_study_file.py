@@ -407,3 +407,16 @@ def test_a_password_in_the_url_of_an_algorithm_is_refused_and_not_repeated(url: 
     with pytest.raises(StudyError, match="AMLA_TOKEN") as told:
         Study("x", Data("digits"), algorithm=RemoteSettings(url=url, steps=1), final=Final(1))
     assert "secret" not in str(told.value)
+
+
+def test_where_trials_or_proposals_come_from_may_be_told_in_short():
+    plain = {"name": "x", "data": {"source": "digits"}, "final": {"steps": 5}}
+    short = {"algorithm": {"remote": "http://a", "steps": 9}, "executor": {"http": ["http://b", "http://c"]}}
+    whole = {
+        "algorithm": {"kind": "remote", "url": "http://a", "steps": 9},
+        "executor": {"kind": "http", "urls": ["http://b", "http://c"]},
+    }
+    assert from_plain(plain | short) == from_plain(plain | whole)
+    for wrong in ({"algorithm": {"remote": "http://a", "url": "http://b", "steps": 9}}, {"executor": {"htp": []}}):
+        with pytest.raises(StudyError, match="|".join(wrong)):
+            from_plain(plain | wrong)

@@ -102,7 +102,7 @@ def print_tokens(file: Path) -> None:
     for head in ("name", "scope", "made", "holds until"):
         table.add_column(head)
     for found in tokens.read(file):
-        until = "removed" if found.expires is None else "over" if found.is_over else at(found.expires)
+        until = "it is removed" if found.expires is None else "over" if found.is_over else at(found.expires)
         table.add_row(escape(found.name), found.scope, at(found.created), until)
     opened().print(table)
 

@@ -139,6 +139,7 @@ class Study:
 
 
 _USUAL = {"space": "envelope", "backend": "torch"}  # kinds that may be left out
+_SHORT = {"algorithm": ("remote", "url"), "executor": ("http", "urls")}  # {remote: URL} is {kind: remote, url: URL}
 
 _study = TypeAdapter(Study)
 
@@ -164,11 +165,7 @@ def from_json(text: bytes) -> Study:
 def from_plain(plain: Any) -> Study:
     """Return the study that plain values (dicts, lists, numbers) describe. Raises StudyError."""
     if isinstance(plain, dict):
-        plain = plain | {
-            place: {"kind": kind, **plain[place]}
-            for place, kind in _USUAL.items()
-            if isinstance(plain.get(place), dict) and "kind" not in plain[place]
-        }
+        plain = plain | {place: _told(place, plain[place]) for place in (*_USUAL, *_SHORT) if place in plain}
     try:
         check_plain(plain)
         return _study.validate_json(json.dumps(plain))
@@ -176,6 +173,18 @@ def from_plain(plain: Any) -> Study:
         raise StudyError(explain(error, plain)) from None
     except (TypeError, ValueError, RecursionError) as error:  # YAML knows dates, and values that contain themselves
         raise StudyError(f"This is no study: {error}.") from None
+
+
+def _told(place: str, settings: Any) -> Any:
+    """Return settings with their kind, where that is left out or told in short."""
+    if not isinstance(settings, dict) or "kind" in settings:
+        return settings
+    if place in _USUAL:
+        return {"kind": _USUAL[place], **settings}
+    kind, name = _SHORT[place]
+    if kind not in settings or name in settings:
+        return settings
+    return {"kind": kind, name: settings[kind], **{each: settings[each] for each in settings if each != kind}}
 
 
 def to_plain(study: Study) -> dict[str, Any]:
