@@ -14,7 +14,7 @@ MOST = 2**31 - 1  # of any size: what libraries count elements of an axis with
 MOST_AXES = 8
 
 
-class Named(Protocol):
+class _Named(Protocol):
     """An operation, as far as it is named in errors."""
 
     @property
@@ -23,7 +23,7 @@ class Named(Protocol):
         ...
 
 
-def check_window(op: Named, kernel: Size) -> None:
+def check_window(op: _Named, kernel: Size) -> None:
     """Check a window, and write an empty stride or dilation out, so that equal ops compare equal. Raises SpecError."""
     check_positive(op, "kernel", kernel)
     for name in ("stride", "dilation"):
@@ -36,7 +36,7 @@ def check_window(op: Named, kernel: Size) -> None:
             check_positive(op, name, given)
 
 
-def check_positive(op: Named, name: str, numbers: Size) -> None:
+def check_positive(op: _Named, name: str, numbers: Size) -> None:
     """Raise SpecError unless there are numbers, each 1 or more, and neither they nor their number are too large."""
     said = f"{numbers if len(numbers) != 1 else numbers[0]}"[:100]
     if not numbers or min(numbers) < 1:
@@ -45,7 +45,7 @@ def check_positive(op: Named, name: str, numbers: Size) -> None:
         raise SpecError(f"{op.kind}.{name} is {said}; it must be {MOST:,} at most, along {MOST_AXES} axes at most.")
 
 
-def check_finite(op: Named, *names: str) -> None:
+def check_finite(op: _Named, *names: str) -> None:
     """Check numbers that weights are computed with: what is not finite, or no epsilon, makes all of them NaN."""
     for name in names:
         number = getattr(op, name)
