@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def spoiled(draw: st.DrawFn, whole: Any) -> Any:
                 place = place[key]
                 continue
             if draw(st.booleans()):
-                place[key] = draw(NASTY)
+                place[key] = deepcopy(draw(NASTY))  # the next place may be in it
             else:
                 del place[key]
             break
