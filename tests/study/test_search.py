@@ -372,6 +372,10 @@ class TestFiles:
         with pytest.raises(StudyError, match=r"No network could be trained:\ntrial 0: killed\ntrial 1: killed$"):
             place.run(TIMED, fails=lambda phase, trial: phase == FINAL)
 
+    def test_where_no_metric_is_a_number_that_is_said(self, place: Place):
+        with pytest.raises(StudyError, match="of none the metric is a number"):
+            place.run(COUNTED, reaches=lambda phase, trial: float("nan"))
+
     @pytest.mark.parametrize("phase", [REHEARSAL, SEARCH])
     def test_so_is_a_phase_before_it(self, place: Place, phase: str):
         with pytest.raises(StudyError, match=r"No network could be trained:\ntrial 0: killed"):

@@ -284,5 +284,7 @@ def _why_nothing(history: History) -> str:
     """Say why a phase has nothing to show."""
     if not len(history):
         return "The search proposed no network; loosen the space's constraint."
+    if not history.failed:
+        return "Networks were trained, but of none the metric is a number, so none can be chosen; look at the data."
     reasons = {f"trial {t.id}: {t.outcome.message}" for t in history.failed if isinstance(t.outcome, Failure)}
     return "No network could be trained:\n" + "\n".join(sorted(reasons))
