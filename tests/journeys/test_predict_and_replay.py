@@ -91,8 +91,8 @@ def test_an_accuracy_that_nobody_reached_is_not_reproduced(run: Path, here: Here
     from amla.study import replay
     from amla.study.result import Tested
 
-    real = replay._tested
-    monkeypatch.setattr(replay, "_tested", lambda outcome: Tested(0, real(outcome).examples, 0.0, 0.0, 0.01))
+    real = replay.tested_of
+    monkeypatch.setattr(replay, "tested_of", lambda metrics: Tested(0, real(metrics).examples, 0.0, 0.0, 0.01))
     ended = here("replay", str(run))
     assert ended.code == 1
     assert "not reproduced" in ended.out

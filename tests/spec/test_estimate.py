@@ -70,7 +70,7 @@ def test_envelopes_are_as_wide_as_an_estimate_allows():
 
 
 def test_the_tighter_of_two_estimates_holds():
-    tight, loose = Estimate(5, 1.0), Estimate(6, 0.0)
+    tight, loose = Estimate(5, 1.0), Estimate(6, 1.0)
     both = Constraints(latency=loose).tightened(Constraints(10, latency=tight))
     assert both == Constraints(10, latency=tight)
     assert both.given == {"parameters": 10, "latency": 5}

@@ -8,7 +8,7 @@ from amla.execution.local import cores
 from amla.execution.orders import Order
 from amla.execution.work import Work
 from amla.services.workshop import Workshop
-from amla.study.assignment import Assignment, data_of, understood, work_config
+from amla.study.assignment import data_of, understood, work_config
 from amla.study.phases import PHASES
 from amla.study.settings.places import TabularSettings
 from amla.study.study import StudyError
@@ -43,7 +43,8 @@ class StudyTrade:
         They are read here first, once for all slots, so that what is wrong with them is said in words.
         """
         said = understood(order.task)
-        source = self.source(said)
+        looked_up = isinstance(said.backend, TabularSettings)  # where the source is a column of a table, and no path
+        source = said.data.source if looked_up else self.source(said.data.source)
         key = f"{source} {said.data.size} {said.backend}", said.fingerprint
         with self.lock:
             if key not in self.known:
@@ -54,10 +55,9 @@ class StudyTrade:
         config = work_config(said, order.phase, source, folder, threads, memory, self.data_dir)
         return Work("amla.study.assignment:evaluation", config)
 
-    def source(self, said: Assignment) -> str:
-        """Return where the data of an assignment are here. Raises DataError."""
-        named = said.data.source
-        if named in NAMES or isinstance(said.backend, TabularSettings):  # a column of a table is no path
+    def source(self, named: str) -> str:
+        """Return where data are here that a study calls `named`. Raises DataError."""
+        if named in NAMES:
             return named
         if self.data is None:
             raise DataError(
