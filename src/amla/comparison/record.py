@@ -16,16 +16,8 @@ from amla.study.study import Data, Provenance, Study, to_plain
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement
 
-OWN = (
-    "algorithm",
-    "run_off",
-    "seed",
-    "name",
-    "provenance",
-    "limit",
-    "executor",
-    "trackers",
-)  # of a study, and not of its task
+# of a study, and not of its task
+OWN = ("algorithm", "run_off", "seed", "name", "provenance", "limit", "executor", "trackers")
 
 
 @value

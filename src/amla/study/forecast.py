@@ -24,10 +24,8 @@ def forecast(
     """
     (batch, final_batch), work = batches, [leg.work for leg in legs]
     compared = len(DEPTHS) + 1 + study.baselines.random if study.baselines else 0
-    (trials, given), most = (
-        (study.tuning.trials, study.tuning.steps) if study.tuning else (0, None),
-        max(work, default=0.0),
-    )
+    trials, given = (study.tuning.trials, study.tuning.steps) if study.tuning else (0, None)
+    most = max(work, default=0.0)
     found = {
         SEARCH: training_flops(int(sum(work)), steps * batch),
         BASELINES: training_flops(int(compared * most), steps * batch),
