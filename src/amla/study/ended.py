@@ -45,9 +45,10 @@ def _promised(study: Study, stop: StopSettings, task: Task, searched: History) -
 
 def _before_run_off(study: Study, searched: History) -> History:
     """Return the history of a search without its run-off: the last networks, which train longer than any before."""
-    longest = max(trial.proposal.budget for trial in searched.trials)
-    count = len(searched)
-    while study.run_off is not None and count and searched[count - 1].proposal.budget == longest:
+    if study.run_off is None:
+        return searched
+    longest, count = max(trial.proposal.budget for trial in searched.trials), len(searched)
+    while count and searched[count - 1].proposal.budget == longest:
         count -= 1
     before = History()
     for trial in searched.trials[:count]:

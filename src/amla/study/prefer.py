@@ -32,11 +32,11 @@ class Choice:
 
 def preferred(prefer: Prefer, history: History, metric: str = "accuracy") -> Choice | None:
     """Return the choice among what a search has trained; None where the best is wanted, or there is none."""
-    if prefer == "accurate" or not (rivals := ranked(history, history.done, metric)):
+    if prefer == "accurate" or not (trained := ranked(history, history.done, metric)):
         return None
-    best, cost = rivals[0], _cost(prefer, rivals)
+    best, cost = trained[0], _cost(prefer, trained)
     low, rule = _alike(best, metric)
-    alike = [trial for trial in rivals if trial.measurement.metrics[metric] >= low]
+    alike = [trial for trial in trained if trial.measurement.metrics[metric] >= low]
     found = min(alike, key=lambda trial: (trial.measurement.metrics[cost], -trial.measurement.metrics[metric]))
     return Choice(found, _why(prefer, metric, cost, (found, best), len(alike), rule))
 
@@ -61,14 +61,14 @@ def is_of_interest(study: Study) -> bool:
     return study.latency is not None or study.prefer != "accurate" or bool(getattr(study.algorithm, "costs", ()))
 
 
-def _cost(prefer: Prefer, rivals: Sequence[Trial]) -> str:
+def _cost(prefer: Prefer, trained: Sequence[Trial]) -> str:
     if prefer == "small":
         return "parameters"
-    return LATENCY if _is_measured(rivals) else "macs"
+    return LATENCY if _is_measured(trained) else "macs"
 
 
-def _is_measured(rivals: Sequence[Trial]) -> bool:
-    return bool(rivals) and all(LATENCY in trial.measurement.metrics for trial in rivals)
+def _is_measured(trained: Sequence[Trial]) -> bool:
+    return bool(trained) and all(LATENCY in trial.measurement.metrics for trial in trained)
 
 
 def _alike(best: Trial, metric: str) -> tuple[float, str]:

@@ -140,13 +140,12 @@ def evaluation_of(
 ) -> Evaluate:
     """Return what evaluates the trials of a phase, in this process with so many threads (None: as it has them).
 
-    A study on a table looks them up, in the file in `data_dir`.
-
     It is one of so many `workers` that share the cores.
 
     In the final phase a proposal with a budget trains on all that is not test, and one without is scored on the test
     part: `amla.algorithms.finish` makes one such proposal. A `member` of a crew meets the others of each trial anew, at
-    a file in the folder that its meeting is; the first one writes snapshots.
+    a file in the folder that its meeting is; the first one writes snapshots. Where a table
+    answers the trials, it lies in `data_dir`.
     """
     if isinstance(study.backend, TabularSettings):
         return looked_up(study.backend, study.data.source, phase, files, data_dir)

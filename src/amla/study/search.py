@@ -154,7 +154,7 @@ class Search:
         if isinstance(settings, Simulated):
             return Arranged(Arrangement(settings.workers, 1), Arrangement(1, 1))
         if self._looks_up and isinstance(settings, Inline | Local):  # there is nothing to time
-            workers = getattr(settings, "workers", 1)
+            workers = settings.workers if isinstance(settings, Local) else 1
             most = processor.cores() if workers == "auto" else workers
             return Arranged(Arrangement(min(most, at_once(algorithm)), 1), Arrangement(1, 1))
         if isinstance(settings, Ray | Http):  # whose nodes may be others than before

@@ -27,7 +27,7 @@ _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 _GREY_MODES = ("1", "L", "LA", "La")
 _BATCH = 256
 _BATCH_BYTES = 32 * 2**20
-THREADS = min(8, os.cpu_count() or 1)  # that decode images, at most
+THREADS = min(8, os.cpu_count() or 1)  # that decode files, at most
 _THREADS_PAY_FROM = 128 * 128  # pixels; smaller images cost threads more waiting for each other than decoding
 
 _Result = TypeVar("_Result")

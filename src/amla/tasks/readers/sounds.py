@@ -5,7 +5,6 @@ Files are decoded by libsndfile, by way of soundfile, which is imported when the
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amla.tasks.dataset import DataError
-from amla.tasks.readers.images import Album
+from amla.tasks.readers.images import THREADS, Album
 from amla.tasks.readers.source import Chunk, Contents, Frame, Part, Picture, Stream, unreadable_notice
 from amla.tasks.sound import Sound, fitting, spectrogram
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
 _BATCH = 64
 _MOST_RATE, _MOST_CHANNELS = 1_000_000, 64  # what a header says beyond is taken for damage
-_THREADS = min(8, os.cpu_count() or 1)
 
 _Result = TypeVar("_Result")
 
@@ -131,7 +129,7 @@ def _worked_through(
         except (soundfile.SoundFileError, ValueError, OSError, TypeError):  # TypeError: of raw samples, by their name
             return None
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         for batch in album.batches(_BATCH):
             yield batch, list(pool.map(attempt, batch))
 
