@@ -89,3 +89,17 @@ def test_without_a_finalist_that_trained_the_search_recommends():
 def test_nothing_is_trained_where_the_search_found_nothing():
     failed = Failure("out_of_memory", "no")
     assert len(lived(RunOff(RandomSearch(SPACE, SHORT, trials=2), 2, LONG), [failed, failed])) == 2
+
+
+def test_guests_stand_for_the_run_off_last_and_none_that_the_search_has_brought_there_twice():
+    algorithm = RunOff(Fixed((A, B), SHORT), 1, LONG, guests=(C, B))
+    history = lived(algorithm, [of(0.5), of(0.7), of(0.6), of(0.8)])
+    assert [trial.proposal.architecture for trial in history.trials] == [A, B, B, C]
+    assert [trial.proposal.budget for trial in history.trials[2:]] == [LONG] * 2
+    assert algorithm.recommend(history) == C
+    assert algorithm.recommend(lived(algorithm, [of(0.5), of(0.7), of(0.8), of(0.8)])) == B
+
+
+def test_guests_wait_for_something_to_stand_beside():
+    algorithm = RunOff(Fixed((A,), SHORT), 1, LONG, guests=(C,))
+    assert len(lived(algorithm, [Failure("crashed", "killed")])) == 1

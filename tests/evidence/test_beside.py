@@ -49,3 +49,14 @@ def test_a_baseline_with_a_wide_interval_is_not_beaten_though_it_is_not_the_best
     compared = Beside(rated("found", 0.9), (rated("r0", 0.8), rated("r1", 0.7, half=0.3)), 10, 1.0)
     assert not compared.is_worth_it
     assert not compared.is_beaten
+
+
+@pytest.mark.parametrize(
+    ("other", "words"), [(0.87, "It is better than all others: "), (0.93, "Use the baseline r0, which is better")]
+)
+def test_where_a_plain_network_is_what_was_found_that_is_said_first(other: float, words: str):
+    compared = Beside(rated("found", 0.9), (rated("r0", other),), 10, 1.0, is_plain=True)
+    first, _, rest = advice(compared).partition(". ")
+    assert first.startswith("In the run-off a plain network did better than all that the search had come to")
+    assert rest.startswith(words)
+    assert "worth it" not in advice(compared)

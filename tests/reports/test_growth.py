@@ -9,7 +9,7 @@ from searches import ENVELOPE, grown, measured, random
 
 from amla.algorithms.nac import Nac
 from amla.algorithms.rounds import rounds
-from amla.reports.growth import cells, constructions, is_growth, parents, ranking
+from amla.reports.growth import cells, constructions, guests, is_growth, parents, ranking
 from amla.spaces.envelope import envelope
 from amla.spec.costs import costs
 from amla.trials.history import History
@@ -108,3 +108,21 @@ def test_the_ranking_statistic_is_the_one_that_read_branches() -> None:
 
 def test_a_widener_is_no_cell() -> None:
     assert set(cells(grown(0)[0].proposal.architecture)) == {f"stage{s}/cell{c}" for s in (0, 1) for c in (0, 1)}
+
+
+def test_a_guest_of_a_run_off_grew_from_nothing_and_leaves_the_growth_what_it_is() -> None:
+    history = grown(2)
+    again = Proposal(history[1].proposal.architecture, 900)
+    stranger = random(1)[0].proposal.architecture
+    assert stranger not in [trial.proposal.architecture for trial in history.trials]
+    for proposal in (again, Proposal(stranger, 900)):
+        history = history.asked(proposal).told(len(history), history[0].measurement)
+    assert guests(history) == {4}
+    assert is_growth(history)
+    steps = constructions(history)
+    assert (steps[3].parent, steps[3].repeats) == (1, 1)
+    assert (steps[4].parent, steps[4].repeats) == (None, None)
+
+
+def test_a_history_of_equal_trainings_has_no_guests() -> None:
+    assert guests(grown(3)) == guests(random(3)) == guests(History()) == set()

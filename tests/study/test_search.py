@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from amla.reports.growth import guests
 from amla.spec.costs import costs, training_flops
 from amla.spec.digest import digest
 from amla.storage.files import Files
@@ -210,6 +211,16 @@ class TestTime:
         (steps,) = {trial.proposal.budget for trial in searched}
         assert len(searched) >= 4
         assert first.proposal.budget == second.proposal.budget == 3 * steps
+        assert 0.9 * LIMIT <= machine.now <= 1.05 * LIMIT
+
+    def test_a_plain_network_stands_for_the_run_off_and_is_part_of_its_time(self, place: Place):
+        settings = RunOffSettings(2, 3, plain=True)
+        machine = place.run(replace(TIMED, algorithm=RandomSettings(4), run_off=settings))
+        searched = place.history(SEARCH)
+        (guest,) = guests(searched)
+        assert guest == searched.done[-1].id
+        assert [trial.proposal.budget for trial in searched.trials[-3:]] == [searched[guest].proposal.budget] * 3
+        assert place.history(REHEARSAL).seconds + searched.seconds <= 0.36 * LIMIT
         assert 0.9 * LIMIT <= machine.now <= 1.05 * LIMIT
 
     @pytest.mark.parametrize("algorithm", [NacSettings(3), RandomSettings(4)])

@@ -10,7 +10,8 @@ from amla.spec.constraints import Constraints
 from amla.spec.costs import costs
 from amla.study.resolve import space_of
 from amla.study.settings.spaces import EnvelopeSettings
-from amla.study.unsearched import APART, alike, plain_kind, plain_network
+from amla.study.spaces import envelope_of
+from amla.study.unsearched import APART, alike, plain_inside, plain_kind, plain_network
 
 SPACE = EnvelopeSettings(width=12, cells=(1, 1), max_cells=(3, 3))
 
@@ -51,3 +52,21 @@ def test_random_networks_are_about_as_large(seed: int):
     one, other = costs(network), costs(like)
     assert abs(one.macs / other.macs - 1) <= 2 * APART
     assert abs(one.parameters / other.parameters - 1) <= 2 * APART
+
+
+def test_a_plain_network_inside_a_space_has_as_many_cells_as_a_stage_may_have():
+    narrow = replace(SPACE, max_cells=(1, 3), macs=200_000)
+    space = envelope_of(narrow, (1, 8, 8), 10)
+    network = plain_inside(narrow, space)
+    assert network is not None
+    assert space.space.close(space.space.read(network)) == network
+    cells = {"/".join(node.id.split("/")[:2]) for node in network if "/cell" in node.id}
+    assert cells == {"stage0/cell0", "stage1/cell0", "stage1/cell1"}
+
+
+def test_there_is_no_plain_network_inside_a_space_that_its_constraints_keep_it_out_of():
+    space = envelope_of(SPACE, (1, 8, 8), 10)
+    tight = replace(space, space=replace(space.space, accepts=lambda network: False))
+    assert plain_inside(SPACE, space) is not None
+    assert plain_inside(SPACE, tight) is None
+    assert plain_inside(replace(SPACE, branches=("1x1", "5x5")), space) is None

@@ -17,6 +17,7 @@ from amla.trials.trial import Proposal, Trial
 class RunOff:
     """Whatever `search` asks for; then its `finalists` best networks once more, each from new weights for `steps`.
 
+    `guests`, networks that nobody searched for, stand beside them, so that nothing worse than these is recommended.
     `steps` must be more than the search trains any network: by that its trials are told from those of the run-off.
     Networks that are isomorphic stand for the run-off once.
     """
@@ -26,9 +27,10 @@ class RunOff:
     steps: int
     seed: int = 0
     metric: str = "accuracy"
+    guests: tuple[Architecture, ...] = ()
 
     def ask(self, history: History) -> Proposal | None:
-        """Return what the search asks for, then the next of its finalists, then None."""
+        """Return what the search asks for, then the next of its finalists and of the guests, then None."""
         begun = self._begun(history)
         if begun == len(history) and ((proposal := self.search.ask(history)) or history.pending):
             return proposal
@@ -38,7 +40,7 @@ class RunOff:
         return Proposal(networks[place], self.steps, seed=self.seed, keep=False)
 
     def recommend(self, history: History) -> Architecture | None:
-        """Return the best of the finalists, or what the search recommends before any of them has been trained."""
+        """Return the best of the run-off, or what the search recommends before any network of it has been trained."""
         finals = ranked(history, filter(self._is_final, history.done), self.metric)
         return finals[0].proposal.architecture if finals else self.search.recommend(history)
 
@@ -53,9 +55,12 @@ class RunOff:
         return trial.proposal.start is None and trial.proposal.budget == self.steps
 
     def _networks(self, history: History, begun: int) -> tuple[Architecture, ...]:
-        """Return the finalists, the best by the search first."""
+        """Return the finalists, the best by the search first, and the guests that are none of them."""
         found: dict[str, Architecture] = {}
         for trial in ranked(history, (trial for trial in history.done if trial.id < begun), self.metric):
             if len(found) < self.finalists:
                 found.setdefault(digest(trial.proposal.architecture), trial.proposal.architecture)
+        if found:
+            for guest in self.guests:
+                found.setdefault(digest(guest), guest)
         return tuple(found.values())

@@ -254,7 +254,7 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
         devices = f" on {study.devices} devices" if study.devices > 1 else ""
         leg = f", leg {trial_id + 1}" if study.final.steps is None else ""
         return f"final training{devices}{leg}"
-    finalists = study.run_off.networks if study.run_off else 0
+    finalists = study.run_off.networks + study.run_off.plain if study.run_off else 0
     seeds = study.terms.seeds if study.terms else 1
     match study.algorithm:
         case NacSettings(mode="paper", paper=PaperSettings(arm="random", dialect=dialect), iterations=iterations):

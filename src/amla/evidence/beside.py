@@ -23,6 +23,7 @@ class Beside:
 
     Each trained for so many `steps`, all together for so many `seconds`. `metric` is what they are compared by. `share`
     is how many examples each has seen, as a share of those of the final training; None while that is not known.
+    What was found `is_plain` where a plain network did better in the run-off than all that was searched for.
     """
 
     found: Rated
@@ -31,6 +32,7 @@ class Beside:
     seconds: float
     metric: str = "accuracy"
     share: float | None = None
+    is_plain: bool = False
 
     @property
     def is_early(self) -> bool:

@@ -18,11 +18,20 @@ def advice(beside: Beside) -> str:
     ours, best = (_reads(beside.metric, each) for each in (beside.found, beside.best))
     name, early = beside.best.name, f" {_early(beside)}" if beside.is_early else ""
     if not beside.is_decidable:
-        return _undecided(beside, ours, best) + early
+        return _chosen(beside) + _undecided(beside, ours, best) + early
     if beside.is_worth_it:
-        return f"The search was worth it: {ours} on validation; the best baseline, {name}, {best}.{early}"
+        so = f"{_chosen(beside)}It is better than all others" if beside.is_plain else "The search was worth it"
+        return f"{so}: {ours} on validation; the best baseline, {name}, {best}.{early}"
     why = "is better than" if beside.is_beaten else "cannot be told from"
-    return f"Use the baseline {name}, which {why} what was found: {best} on validation, beside {ours}.{early}"
+    said = f"Use the baseline {name}, which {why} what was found: {best} on validation, beside {ours}."
+    return f"{_chosen(beside)}{said}{early}"
+
+
+def _chosen(beside: Beside) -> str:
+    """Return that what was found is what people would have built, if so."""
+    if not beside.is_plain:
+        return ""
+    return "In the run-off a plain network did better than all that the search had come to, so that is what was found. "
 
 
 def _early(beside: Beside) -> str:

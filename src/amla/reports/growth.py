@@ -117,13 +117,14 @@ def parents(history: History, growing: bool, metric: str = "accuracy") -> dict[T
 
     That is the last one before it that was measured. If it could not have grown from that, as several prunings of a
     network were tried, it is the best of those by `metric` from which it could, or the network that they grew from. If
-    the same network was trained before, as in a run-off, it is the first one that did.
+    the same network was trained before, as in a run-off, it is the first one that did. Guests grew from none.
     """
     found: dict[TrialId, Trial | None] = {}
     measured: list[Trial] = []
-    first = _firsts(history)
+    first, invited = _firsts(history), guests(history)
     for trial in history.trials:
-        found[trial.id] = _grown_from(trial, measured, found, metric) if growing and measured else None
+        grew = growing and measured and trial.id not in invited
+        found[trial.id] = _grown_from(trial, measured, found, metric) if grew else None
         if growing and (known := first.get(trial.proposal.architecture, trial.id)) < trial.id:
             found[trial.id] = history[known]
         if trial.proposal.start is not None:
@@ -131,6 +132,24 @@ def parents(history: History, growing: bool, metric: str = "accuracy") -> dict[T
         if isinstance(trial.outcome, Measurement):
             measured.append(trial)
     return found
+
+
+def guests(history: History) -> frozenset[TrialId]:
+    """Return the trials of a run-off whose networks were not searched for, in a history that may end in one.
+
+    They train longer than the first trial, from new weights, and nothing was made of their networks before.
+    """
+    seen, found = set[Architecture](), set[TrialId]()
+    for trial in history.trials:
+        proposal = trial.proposal
+        if (
+            proposal.start is None
+            and proposal.budget > history[0].proposal.budget
+            and proposal.architecture not in seen
+        ):
+            found.add(trial.id)
+        seen.add(proposal.architecture)
+    return frozenset(found)
 
 
 def _firsts(history: History) -> dict[Architecture, TrialId]:

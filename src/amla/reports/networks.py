@@ -5,7 +5,7 @@ from math import isfinite, prod
 
 from amla.probes import PROBES
 from amla.reports.draw import draw
-from amla.reports.growth import Construction, cells, ranking, skips
+from amla.reports.growth import Construction, cells, guests, ranking, skips
 from amla.reports.headline import chosen, network, standing
 from amla.reports.markup import Html, Section, element, row, scrolling, section, table
 from amla.reports.numbers import MINUS, count, extent, metric_reading, percent
@@ -30,7 +30,8 @@ def final_network(report: Report) -> Section | None:
 
 def growth(report: Report, steps: Sequence[Construction]) -> Section | None:
     """Return every construction that was measured, in one frame so that all line up; None if nothing grew."""
-    measured = [step for step in steps if step.metric is not None and step.repeats is None]
+    invited = guests(report.history)
+    measured = [s for s in steps if s.metric is not None and s.repeats is None and s.trial not in invited]
     if not any(step.changed for step in measured):
         return None
     frames = _frames(measured)

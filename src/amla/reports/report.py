@@ -1,6 +1,6 @@
 """What a report tells of a study: its result, its search, its networks and its circumstances."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from amla.evidence.beside import Beside
@@ -40,6 +40,7 @@ class Report:
     the open architecture whose branches get fixed places in drawings. `run` is the folder of the run, and `files` says
     what lies where in it. `front` are the trials that none beats in accuracy and all `costs`,
     `preferred` says why the winner is not simply the most accurate one, and `latency` what is known of its latency.
+    `plain` are trials of plain networks, which the search did not come to itself.
     """
 
     name: str
@@ -65,3 +66,4 @@ class Report:
     costs: Sequence[str] = ()
     preferred: str = ""
     latency: str = ""
+    plain: Collection[TrialId] = ()

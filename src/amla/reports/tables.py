@@ -103,7 +103,8 @@ def _construction(report: Report, step: Construction, grown: bool, is_best: bool
     badge = element("span", standing(report), class_="badge") if is_best else None
     heir = element("small", f" weights of {step.inherits}") if step.inherits is not None else None
     again = element("small", f" network of {step.repeats}, again") if step.repeats is not None else None
-    name = element("span", str(step.trial), heir, again, badge)
+    plain = element("small", " plain, not searched for") if step.trial in report.plain else None
+    name = element("span", str(step.trial), heir, again, plain, badge)
     cells: list[Content] = [
         _outcome(report, step),
         _or_blank(step.loss, reading),

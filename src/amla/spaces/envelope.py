@@ -78,6 +78,10 @@ class Envelope:
         """Return the decisions of the largest network: all branches, all skips, all cells."""
         return self._as_deep_as({stage.depth: len(stage.cells) for stage in self.stages})
 
+    def as_deep_as(self, cells: int) -> Decisions:
+        """Return the decisions of the network with all branches, all skips and so many cells a stage, or all it has."""
+        return self._as_deep_as({stage.depth: min(cells, len(stage.cells)) for stage in self.stages})
+
     def _as_deep_as(self, cells: dict[NodeId, int]) -> Decisions:
         depth = {pick: self.space.template[pick].inputs[count - 1 : count] for pick, count in cells.items()}
         return {**self.space.fullest(), **depth}

@@ -36,6 +36,7 @@ from amla.study.settings.searches import (
 )
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError
+from amla.study.unsearched import plain_inside
 
 
 def algorithm_of(study: Study, space: Found, steps: int, early: bool = True) -> Algorithm:
@@ -43,10 +44,12 @@ def algorithm_of(study: Study, space: Found, steps: int, early: bool = True) -> 
 
     Training may end `early` if the study says so. Raises StudyError.
     """
-    search = _search_of(study, space, steps, early)
-    if study.run_off is None:
+    search, settings = _search_of(study, space, steps, early), study.run_off
+    if settings is None:
         return search
-    return RunOff(search, study.run_off.networks, study.run_off.times * steps, study.seed + RUN_OFF_SEED, study.metric)
+    plain = plain_inside(study.space, space) if settings.plain else None
+    longer, seed = settings.times * steps, study.seed + RUN_OFF_SEED
+    return RunOff(search, settings.networks, longer, seed, study.metric, (plain,) if plain else ())
 
 
 def _search_of(study: Study, space: Found, steps: int, early: bool) -> Algorithm:

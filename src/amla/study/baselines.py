@@ -17,7 +17,7 @@ from amla.spec.costs import costs
 from amla.spec.digest import digest
 from amla.storage.files import Files
 from amla.study.folder import Run
-from amla.study.result import tested_of
+from amla.study.result import is_plain, tested_of
 from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import Found
 from amla.study.study import Study
@@ -61,7 +61,7 @@ def beside(run: Run) -> Beside | None:
     if ours is None or not baselines:
         return None
     steps = run.baselines[0].proposal.budget
-    return Beside(ours, tuple(baselines), steps, run.baselines.seconds, metric, _share(run, steps))
+    return Beside(ours, tuple(baselines), steps, run.baselines.seconds, metric, _share(run, steps), is_plain(run))
 
 
 def _share(run: Run, steps: int) -> float | None:

@@ -28,7 +28,7 @@ SMALL = 10_000  # training examples: below, batches are smaller, so that an epoc
 ITERATIONS, PHOTO_ITERATIONS = 4, 3
 PHOTO_SHARE, CANDIDATES = 0.5, 3  # of six kinds of branches three stay, two, and one
 PHOTO_STATISTIC = "taylor_signed"  # what two seeds agree on best in these networks (docs/log.md)
-RUN_OFF = RunOffSettings(3, 3)
+RUN_OFF = RunOffSettings(3, 3, plain=True)
 LEG_EPOCHS, FINAL_EPOCHS = 5, 40
 LEG_STEPS, FINAL_STEPS = (100, 300), (800, 20_000)  # at least and at most
 PHOTO_LEG_STEPS = 90

@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import nan
 
 from amla.reports.condensed import Condensed, condensed
+from amla.reports.growth import guests
 from amla.reports.numbers import milliseconds, plural
 from amla.reports.plots import joined
 from amla.reports.report import Report, Verdict
@@ -16,7 +17,7 @@ from amla.study.gauged import recorded, told
 from amla.study.phases import FINAL, SEARCH
 from amla.study.prefer import costs_of, front, preferred
 from amla.study.resolve import space_of, task_of
-from amla.study.result import Result, by_class, chooses, files, result, winner
+from amla.study.result import Result, by_class, chooses, files, has_plain, result, winner
 from amla.study.study import to_yaml
 from amla.tasks.dataset import Dataset
 from amla.trials.progress import Progress
@@ -59,6 +60,7 @@ def report(run: Run, dataset: Dataset) -> Report:
         costs=costs,
         preferred=choice.why if choice else "",
         latency=_latency(run, best),
+        plain=guests(shown.history) if has_plain(run.study) else (),
     )
 
 

@@ -9,6 +9,7 @@ from amla.algorithms.rounds import fairest
 from amla.algorithms.shadow import means
 from amla.evidence.classes import mean_interval
 from amla.evidence.shares import wilson as wilson
+from amla.reports.growth import guests
 from amla.spec.architecture import Architecture
 from amla.spec.values import Number, value
 from amla.study.folder import BEST, REPORT, WEIGHTS, Run
@@ -84,6 +85,17 @@ def winner(run: Run) -> Trial | None:
         return _fairest(run) or _of_means(run) or best(run.search, run.study.metric)
     final = run.final[0].proposal.architecture if len(run.final) else None
     return next((trial for trial in run.search.done if trial.proposal.architecture == final), None)
+
+
+def has_plain(study: Study) -> bool:
+    """Return whether a plain network stands beside what a search found, in its run-off."""
+    return study.run_off is not None and study.run_off.plain
+
+
+def is_plain(run: Run) -> bool:
+    """Return whether what was found is the plain network, which the search did not come to itself."""
+    chosen = winner(run)
+    return has_plain(run.study) and chosen is not None and chosen.id in guests(run.search)
 
 
 def _fairest(run: Run) -> Trial | None:

@@ -9,12 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from amla.spaces.envelope import Envelope
 from amla.spaces.space import Space, SpaceError
 from amla.spec.architecture import Architecture
 from amla.spec.constraints import Constraints
 from amla.spec.costs import costs
 from amla.study.settings.spaces import EnvelopeSettings, NasBench201Settings, NasBenchMacroSettings, SpaceSettings
-from amla.study.spaces import envelope_of, space_of
+from amla.study.spaces import Found, space_of
 from amla.tasks.task import Task
 
 DRAWS, APART = 400, 0.05  # of random networks, until one has as many parameters and MACs, to this share
@@ -31,8 +32,25 @@ def plain_network(
     that of NAS-Bench-201 the cell of a ResNet (two 3x3 convolutions beside a skip); in that of NAS-Bench-Macro the 3x3
     block throughout. None too where that is beyond the constraints.
     """
-    found = _of_space(settings, constraints, task, depth)
+    match settings:
+        case EnvelopeSettings():
+            deep = (depth,) * len(settings.cells)
+            settings = replace(settings, cells=deep, max_cells=deep)
+        case NasBench201Settings() | NasBenchMacroSettings():
+            pass
+        case _:
+            return None
+    found = _plain(settings, space_of(settings, task.shape, task.classes, constraints), depth)
     return found if found is None or constraints.hold(found) else None
+
+
+def plain_inside(settings: SpaceSettings, space: Found, depth: int = USUAL_DEPTH) -> Architecture | None:
+    """Return the plain network among those of a space, with so many cells a stage or as many as there may be.
+
+    None for a space that has none, or only beyond its constraints.
+    """
+    found = _plain(settings, space, depth)
+    return found if found is None or space.space.accepts(found) else None
 
 
 def alike(space: Space, like: Architecture, rng: np.random.Generator) -> Architecture | None:
@@ -59,16 +77,16 @@ def plain_kind(settings: EnvelopeSettings) -> str | None:
     return next((kinds[kind] for kind in PLAIN_KINDS if kind in kinds), None)
 
 
-def _of_space(settings: SpaceSettings, constraints: Constraints, task: Task, depth: int) -> Architecture | None:
-    match settings:
-        case EnvelopeSettings():
-            return _of_branches(settings, constraints, task, depth)
-        case NasBench201Settings():
+def _plain(settings: SpaceSettings, space: Found, depth: int) -> Architecture | None:
+    match settings, space:
+        case EnvelopeSettings(), Envelope():
+            kind = plain_kind(settings)
+            return None if kind is None else _of_kind(space, kind, depth)
+        case NasBench201Settings(), _:
             kept = ("3x3", "none", "3x3", "skip", "none", "skip")  # edges 0-1, 0-2, 1-2, 0-3, 1-3, 2-3
-            return _of(space_of(settings, task.shape, task.classes, constraints).space, kept)
-        case NasBenchMacroSettings():
-            found = space_of(settings, task.shape, task.classes, constraints).space
-            return _of(found, ("mb3-3x3",) * len(found.genes))
+            return _of(space.space, kept)
+        case NasBenchMacroSettings(), _:
+            return _of(space.space, ("mb3-3x3",) * len(space.space.genes))
         case _:
             return None
 
@@ -79,11 +97,7 @@ def _of(space: Space, kept: Sequence[str]) -> Architecture:
     return space.close({gene: (named[gene][name],) for gene, name in zip(space.genes, kept, strict=True)})
 
 
-def _of_branches(settings: EnvelopeSettings, constraints: Constraints, task: Task, depth: int) -> Architecture | None:
-    plain = plain_kind(settings)
-    if plain is None:
-        return None
-    deep = (depth,) * len(settings.cells)
-    space = envelope_of(replace(settings, cells=deep, max_cells=deep), task.shape, task.classes, constraints)
-    only = {cell.branches: (f"{cell.branches}/{plain}",) for stage in space.stages for cell in stage.cells}
-    return space.space.close({**space.initial(), **only})
+def _of_kind(space: Envelope, kind: str, depth: int) -> Architecture:
+    """Return the EnvelopeNet of one kind of branch."""
+    only = {cell.branches: (f"{cell.branches}/{kind}",) for stage in space.stages for cell in stage.cells}
+    return space.space.close({**space.as_deep_as(depth), **only})

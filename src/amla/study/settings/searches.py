@@ -252,11 +252,13 @@ class Terms:
 class RunOffSettings:
     """A run-off after the search; see `amla.algorithms.runoff.RunOff`.
 
-    The best `networks` train anew, `times` as many steps as in the search.
+    The best `networks` train anew, `times` as many steps as in the search, and beside them a `plain` one, as people
+    would build it by hand, where the space has such.
     """
 
     networks: int = 3
     times: int = 4
+    plain: bool = False
 
 
 OpenEnded = (
