@@ -7,7 +7,7 @@ import pytest
 
 from amla.algorithms.construct import ConstructionError, Rules, construct, constructed, initial
 from amla.algorithms.paper import PaperNac, PaperRandom
-from amla.reports.growth import cells
+from amla.reports.descent import cells
 from amla.spaces.macro import Frame
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs

@@ -32,7 +32,7 @@ from amla.algorithms.shadow import Repeated, Warm, joined
 from amla.algorithms.sharing import RandomSharing
 from amla.algorithms.stopping import Stopping
 from amla.algorithms.zero_cost import ZeroCost
-from amla.reports.growth import cells
+from amla.reports.descent import cells
 from amla.spaces.darts import darts
 from amla.spaces.enas_macro import enas_macro
 from amla.spaces.envelope import envelope

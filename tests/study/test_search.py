@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from amla.reports.growth import guests
+from amla.reports.descent import guests
 from amla.spec.costs import costs, training_flops
 from amla.spec.digest import digest
 from amla.storage.files import Files

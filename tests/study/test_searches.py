@@ -14,7 +14,7 @@ from amla.algorithms.random import RandomSearch
 from amla.algorithms.runoff import RunOff
 from amla.algorithms.screened import Distinct, Filtered
 from amla.algorithms.shadow import Repeated, Warm
-from amla.cli.live import called
+from amla.cli.lines import called
 from amla.study import plan
 from amla.study.asked import ALGORITHMS
 from amla.study.log import writing

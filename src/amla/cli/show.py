@@ -9,7 +9,7 @@ from rich.table import Table
 
 from amla.algorithms.protocol import best
 from amla.cli.console import escape, opened, say
-from amla.cli.live import called, status
+from amla.cli.lines import called, status
 from amla.reports.beside import advice
 from amla.reports.condensed import condensed
 from amla.reports.costs import cost_words

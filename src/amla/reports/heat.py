@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from amla.reports.growth import cells, is_growth, parents, ranking
+from amla.reports.descent import cells, is_growth, parents
+from amla.reports.growth import ranking
 from amla.reports.numbers import reading
 from amla.reports.palette import STEPS, Theme
 from amla.reports.vega import Chart, colour, config

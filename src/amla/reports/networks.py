@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from math import isfinite, prod
 
 from amla.probes import PROBES
+from amla.reports.descent import cells, guests, skips
 from amla.reports.draw import draw
-from amla.reports.growth import Construction, cells, guests, ranking, skips
+from amla.reports.growth import Construction, ranking
 from amla.reports.headline import chosen, network, standing
 from amla.reports.markup import Html, Section, element, row, scrolling, section, table
 from amla.reports.numbers import MINUS, count, extent, metric_reading, percent

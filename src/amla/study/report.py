@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import nan
 
 from amla.reports.condensed import Condensed, condensed
-from amla.reports.growth import guests
+from amla.reports.descent import guests
 from amla.reports.numbers import milliseconds, plural
 from amla.reports.plots import joined
 from amla.reports.report import Report, Verdict

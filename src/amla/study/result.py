@@ -9,7 +9,7 @@ from amla.algorithms.rounds import fairest
 from amla.algorithms.shadow import means
 from amla.evidence.classes import mean_interval
 from amla.evidence.shares import wilson as wilson
-from amla.reports.growth import guests
+from amla.reports.descent import guests
 from amla.spec.architecture import Architecture
 from amla.spec.values import Number, value
 from amla.study.folder import BEST, REPORT, WEIGHTS, Run
