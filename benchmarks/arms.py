@@ -14,7 +14,8 @@ difference as large or larger comes about if signs are drawn by coins (one-sided
 
 Each search is kept in --folder as it goes, and another call goes on from there.
 
-    python benchmarks/arms.py [--quick] [--data cifar10] [--seeds 5] [--macs 2000000] [--steps 150] [--stride 2]
+    python benchmarks/arms.py [--quick] [--data cifar10] [--seeds 5] [--first 0] [--macs 2000000] [--steps 150]
+                              [--stride 2]
                               [--final-macs M] [--final-stride S] [--final-steps N]
                               [--arms taylor fisher msss ...] [--no-controls] [--folder F]
 """
@@ -185,6 +186,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="digits, two seeds, three arms: under half a minute")
     parser.add_argument("--data", default="cifar10")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
     parser.add_argument("--macs", type=int, default=2_000_000)
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--stride", type=int, default=2, help="of the stem, at which a cheap search looks at images")
@@ -213,7 +215,7 @@ def main() -> None:
         bench = Bench(
             task, folder, recipe_of(dataset), final, steps, "final" if usual else f"final-{macs}-{stride}-{steps}"
         )
-        for seed in range(options.seeds):
+        for seed in range(options.first, options.first + options.seeds):
             networks: dict[str, Architecture] = {}
             for arm in options.arms:
                 scores, networks[arm] = bench.search(arm, seed, space, options.steps)

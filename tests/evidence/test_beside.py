@@ -52,7 +52,12 @@ def test_a_baseline_with_a_wide_interval_is_not_beaten_though_it_is_not_the_best
 
 
 @pytest.mark.parametrize(
-    ("other", "words"), [(0.87, "It is better than all others: "), (0.93, "Use the baseline r0, which is better")]
+    ("other", "words"),
+    [
+        (0.87, "No baseline is better: "),
+        (0.9, "No baseline is better: "),
+        (0.93, "Use the baseline r0, which is better"),
+    ],
 )
 def test_where_a_plain_network_is_what_was_found_that_is_said_first(other: float, words: str):
     compared = Beside(rated("found", 0.9), (rated("r0", other),), 10, 1.0, is_plain=True)

@@ -19,9 +19,10 @@ def advice(beside: Beside) -> str:
     name, early = beside.best.name, f" {_early(beside)}" if beside.is_early else ""
     if not beside.is_decidable:
         return _chosen(beside) + _undecided(beside, ours, best) + early
+    if beside.is_plain and not beside.is_beaten:
+        return f"{_chosen(beside)}No baseline is better: {ours} on validation; the best of them, {name}, {best}.{early}"
     if beside.is_worth_it:
-        so = f"{_chosen(beside)}It is better than all others" if beside.is_plain else "The search was worth it"
-        return f"{so}: {ours} on validation; the best baseline, {name}, {best}.{early}"
+        return f"The search was worth it: {ours} on validation; the best baseline, {name}, {best}.{early}"
     why = "is better than" if beside.is_beaten else "cannot be told from"
     said = f"Use the baseline {name}, which {why} what was found: {best} on validation, beside {ours}."
     return f"{_chosen(beside)}{said}{early}"
