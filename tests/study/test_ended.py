@@ -9,7 +9,8 @@ from amla.study.algorithm import algorithm_of
 from amla.study.ended import why_ended
 from amla.study.resolve import space_of
 from amla.study.run import Limit
-from amla.study.settings.searches import RandomSettings, RunOffSettings, StopSettings, Terms
+from amla.study.settings.searches import NacSettings, RandomSettings, RunOffSettings, StopSettings, Terms
+from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.study import Study
 from amla.trials.history import History
 from amla.trials.trial import Measurement
@@ -23,7 +24,8 @@ def searched(study: Study) -> History:
     algorithm = algorithm_of(study, space_of(study, task), steps=10)
     while len(history) != study.limit.trials and (proposal := algorithm.ask(history)):
         history = history.asked(proposal)
-        history = history.told(len(history) - 1, Measurement({"accuracy": 0.5}, seconds=1.0))
+        statistics = {probe: dict.fromkeys(nodes, 1.0) for probe, nodes in proposal.probes.items()}
+        history = history.told(len(history) - 1, Measurement({"accuracy": 0.5}, statistics, seconds=1.0))
     return history
 
 
@@ -51,4 +53,22 @@ def test_nor_did_one_that_had_as_many_trials_as_it_was_given():
     study = replace(STOPS, limit=Limit(trials=len(searched(STOPS))))
     history = searched(study)
     assert len(history) == study.limit.trials
+    assert why_ended(study, task_for(study), history) is None
+
+
+@pytest.mark.parametrize("run_off", [None, RunOffSettings(2, 3)])
+def test_that_nac_had_nothing_left_to_construct_is_said(run_off):
+    space = EnvelopeSettings(width=12, cells=(1, 1), max_cells=(2, 2))
+    study = replace(STUDY, space=space, algorithm=NacSettings(5, 10), run_off=run_off)
+    history = searched(study)
+    assert len(history) == 2 + (2 if run_off else 0)
+    assert (why_ended(study, task_for(study), history) or "").startswith("after 1 of 5 constructions nothing was left")
+
+
+@pytest.mark.parametrize(("constructions", "trials"), [(1, None), (5, 1)])
+def test_nor_is_it_where_nac_has_all_that_it_was_to_construct_or_all_trials(constructions: int, trials: int | None):
+    algorithm = NacSettings(constructions, 10)
+    study = replace(STUDY, algorithm=algorithm, terms=None, limit=Limit(trials=trials))
+    history = searched(study)
+    assert len(history) == (trials or constructions + 1)
     assert why_ended(study, task_for(study), history) is None

@@ -110,6 +110,16 @@ class Nac:
         winner = best(history, self.metric)
         return winner.proposal.architecture if winner else None
 
+    def why_ended(self, history: History) -> str | None:
+        """Return why a search that is over has constructed fewer networks than it was to; None if it has all."""
+        settled = sum(found.settled is not None for found in rounds(history, partial(self._settled, history)))
+        if settled > self.iterations or history.pending or self.ask(history) is not None:
+            return None
+        return (
+            f"after {max(0, settled - 1)} of {self.iterations} constructions nothing was left to construct; what "
+            "pruning and growing lead to is the same network, beyond the limits, or failed to train."
+        )
+
     def _settled(self, history: History, done: Sequence[Round], tried: Tried) -> Construction | None:
         """Return the construction that a round ends with, None while it goes on."""
         if self._candidate(history, done, tried) is not None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from amla.algorithms.nac import Nac
 from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.algorithms.stopping import promise_of
 from amla.reports.names import metric_name
@@ -17,17 +18,18 @@ from amla.trials.history import History
 def why_ended(study: Study, task: Task, searched: History) -> str | None:
     """Return why a search ended early, None where that is not known, or it has not.
 
-    NAC's paper mode may have nothing to construct; any search may have stopped as more promised little.
+    NAC may have nothing to construct; any search may have stopped as more promised little.
     """
     if searched.pending or not searched.done:  # it goes on, or could not begin, which is told then
         return None
     if study.terms and study.terms.stop:
         return _promised(study, study.terms.stop, task, searched)
-    if not isinstance(study.algorithm, NacSettings) or study.algorithm.mode != "paper":
+    if study.terms or not isinstance(study.algorithm, NacSettings):
         return None
-    match algorithm_of(study, space_of(study, task), steps=1):
-        case PaperNac() | PaperRandom() as paper:
-            return paper.why_ended(searched)
+    steps = searched[0].proposal.budget * study.algorithm.windows
+    match algorithm_of(replace(study, run_off=None), space_of(study, task), steps):
+        case PaperNac() | PaperRandom() | Nac() as nac:
+            return nac.why_ended(_before_run_off(study, searched))
         case _:
             return None
 
