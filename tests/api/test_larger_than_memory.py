@@ -48,7 +48,7 @@ def test_however_data_are_read_the_network_is_the_same(folder: Path, tmp_path: P
 
 def test_a_run_that_was_cut_off_goes_on_with_data_read_in_another_way(folder: Path, tmp_path: Path):
     def cut_off(line: str) -> None:
-        if "validation accuracy" in line:
+        if ", validation " in line:
             raise KeyboardInterrupt
 
     undisturbed = amla.search(folder, run=tmp_path / "whole", **{**SETTINGS, "data.stream": "disk"})
@@ -63,7 +63,7 @@ def test_a_run_that_was_cut_off_goes_on_with_data_read_in_another_way(folder: Pa
     found = amla.search(folder, run=tmp_path / "run", progress=said.append, **settings)
     assert any("are decoded anew" in line for line in said)
     searching = said[said.index("searching") : said.index("training baselines")]
-    assert [line.split(":")[0] for line in searching if "validation accuracy" in line] == ["trial 1"]
+    assert [line.split(":")[0] for line in searching if ", validation " in line] == ["trial 1"]
     assert found.history.done[0] == before.search.done[0]
     wholes, parts = (load_file(run / "weights" / "best.safetensors") for run in (undisturbed.run, found.run))
     for name, weight in wholes.items():
@@ -91,7 +91,7 @@ def test_predictions_are_of_what_the_network_was_trained_on(folder: Path, tmp_pa
 
 def test_an_image_that_is_damaged_meanwhile_is_named_in_the_failures(folder: Path, tmp_path: Path):
     def damage(line: str) -> None:
-        if "validation accuracy" in line:
+        if ", validation " in line:
             for path in folder.rglob("*.png"):
                 path.write_bytes(b"no image")
 

@@ -70,13 +70,15 @@ RUN = {page: found for page in PAGES if (found := list(commands(page)))}
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder that has what the pages assume: images, arrays, and a finished run of the digits."""
+    """Return a folder that has what the pages assume: images, arrays, and finished runs of the digits and of images."""
     folder = tmp_path_factory.mktemp("prepared")
     rng = np.random.default_rng(0)
     for number in range(24):
         image = folder / "photos" / ("dark", "light")[number % 2] / f"{number}.png"
         image.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 128, (8, 8, 3), dtype=np.uint8) + np.uint8(100 * (number % 2))).save(image)
+    for name in ("new-photos", "new-digits"):
+        shutil.copytree(folder / "photos" / "dark", folder / name)
     np.savez(folder / "mine.npz", images=rng.integers(0, 256, (24, 8, 8), dtype=np.uint8), labels=np.arange(24) % 2)
     np.savez(folder / "ages.npz", images=rng.integers(0, 256, (24, 8, 8), dtype=np.uint8), labels=np.arange(24) + 20)
     for number in range(24):
@@ -88,7 +90,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         KERNELS.mkdir(parents=True, exist_ok=True)
         (folder / "cache").mkdir()
         (folder / "cache/native").symlink_to(KERNELS)
-        assert said(patched, small("amla search digits")) == 0
+        for data in ("digits", "photos"):
+            assert said(patched, small(f"amla search {data}")) == 0
     return folder
 
 

@@ -1,5 +1,7 @@
 """A search was worth it if what it found lies above all that nobody searched for, by intervals."""
 
+from dataclasses import replace
+
 import pytest
 from rating import rated
 
@@ -11,8 +13,13 @@ from amla.reports.beside import advice
     ("baselines", "is_worth_it", "is_beaten", "words"),
     [
         ([0.87, 0.8], True, False, "The search was worth it"),
-        ([0.885, 0.8], False, False, "Use the baseline r0, which cannot be told from what was found"),
-        ([0.91, 0.8], False, False, "Use the baseline r0, which cannot be told from what was found"),
+        (
+            [0.885, 0.8],
+            False,
+            False,
+            "Use the baseline r0, which does as well as what was found, as far as can be told",
+        ),
+        ([0.91, 0.8], False, False, "Use the baseline r0, which does as well as what was found, as far as can be told"),
         ([0.93, 0.8], False, True, "Use the baseline r0, which is better than what was found"),
     ],
 )
@@ -65,3 +72,32 @@ def test_where_a_plain_network_is_what_was_found_that_is_said_first(other: float
     assert first.startswith("In the run-off a plain network did better than all that the search had come to")
     assert rest.startswith(words)
     assert "worth it" not in advice(compared)
+
+
+def test_a_baseline_that_does_as_well_but_costs_more_is_not_to_be_used():
+    dear = replace(rated("r0", 0.905), macs=30_000)
+    compared = Beside(rated("found", 0.9), (dear, rated("r1", 0.8)), 10, 1.0)
+    assert compared.instead is None
+    assert advice(compared).startswith(
+        "What was found does as well as the baseline r0, as far as can be told, and costs"
+    )
+    beside_it = replace(compared, baselines=(dear, rated("r1", 0.895)))
+    assert beside_it.instead is not None
+    assert advice(beside_it).startswith("Use the baseline r1, which does as well")
+    better = replace(compared, baselines=(replace(rated("r0", 0.95), macs=30_000),))
+    assert better.instead is better.best
+
+
+def test_where_nobody_does_better_than_guessing_no_advice_is_given():
+    compared = Beside(rated("found", 1 / 3), (rated("r0", 0.34),), 10, 1.0, share=0.5, guess=1 / 3)
+    assert compared.is_blind
+    assert compared.instead is None
+    assert advice(compared).startswith("Whether the search was worth it cannot be said: after 10 steps neither")
+    assert not replace(compared, found=rated("found", 0.4)).is_blind
+    assert not replace(compared, guess=None).is_blind
+
+
+def test_a_few_steps_are_early_whatever_share_of_a_short_final_training_they_are():
+    compared = Beside(rated("found", 0.9), (rated("r0", 0.8),), 49, 1.0, share=0.5)
+    assert compared.is_early
+    assert not replace(compared, steps=50).is_early

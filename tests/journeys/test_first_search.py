@@ -65,7 +65,7 @@ class TestOutput:
 
     def test_no_line_is_broken(self, digits):
         _, ended = digits
-        assert re.search(r"construction 0 of 1: .* parameters, .* MACs, validation accuracy .*\s%, .*\ss\n", ended.out)
+        assert re.search(r"construction 0 of 1: .* params, .* MACs, validation .*\s%, .*\ss\n", ended.out)
 
 
 class TestFolder:

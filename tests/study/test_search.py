@@ -141,14 +141,15 @@ class Place:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.files, self.monkeypatch = folder, Files(folder), monkeypatch
-        self.machine, self.ears = Machine(self.files), Ears()
+        self.machine, self.ears, self.notices = Machine(self.files), Ears(), list[str]()
 
     def run(self, study: Study, **machine: object) -> Machine:
         self.machine, self.ears = Machine(self.files, **machine), Ears()
         self.monkeypatch.setattr("amla.study.executors.evaluation_of", self.machine.evaluation_of)
         task = task_of(study, made_up())
         with Records(self.folder / "events.sqlite") as store:
-            Search(study, task, store, self.files, self.folder, self.ears).run()
+            search = Search(study, task, store, self.files, self.folder, self.ears, notice=self.notices.append)
+            search.run()
         return self.machine
 
     def history(self, phase: str) -> History:
@@ -222,6 +223,13 @@ class TestTime:
         assert [trial.proposal.budget for trial in searched.trials[-3:]] == [searched[guest].proposal.budget] * 3
         assert place.history(REHEARSAL).seconds + searched.seconds <= 0.36 * LIMIT
         assert 0.9 * LIMIT <= machine.now <= 1.05 * LIMIT
+
+    def test_a_limit_that_pays_for_nothing_is_told_and_has_no_baselines(self, place: Place):
+        place.run(replace(BESIDE, limit=Limit(seconds=LIMIT / 40)))
+        assert len(place.history(BASELINES)) == 0
+        few, none = place.notices
+        assert "steps of each network in the search, which tell little of how good it is" in few
+        assert none.startswith("the budget does not pay for baselines")
 
     @pytest.mark.parametrize("algorithm", [NacSettings(3), RandomSettings(4)])
     def test_baselines_are_part_of_the_limit(self, place: Place, algorithm):

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from made_up_runs import made_up
 
-from amla.spec.architecture import Architecture
+from amla.spec.architecture import Architecture, Node
 from amla.spec.costs import costs
-from amla.spec.ops import Conv
+from amla.spec.ops import Activation, Conv
 from amla.study.resolve import task_of
 from amla.study.run import Limit
 from amla.study.settings.searches import FixedSettings, NacSettings
@@ -82,5 +82,21 @@ def test_what_cannot_be_meant_is_said():
         replace(STUDY, final=Final(10, macs="auto"), limit=Limit())
     with pytest.raises(StudyError, match=r"final.stem_stride is given, which needs final.macs"):
         replace(STUDY, final=Final(10, stem_stride=1))
-    with pytest.raises(StudyError, match=r"final.macs is given, but given networks keep their width"):
-        replace(STUDY, final=Final(10, macs=10), algorithm=FixedSettings(("a.json",), 10))
+
+
+def test_a_given_network_that_is_none_of_the_space_stays_as_it_is():
+    study = replace(STUDY, final=Final(10, macs=1_000_000), algorithm=FixedSettings(("a.json",), 10))
+    assert widened(study, TASK, found(), 0.0) == final(1_000_000) != found()
+    other = envelope_of(replace(SPACE, branches=("3x3", "5x5")), TASK.shape, TASK.classes)
+    stranger = other.space.close(other.initial())
+    assert "stage0/cell0/1x1" not in stranger
+    several = replace(SPACE, branches=("1x1", "3x3"), cells=(1, 1, 1), max_cells=(1, 1, 1))
+    longer = envelope_of(several, TASK.shape, TASK.classes)
+    for network in (longer.space.close(longer.initial()), renamed(found())):
+        assert widened(study, TASK, network, 0.0) == network
+
+
+def renamed(network: Architecture) -> Architecture:
+    """Return a network of which the space has all decisions, but with a node more."""
+    last = network.output
+    return Architecture((*network.nodes, Node("more", Activation("relu"), (last.id,))))

@@ -158,9 +158,8 @@ class SearchResult:
 
     @property
     def seconds(self) -> float:
-        """The seconds of all trials of the search, of its baselines, of tuning, and of the final training."""
-        found = self._result
-        return found.search_seconds + found.baseline_seconds + found.tuning_seconds + found.final_seconds
+        """The seconds of all trials: of rehearsals, the search, its baselines, tuning, and the final training."""
+        return sum(history.seconds for history in self._read.phases.values())
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -90,8 +90,8 @@ def outcome(study: Study, phase: str, trial: Trial, failed: int) -> str:
             changes = changes_in_words(trial.proposal.recipe)
             return f"{which}: {changes}, validation {_reached(study, metrics)}, {duration(seconds)}"
         case Measurement(metrics=metrics, seconds=seconds):
-            costs_text = f"{count(metrics['parameters'])} parameters, {count(metrics['macs'])} MACs"
-            score = f", validation {_reached(study, metrics)}" if study.metric in metrics else ""
+            costs_text = f"{count(metrics['parameters'])} params, {count(metrics['macs'])} MACs"
+            score = f", validation {_validated(study, metrics)}" if study.metric in metrics else ""
             return f"{which}: {costs_text}{score}, {duration(seconds)}"
         case _:
             return which
@@ -101,12 +101,17 @@ def _reached(study: Study, metrics: Mapping[str, float]) -> str:
     return f"{metric_name(study.metric)} {metric_reading(study.metric, metrics[study.metric])}"
 
 
+def _validated(study: Study, metrics: Mapping[str, float]) -> str:
+    """Return what was reached on validation: of an accuracy, the usual metric, no more than that fits a line."""
+    return metric_reading("accuracy", metrics["accuracy"]) if study.metric == "accuracy" else _reached(study, metrics)
+
+
 def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
     """Return what a trial is called: "construction 2 of 5". NAC tries a construction that fails again."""
     if phase == REHEARSAL:
         return "rehearsal"
     if phase == BASELINES:
-        return f"baseline {trial_id}" if trial_id else "what was found, beside its baselines"
+        return f"baseline {trial_id}" if trial_id else "what was found, anew"
     if phase == TUNING and study.tuning:
         return f"recipe {trial_id + 1} of {study.tuning.trials}"
     if phase == FINAL:

@@ -146,6 +146,13 @@ def search(
 def run_study(
     study: Annotated[Path, typer.Argument(help="A study file, such as the study.yaml of an earlier run.")],
     run: RunFolder = None,
+    network: Annotated[
+        Path | None,
+        typer.Option(
+            help="Search nothing: train the network in this .arch.json as the study would train what it finds.",
+            show_default=False,
+        ),
+    ] = None,
     data_dir: DataDir = None,
     settings: Settings = None,
     plain: Plain = False,
@@ -156,12 +163,16 @@ def run_study(
     """Run the study that a YAML file describes; with --server, there."""
     with users_mistakes():
         if server is not None:
+            if network is not None:
+                raise typer.BadParameter(
+                    "a file here is none of the server's; leave out --server.", param_hint="--network"
+                )
             client_commands().run_there(server, study, settings or [])
             return
         from amla.cli.search import run_file
         from amla.study.complete import Elsewhere
 
-        run_file(study, run, data_dir, settings or [], plain, Elsewhere(store, files))
+        run_file(study, run, network, data_dir, settings or [], plain, Elsewhere(store, files))
 
 
 @app.command()

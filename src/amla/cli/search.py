@@ -14,6 +14,7 @@ from amla.reports.names import example_words
 from amla.reports.numbers import count, percent, plural
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
+from amla.study.alone import alone
 from amla.study.asked import RUNS, Asked, asked
 from amla.study.calibration import calibrated
 from amla.study.changes import changed
@@ -72,11 +73,18 @@ def search_data(
 
 
 def run_file(
-    path: Path, run: Path | None, data_dir: Path | None, settings: list[str], plain: bool, elsewhere: Elsewhere
+    path: Path,
+    run: Path | None,
+    network: Path | None,
+    data_dir: Path | None,
+    settings: list[str],
+    plain: bool,
+    elsewhere: Elsewhere,
 ) -> None:
-    """Run the study in a file."""
+    """Run the study in a file; with a network, train that one alone as the study would."""
     console = opened()
-    study = changed(load(path), settings)
+    study = load(path)
+    study = changed(alone(study, network) if network else study, settings)
     if isinstance(study.backend, TabularSettings):
         dataset = read_for(study.backend, study.data, data_dir)
     else:

@@ -16,6 +16,7 @@ from amla.reports.costs import cost_words
 from amla.reports.growth import Construction, constructions
 from amla.reports.names import example_words, metric_name
 from amla.reports.numbers import count, duration, interval, metric_interval, metric_reading, percent, reading
+from amla.reports.onward import onward
 from amla.reports.tuning import changes_in_words
 from amla.spec.costs import costs
 from amla.storage.files import Files
@@ -140,12 +141,19 @@ def _print_result(console: Console, run: Run, found: Result) -> None:
         say(console, f"[{colour}]{escape(advice(compared))}[/{colour}]")
     say(
         console,
-        f"search {duration(found.search_seconds)},{_besides(found)} final training {duration(found.final_seconds)} "
-        f"for {found.steps:,} steps",
+        f"{_before(found)}search {duration(found.search_seconds)},{_besides(found)} final training "
+        f"{duration(found.final_seconds)} for {found.steps:,} steps",
     )
     for what, name in (("report", REPORT), ("network", BEST), ("weights", WEIGHTS)):
         if name in (REPORT, *files(run.study)):
             say(console, f"{what:8} [bold]{escape(str(run.folder / name))}[/bold]")
+    if WEIGHTS in files(run.study):
+        for what, command in onward(str(run.folder), several, compared).items():
+            say(console, f"to {what}: [bold]{escape(command)}[/bold]")
+
+
+def _before(found: Result) -> str:
+    return f"rehearsal {duration(found.rehearsal_seconds)}, " if found.rehearsal_seconds else ""
 
 
 def _besides(found: Result) -> str:

@@ -15,17 +15,34 @@ EXPLAINED = (
 
 def advice(beside: Beside) -> str:
     """Return in a sentence whether to use what was found or a baseline, and why."""
-    ours, best = (_reads(beside.metric, each) for each in (beside.found, beside.best))
-    name, early = beside.best.name, f" {_early(beside)}" if beside.is_early else ""
+    early = f" {_early(beside)}" if beside.is_early else ""
+    if beside.is_blind:
+        return (
+            f"Whether the search was worth it cannot be said: after {plural(beside.steps, 'step')} neither what was "
+            "found nor any baseline did better than guessing. A longer budget tells more."
+        )
+    return _chosen(beside) + _verdict(beside) + early
+
+
+def _verdict(beside: Beside) -> str:
+    ours, best, name = _reads(beside.metric, beside.found), _reads(beside.metric, beside.best), beside.best.name
     if not beside.is_decidable:
-        return _chosen(beside) + _undecided(beside, ours, best) + early
-    if beside.is_plain and not beside.is_beaten:
-        return f"{_chosen(beside)}No baseline is better: {ours} on validation; the best of them, {name}, {best}.{early}"
+        return _undecided(beside, ours, best)
+    if beside.is_beaten:
+        return f"Use the baseline {name}, which is better than what was found: {best} on validation, beside {ours}."
+    if beside.is_plain:
+        return f"No baseline is better: {ours} on validation; the best of them, {name}, {best}."
     if beside.is_worth_it:
-        return f"The search was worth it: {ours} on validation; the best baseline, {name}, {best}.{early}"
-    why = "is better than" if beside.is_beaten else "cannot be told from"
-    said = f"Use the baseline {name}, which {why} what was found: {best} on validation, beside {ours}."
-    return f"{_chosen(beside)}{said}{early}"
+        return f"The search was worth it: {ours} on validation; the best baseline, {name}, {best}."
+    if (rival := beside.instead) is None:
+        return (
+            f"What was found does as well as the baseline {name}, as far as can be told, and costs less: {ours} on "
+            f"validation, beside {best}."
+        )
+    return (
+        f"Use the baseline {rival.name}, which does as well as what was found, as far as can be told: "
+        f"{_reads(beside.metric, rival)} on validation, beside {ours}."
+    )
 
 
 def _chosen(beside: Beside) -> str:

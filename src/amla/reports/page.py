@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from shlex import quote
 
 from amla.reports.beside import worth_it
 from amla.reports.fronts import front
@@ -87,13 +88,14 @@ def _study(study: str) -> Section | None:
 
 def _next(report: Report) -> Section | None:
     """Return how to go on from here."""
-    command = element("pre", element("code", f"amla show {report.run}")) if report.run else None
+    commands = {"To print this": f"amla show {quote(report.run)}"} if report.run else {}
+    commands |= {f"To {what}": command for what, command in report.onward.items()}
     places = [
         item
-        for what, where in report.files.items()
+        for what, where in (*commands.items(), *report.files.items())
         for item in (element("dt", what), element("dd", element("code", where)))
     ]
-    return section("next", "How to go on", command, element("dl", *places, class_="files") if places else None)
+    return section("next", "How to go on", element("dl", *places, class_="files") if places else None)
 
 
 def _file(name: str) -> str:

@@ -40,7 +40,8 @@ class Report:
     the open architecture whose branches get fixed places in drawings. `run` is the folder of the run, and `files` says
     what lies where in it. `front` are the trials that none beats in accuracy and all `costs`,
     `preferred` says why the winner is not simply the most accurate one, and `latency` what is known of its latency.
-    `plain` are trials of plain networks, which the search did not come to itself.
+    `plain` are trials of plain networks, which the search did not come to itself, and `onward` commands that use what
+    was found, by what they are for.
     """
 
     name: str
@@ -67,3 +68,4 @@ class Report:
     preferred: str = ""
     latency: str = ""
     plain: Collection[TrialId] = ()
+    onward: Mapping[str, str] = field(default_factory=dict)

@@ -13,7 +13,7 @@ import numpy as np
 from amla.evidence.beside import Beside, Rated
 from amla.spec import text
 from amla.spec.architecture import Architecture
-from amla.spec.costs import costs
+from amla.spec.costs import costs, shapes
 from amla.spec.digest import digest
 from amla.storage.files import Files
 from amla.study.folder import Run
@@ -61,7 +61,9 @@ def beside(run: Run) -> Beside | None:
     if ours is None or not baselines:
         return None
     steps = run.baselines[0].proposal.budget
-    return Beside(ours, tuple(baselines), steps, run.baselines.seconds, metric, _share(run, steps), is_plain(run))
+    return Beside(
+        ours, tuple(baselines), steps, run.baselines.seconds, metric, _share(run, steps), is_plain(run), _guess(run)
+    )
 
 
 def _share(run: Run, steps: int) -> float | None:
@@ -70,6 +72,15 @@ def _share(run: Run, steps: int) -> float | None:
         return None
     final = sum(trial.proposal.budget for trial in run.final.done) * run.study.final_recipe.batch
     return steps * run.study.recipe.batch / final if final else None
+
+
+def _guess(run: Run) -> float | None:
+    """Return what guessing one class would reach; None of another metric than accuracy."""
+    if run.study.metric != "accuracy":
+        return None
+    network = run.baselines[0].proposal.architecture
+    (classes,) = shapes(network)[network.output.id]
+    return 1 / classes
 
 
 def keep(files: Files, named: Mapping[str, Architecture]) -> None:

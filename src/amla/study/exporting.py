@@ -21,6 +21,10 @@ from amla.tasks.dataset import Examples
 Form = Literal["source", "onnx", "int8", "torch", "card"]
 Wrote = Callable[[Path, str], None]  # is told what was written, and what it is or how it was checked
 FORMS: tuple[Form, ...] = ("source", "onnx", "int8", "torch", "card")
+MODULES = (  # what some forms need, in which extra
+    ("amla.export.module", "torch", {"onnx", "int8", "torch"}),
+    ("amla.export.onnx", "onnx", {"onnx", "int8"}),
+)
 CHECKED, CALIBRATED, BATCH = 512, 512, 64  # real examples; a batch of them
 MADE_UP = 4  # batches of made-up numbers that outputs are compared on
 
@@ -38,6 +42,9 @@ def export(found: Trained, forms: tuple[Form, ...], place: Path, data_dir: Path 
 
     Raises StudyError where a library or the data that a form needs are not there.
     """
+    for module, extra, making in MODULES:
+        if not making.isdisjoint(forms):
+            needed(module, extra)  # before anything is written
     place.mkdir(parents=True, exist_ok=True)
     files = Files(place)
     if "card" in forms:

@@ -19,12 +19,14 @@ from amla.trials.trial import FIT, Measurement, Relax, Untrained
 
 SEARCH_SHARE = 0.25  # of the seconds, for the search; the final training has the rest, less the reserve
 BASELINE_SHARE = 0.08  # for training what was found and its baselines alike, where there are any
+MOST_BASELINE_SHARE = 0.2  # for their fewest steps; without baselines, if these take more
 TUNING_SHARE = 0.15  # for tuning how the network is trained, if the study asks for that
 RESERVE_SHARE = 0.03  # for the final evaluation, and what was not foreseen
 LEAST_FINAL_SHARE = 0.3  # for the final training, also where it then ends late: without it the search was for nothing
 REHEARSAL_STEPS = 30
 WIDE_STEPS = 10  # of a second rehearsal, where the network found is made wider
 LEAST_STEPS = 10
+FEW_STEPS, USEFUL_STEPS = 20, 100  # of a leg: below, a search is told to be short; what is then advised
 ENOUGH_STEPS, ENOUGH_EPOCHS = 300, 1  # of a leg, whichever are more: what a longer one would take is better spent later
 FORESEEN = 128  # trainings at most that are asked for ahead
 SCORED = 1000  # networks at most that are scored untrained before those
@@ -107,11 +109,19 @@ def search_steps(
 
     `measured` is the speed of each of the `workers`. No leg is longer than is enough, by the `examples` of an epoch.
     """
-    left = seconds - makespan([leg.seconds for leg in legs], workers)
+    enough, none = (
+        max(ENOUGH_STEPS, ENOUGH_EPOCHS * examples // batch),
+        legs_seconds(0, measured, legs, batch, scored, workers),
+    )
+    step = legs_seconds(1, measured, legs, batch, scored, workers) - none
+    return min(max(LEAST_STEPS, int((seconds - none) / step)), enough) if step else enough
+
+
+def legs_seconds(steps: int, measured: Speed, legs: list[Leg], batch: int, scored: int, workers: int = 1) -> float:
+    """Return how long these legs take if a whole one has so many steps, `scored` examples after each included."""
     scoring = training_flops(1, 1) * SCORING * scored * makespan([leg.macs for leg in legs], workers)
-    step = training_flops(1, batch) * makespan([leg.work for leg in legs], workers)
-    enough = max(ENOUGH_STEPS, ENOUGH_EPOCHS * examples // batch)
-    return min(max(LEAST_STEPS, int((left * measured.flops - scoring) / step)), enough) if step else enough
+    training = steps * training_flops(1, batch) * makespan([leg.work for leg in legs], workers)
+    return makespan([leg.seconds for leg in legs], workers) + (scoring + training) / measured.flops
 
 
 def longest(searched: History) -> int:

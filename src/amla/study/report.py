@@ -6,7 +6,9 @@ from math import nan
 
 from amla.reports.condensed import Condensed, condensed
 from amla.reports.descent import guests
+from amla.reports.names import example_words
 from amla.reports.numbers import milliseconds, plural
+from amla.reports.onward import onward
 from amla.reports.plots import joined
 from amla.reports.report import Report, Verdict
 from amla.spec.digest import digest
@@ -36,6 +38,8 @@ def report(run: Run, dataset: Dataset) -> Report:
     trained = run.final.trials[0].proposal.architecture if len(run.final) else None
     machine = {"machine": provenance.machine, "code": provenance.code} | provenance.versions if provenance else {}
     choice, costs = preferred(run.study.prefer, run.search, metric), costs_of(run.study, run.search)
+    usable = found is not None and WEIGHTS in files(run.study)
+    compared, several = beside(run), example_words(task.shape)[1]
     return Report(
         name=run.study.name,
         history=shown.history,
@@ -47,7 +51,7 @@ def report(run: Run, dataset: Dataset) -> Report:
         final=trained,
         final_seconds=found.final_seconds if found else None,
         curves=_curves(run, shown),
-        beside=beside(run),
+        beside=compared,
         tuning=run.tuning,
         notices=dataset.notices,
         environment=machine | {"seed": str(run.study.seed), "device": _device(run)},
@@ -60,6 +64,7 @@ def report(run: Run, dataset: Dataset) -> Report:
         costs=costs,
         preferred=choice.why if choice else "",
         latency=_latency(run, best),
+        onward=onward(str(run.folder), several, compared) if usable else {},
         plain=guests(shown.history) if has_plain(run.study) else (),
     )
 

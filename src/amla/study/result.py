@@ -67,6 +67,7 @@ class Result:
     final_seconds: float
     balanced_accuracy: float | None = None
     macro_f1: float | None = None
+    rehearsal_seconds: float = 0.0
     baseline_seconds: float = 0.0
     tuning_seconds: float = 0.0
     scored: Scored | None = None
@@ -137,6 +138,7 @@ def result(run: Run) -> Result | None:
         final_seconds=run.final.seconds,
         balanced_accuracy=metrics.get("balanced_accuracy"),
         macro_f1=metrics.get("macro_f1"),
+        rehearsal_seconds=run.rehearsal.seconds,
         baseline_seconds=run.baselines.seconds,
         tuning_seconds=run.tuning.seconds,
         scored=scored_of(run.study.metric, metrics),

@@ -43,8 +43,6 @@ def contradictions(study: "Study") -> Iterator[str]:
         yield from _tabular(study)
     if study.final.stem_stride is not None and study.final.macs is None:
         yield "final.stem_stride is given, which needs final.macs, the size of the final network."
-    if study.final.macs is not None and isinstance(study.algorithm, FixedSettings):
-        yield "final.macs is given, but given networks keep their width; leave it out."
     if isinstance(study.executor, Http):
         yield from _urls(study, study.executor)
     if isinstance(study.algorithm, RemoteSettings) and has_password(study.algorithm.url):

@@ -32,12 +32,13 @@ from amla.study.latency import Meter
 from amla.study.mending import Mending
 from amla.study.phases import BASELINES, BASELINES_SEED, FINAL, REHEARSAL, SEARCH, SHORT, TIMING, TUNING
 from amla.study.prefer import preferred
-from amla.study.remaining import final_seconds, preparing
+from amla.study.remaining import final_seconds
 from amla.study.resolve import algorithm_of, space_of
 from amla.study.run import Executor, Limit, Store, run
 from amla.study.settings.places import Http, Inline, Local, Ray, Simulated, TabularSettings
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError
+from amla.study.timetable import Timetable
 from amla.study.timing import Arrangement
 from amla.study.trained import notes_of
 from amla.study.tuned import tuning_of
@@ -75,7 +76,8 @@ class Search:
     def _run(self) -> None:
         space = space_of(self.study, self.task)
         self.listener.arranged(self.arranged)
-        steps, speed = self._steps(space)
+        steps, table = self._steps(space)
+        speed = table.speed if table else None
         algorithm = algorithm_of(self.study, space, steps)
         if not self._looks_up:
             self.listener.expects(self._forecast(self._foreseen(space, steps), steps, speed))
@@ -86,8 +88,8 @@ class Search:
         winner = choice.trial.proposal.architecture if choice else algorithm.recommend(searched)
         if winner is None:
             raise StudyError(_why_nothing(searched))
-        self._beside(space, winner, searched, speed)
-        changes = self._tuned(winner, searched, speed)
+        self._beside(space, winner, searched, table)
+        changes = self._tuned(winner, searched, table)
         narrow = winner
         winner, speed = self._widened(narrow, speed)
         winner = self._in_time(winner, narrow, searched)
@@ -170,20 +172,18 @@ class Search:
         record(self.files, found)
         return found
 
-    def _steps(self, space: Found) -> tuple[int, plan.Speed | None]:
-        """Return the steps of a leg of the search, and the speed that a rehearsal shows if one was needed."""
-        study, given = self.study, self.study.algorithm.steps
-        if study.limit.seconds is None or self._looks_up:
+    def _steps(self, space: Found) -> tuple[int, Timetable | None]:
+        """Return the steps of a leg of the search, and what its limit pays for, by a rehearsal, if it has one."""
+        limit, given = self.study.limit.seconds, self.study.algorithm.steps
+        if limit is None or self._looks_up:
             return given or 0, None
-        algorithm = algorithm_of(study, space, plan.LEAST_STEPS)
-        rehearsed = self._rehearse(algorithm)
-        speed = plan.speed(rehearsed, self._batch)
+        rehearsed = self._rehearse(algorithm_of(self.study, space, plan.LEAST_STEPS))
+        table = Timetable(self.study, self.task, self.arranged, limit, plan.speed(rehearsed, self._batch))
         legs = self._foreseen(space, plan.LEAST_STEPS)
-        seconds = plan.SEARCH_SHARE * study.limit.seconds - rehearsed.seconds - preparing(self.study, self.arranged)
-        examples, scored = len(self.task.parts.train.labels), len(self.task.parts.validation.labels)
-        each, workers = speed.times(self.arranged.pace), self.arranged.search.workers
-        steps = plan.search_steps(seconds, each, legs, self._batch, examples, scored, workers)
-        return given or steps, speed
+        steps = table.search_steps(legs, rehearsed.seconds)
+        if given is None and (few := table.too_few(legs, rehearsed.seconds, steps)):
+            self.notice(few)
+        return given or steps, table
 
     @property
     def _looks_up(self) -> bool:
@@ -200,34 +200,35 @@ class Search:
             raise StudyError(_why_nothing(history))
         return history.done[0].measurement
 
-    def _beside(self, space: Found, winner: Architecture, searched: History, speed: plan.Speed | None) -> None:
+    def _beside(self, space: Found, winner: Architecture, searched: History, table: Timetable | None) -> None:
         """Train what was found, and networks that nobody searched for, alike, if the study asks for that."""
         if self.study.baselines is None:
             return
-        beside = networks(self.study, self.task, space, winner)
-        steps = self._short(list(beside.values()), plan.BASELINE_SHARE, plan.longest(searched), self._batch, speed)
-        keep(self.files, beside)
-        trained = Fixed(tuple(beside.values()), steps, (self.study.seed + BASELINES_SEED,), keep=False)
+        named = networks(self.study, self.task, space, winner)
+        beside, begun = list(named.values()), len(self.store.history(BASELINES))
+        if table and not begun and not table.affords(beside):
+            self.notice("the budget does not pay for baselines: whether the search is worth it remains open")
+            return
+        most = plan.longest(searched)
+        steps = self._short(beside, plan.BASELINE_SHARE, most, self._batch, table)
+        keep(self.files, named)
+        trained = Fixed(tuple(beside), steps, (self.study.seed + BASELINES_SEED,), keep=False)
         self.phase(BASELINES, trained, Limit())
 
-    def _tuned(self, winner: Architecture, searched: History, speed: plan.Speed | None) -> Changes:
+    def _tuned(self, winner: Architecture, searched: History, table: Timetable | None) -> Changes:
         """Return which numbers of the final recipe are other ones: as they were best, if the study asks for that."""
         if (tuning := self.study.tuning) is None:
             return {}
-        batch, networks = self._final_batch, [winner] * tuning.trials
-        steps = tuning.steps or self._short(networks, plan.TUNING_SHARE, plan.longest(searched), batch, speed)
+        batch, networks, most = self._final_batch, [winner] * tuning.trials, plan.longest(searched)
+        steps = tuning.steps or self._short(networks, plan.TUNING_SHARE, most, batch, table)
         algorithm = tuning_of(self.study, self.task, winner, steps)
         return algorithm.chosen(self.phase(TUNING, algorithm, Limit()))
 
     def _short(
-        self, networks: Sequence[Architecture], share: float, most: int, batch: int, speed: plan.Speed | None
+        self, networks: Sequence[Architecture], share: float, most: int, batch: int, table: Timetable | None
     ) -> int:
         """Return for how many steps each of some networks trains: `most`, or what a share of the limit allows."""
-        if speed is None or self.study.limit.seconds is None:
-            return max(most, plan.LEAST_STEPS)
-        legs, each = [plan.Leg(costs(network).macs) for network in networks], speed.times(self.arranged.pace)
-        scored, workers = len(self.task.parts.validation.labels), self.arranged.search.workers
-        return min(most, plan.search_steps(share * self.study.limit.seconds, each, legs, batch, 0, scored, workers))
+        return table.short_steps(networks, share, most, batch) if table else max(most, plan.LEAST_STEPS)
 
     def _widened(self, winner: Architecture, speed: plan.Speed | None) -> tuple[Architecture, plan.Speed | None]:
         """Return the network to train to the end, and how fast the machine trains such networks.

@@ -10,8 +10,9 @@ models), from a point that is known to be good: the plain baseline on CIFAR-10 (
 from dataclasses import replace
 from math import sqrt
 
-from amla.spec.architecture import Architecture
+from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import costs
+from amla.spec.values import SpecError
 from amla.study.spaces import envelope_of, of_envelopes
 from amla.study.study import Study
 from amla.tasks.task import Task
@@ -27,7 +28,7 @@ def widened(study: Study, task: Task, found: Architecture, flops: float) -> Arch
     It is within the study's constraints, whatever it may cost otherwise.
 
     With `final.stem_stride` it sees its images at another resolution than in the search, unless it would have to be
-    narrower for that.
+    narrower for that. A network that was given, and is none of the space, stays as it is.
     """
     wanted = study.final.macs
     if wanted is None:
@@ -38,7 +39,17 @@ def widened(study: Study, task: Task, found: Architecture, flops: float) -> Arch
     for stem_stride in dict.fromkeys((stride, space.stem_stride)):
         settings = replace(space, macs=macs, parameters=None, width=MOST_WIDTH, stem_stride=stem_stride)
         wider = envelope_of(settings, task.shape, task.classes, study.constraints).space
-        network = wider.close(wider.read(found))
+        try:
+            network = wider.close(wider.read(found))
+        except SpecError:  # what the space has to decide is not in it
+            return found
+        if _wiring(network) != _wiring(found):
+            return found
         if wider.accepts(network) and costs(network).parameters >= costs(found).parameters:
             return network
     return found
+
+
+def _wiring(network: Architecture) -> dict[NodeId, tuple[NodeId, ...]]:
+    """Return what each node reads: what networks have in common that differ in widths and resolutions."""
+    return {node.id: node.inputs for node in network}
