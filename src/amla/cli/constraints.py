@@ -20,6 +20,7 @@ def print_reaches(console: Console, found: list[Reach]) -> None:
     for row in found:
         numbers = (f"{row.limit:,}", f"{row.least:,}", count(row.middle), count(row.most))
         shown.add_row(LABELS[row.name], *numbers, "yes" if row.is_met else "[red]no[/red]")
+    say(console, "what networks of the search's space have, and whether the limits can be met:")
     console.print(shown)
 
 

@@ -89,7 +89,9 @@ def _explained(statistic: str | None) -> str:
     if statistic is None:
         return text
     about = f" ({PROBES[statistic].about})" if statistic in PROBES else ""
-    return f"{text} Colours and numbers are the {statistic}{about}, by which branches were compared."
+    return (
+        f"{text} Colours and numbers say what each branch was worth by {statistic}{about}: what they were compared by."
+    )
 
 
 def _frames(measured: Sequence[Construction]) -> list[Construction]:

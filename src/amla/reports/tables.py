@@ -34,7 +34,11 @@ def constructions_table(report: Report, steps: Sequence[Construction]) -> Sectio
         else "Each construction in turn"
     )
     key = (
-        element("p", "A click unfolds what left: its reading, and its rank among its rivals, 1 being the weakest.")
+        element(
+            "p",
+            "−9 +6: so many branches left, and so many came. A click says which, what each was worth by the "
+            "statistic, and its rank among those it competed with, 1 being the weakest. In brackets: skips that left.",
+        )
         if grown
         else None
     )
