@@ -35,7 +35,11 @@ class TestOutput:
     def test_it_says_what_was_found_and_what_came_out(self, digits):
         _, ended = digits
         assert (ended.code, ended.err) == (0, "")
-        first, *_, report, network, weights = ended.out.splitlines()
+        told = ended.out.splitlines()
+        place = next(place for place, line in enumerate(told) if line.startswith("report "))
+        first, (report, network, weights, use, take, *_) = told[0], told[place:]
+        assert use == "to use it on new images: amla predict runs/digits IMAGES"
+        assert take == "to take it elsewhere: amla export runs/digits"
         assert first == "digits: 1,295 training, 143 validation and 359 test images of 1 × 8×8, 10 classes"
         assert (report, network) == (
             "report   runs/digits/report.html",
@@ -237,6 +241,7 @@ class TestCutOff:
         ended = Ended(process.returncode, out, err)
         assert ended.code == 130
         assert ended.err == "\namla: cut off. Start the same command again to go on.\n"
+        assert "note stopping, once the report of what there is has been written" in ended.out
         assert (tmp_path / "run" / "report.html").is_file()
         assert here(*command).code == 0
 
