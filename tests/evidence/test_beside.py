@@ -79,7 +79,7 @@ def test_a_baseline_that_does_as_well_but_costs_more_is_not_to_be_used():
     compared = Beside(rated("found", 0.9), (dear, rated("r1", 0.8)), 10, 1.0)
     assert compared.instead is None
     assert advice(compared).startswith(
-        "What was found does as well as the baseline r0, as far as can be told, and costs"
+        "What was found does as well as the baseline r0, as far as can be told, and r0 has"
     )
     beside_it = replace(compared, baselines=(dear, rated("r1", 0.895)))
     assert beside_it.instead is not None

@@ -164,9 +164,9 @@ def run_study(
     with users_mistakes():
         if server is not None:
             if network is not None:
-                raise typer.BadParameter(
-                    "a file here is none of the server's; leave out --server.", param_hint="--network"
-                )
+                from amla.study.study import StudyError
+
+                raise StudyError("--network names a file here, which a server does not read; leave out one of them.")
             client_commands().run_there(server, study, settings or [])
             return
         from amla.cli.search import run_file

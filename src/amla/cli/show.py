@@ -16,13 +16,13 @@ from amla.reports.costs import cost_words
 from amla.reports.growth import Construction, constructions
 from amla.reports.names import example_words, metric_name
 from amla.reports.numbers import count, duration, interval, metric_interval, metric_reading, percent, reading
-from amla.reports.onward import onward
 from amla.reports.tuning import changes_in_words
 from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study.baselines import beside
 from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS, Run, read
 from amla.study.log import EVENTS
+from amla.study.onward import onward
 from amla.study.phases import SEARCH
 from amla.study.prefer import costs_of, front, is_of_interest, preferred
 from amla.study.result import Result, Scored, files, result, winner

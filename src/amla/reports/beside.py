@@ -36,8 +36,8 @@ def _verdict(beside: Beside) -> str:
         return f"The search was worth it: {ours} on validation; the best baseline, {name}, {best}."
     if (rival := beside.instead) is None:
         return (
-            f"What was found does as well as the baseline {name}, as far as can be told, and costs less: {ours} on "
-            f"validation, beside {best}."
+            f"What was found does as well as the baseline {name}, as far as can be told, and {name} has more "
+            f"parameters or MACs: {ours} on validation, beside {best}."
         )
     return (
         f"Use the baseline {rival.name}, which does as well as what was found, as far as can be told: "

@@ -36,8 +36,8 @@ def constructions_table(report: Report, steps: Sequence[Construction]) -> Sectio
     key = (
         element(
             "p",
-            "−9 +6: so many branches left, and so many came. A click says which, what each was worth by the "
-            "statistic, and its rank among those it competed with, 1 being the weakest. In brackets: skips that left.",
+            "−9 +6: so many branches went, and so many came. A click says which, what each was worth by the "
+            "statistic, and its rank among those it competed with, 1 being the weakest. In brackets: skips that went.",
         )
         if grown
         else None

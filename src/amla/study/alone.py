@@ -6,6 +6,7 @@ So two networks can be compared that had the same final training: recipe, time o
 from dataclasses import replace
 from pathlib import Path
 
+from amla.study.baselines import SUFFIX
 from amla.study.presets import name_of
 from amla.study.settings.places import TabularSettings
 from amla.study.settings.searches import FixedSettings
@@ -13,7 +14,6 @@ from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.study import Study, StudyError
 from amla.study.unsearched import USUAL_DEPTH
 
-SUFFIX = ".arch.json"
 STEPS = 1  # of the search: with one network there is nothing to decide
 
 

@@ -76,9 +76,9 @@ def complete(
             meter = meter_of(study, notice)
             Search(study, task, log, files_of(folder), folder, listener, data_dir, meter, notice).run()
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):  # a report takes a moment
-                notice("stopping, once the report of what there is has been written")
             with suppress(Exception):  # what happened first is what the user must hear of
+                if isinstance(error, KeyboardInterrupt):  # a report takes a moment
+                    notice("stopping, once the report of what there is has been written")
                 _write_report(folder, task)
             raise
         _write_report(folder, task)

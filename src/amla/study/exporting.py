@@ -21,10 +21,8 @@ from amla.tasks.dataset import Examples
 Form = Literal["source", "onnx", "int8", "torch", "card"]
 Wrote = Callable[[Path, str], None]  # is told what was written, and what it is or how it was checked
 FORMS: tuple[Form, ...] = ("source", "onnx", "int8", "torch", "card")
-MODULES = (  # what some forms need, in which extra
-    ("amla.export.module", "torch", {"onnx", "int8", "torch"}),
-    ("amla.export.onnx", "onnx", {"onnx", "int8"}),
-)
+PROGRAM, ONNX = ("amla.export.module", "torch"), ("amla.export.onnx", "onnx")  # what writes forms, in which extra
+NEEDS: tuple[tuple[tuple[str, str], set[Form]], ...] = ((PROGRAM, {"onnx", "int8", "torch"}), (ONNX, {"onnx", "int8"}))
 CHECKED, CALIBRATED, BATCH = 512, 512, 64  # real examples; a batch of them
 MADE_UP = 4  # batches of made-up numbers that outputs are compared on
 
@@ -42,8 +40,8 @@ def export(found: Trained, forms: tuple[Form, ...], place: Path, data_dir: Path 
 
     Raises StudyError where a library or the data that a form needs are not there.
     """
-    for module, extra, making in MODULES:
-        if not making.isdisjoint(forms):
+    for (module, extra), made in NEEDS:
+        if not made.isdisjoint(forms):
             needed(module, extra)  # before anything is written
     place.mkdir(parents=True, exist_ok=True)
     files = Files(place)
@@ -69,7 +67,7 @@ def _source(wrote: Wrote, found: Trained, files: Files, place: Path) -> None:
 
 def _programs(wrote: Wrote, found: Trained, forms: tuple[Form, ...], place: Path, data_dir: Path | None) -> None:
     """Write what is made from the source as a module: a program of PyTorch, ONNX, and ONNX in 8 bits."""
-    making = needed("amla.export.module", "torch")
+    making = needed(*PROGRAM)
     network = making.module(found.architecture, found.weights, found.facts)
     inputs = making.example(found.architecture)
     if "torch" in forms:
@@ -77,7 +75,7 @@ def _programs(wrote: Wrote, found: Trained, forms: tuple[Form, ...], place: Path
         wrote(place / "network.pt2", "torch.export.load('network.pt2').module()")
     if {"onnx", "int8"}.isdisjoint(forms):
         return
-    writing = needed("amla.export.onnx", "onnx")
+    writing = needed(*ONNX)
     path = place / "network.onnx"
     units, says = found.facts.target_deviation or (1.0,), writing.VALUES if found.facts.target_mean else writing.LOGITS
     writing.export(network, inputs, path, says)

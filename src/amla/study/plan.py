@@ -109,10 +109,8 @@ def search_steps(
 
     `measured` is the speed of each of the `workers`. No leg is longer than is enough, by the `examples` of an epoch.
     """
-    enough, none = (
-        max(ENOUGH_STEPS, ENOUGH_EPOCHS * examples // batch),
-        legs_seconds(0, measured, legs, batch, scored, workers),
-    )
+    enough = max(ENOUGH_STEPS, ENOUGH_EPOCHS * examples // batch)
+    none = legs_seconds(0, measured, legs, batch, scored, workers)
     step = legs_seconds(1, measured, legs, batch, scored, workers) - none
     return min(max(LEAST_STEPS, int((seconds - none) / step)), enough) if step else enough
 

@@ -8,7 +8,6 @@ from amla.reports.condensed import Condensed, condensed
 from amla.reports.descent import guests
 from amla.reports.names import example_words
 from amla.reports.numbers import milliseconds, plural
-from amla.reports.onward import onward
 from amla.reports.plots import joined
 from amla.reports.report import Report, Verdict
 from amla.spec.digest import digest
@@ -16,6 +15,7 @@ from amla.study.baselines import beside
 from amla.study.ended import why_ended
 from amla.study.folder import BEST, WEIGHTS, Run
 from amla.study.gauged import recorded, told
+from amla.study.onward import onward
 from amla.study.phases import FINAL, SEARCH
 from amla.study.prefer import costs_of, front, preferred
 from amla.study.resolve import space_of, task_of

@@ -144,8 +144,8 @@ def evaluation_of(
 
     In the final phase a proposal with a budget trains on all that is not test, and one without is scored on the test
     part: `amla.algorithms.finish` makes one such proposal. A `member` of a crew meets the others of each trial anew, at
-    a file in the folder that its meeting is; the first one writes snapshots. Where a table
-    answers the trials, it lies in `data_dir`.
+    a file in the folder that its meeting is; the first one writes snapshots. Where a table answers the trials, it lies
+    in `data_dir`.
     """
     if isinstance(study.backend, TabularSettings):
         return looked_up(study.backend, study.data.source, phase, files, data_dir)

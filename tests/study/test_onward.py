@@ -3,7 +3,7 @@
 import shlex
 
 from amla.evidence.beside import Beside, Rated
-from amla.reports.onward import onward
+from amla.study.onward import onward
 
 FOUND = Rated("found", 0.9, 0.89, 0.91, 1000, 20_000)
 

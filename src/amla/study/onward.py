@@ -3,6 +3,8 @@
 from shlex import quote
 
 from amla.evidence.beside import Beside
+from amla.study.baselines import FOLDER, SUFFIX
+from amla.study.folder import STUDY
 
 
 def onward(run: str, examples: str, beside: Beside | None) -> dict[str, str]:
@@ -12,6 +14,6 @@ def onward(run: str, examples: str, beside: Beside | None) -> dict[str, str]:
         "take it elsewhere": f"amla export {quote(run)}",
     }
     if beside and (rival := beside.instead):
-        network = quote(f"{run}/baselines/{rival.name}.arch.json")
-        found["train that baseline to the end"] = f"amla run {quote(f'{run}/study.yaml')} --network {network}"
+        study, network = quote(f"{run}/{STUDY}"), quote(f"{run}/{FOLDER}/{rival.name}{SUFFIX}")
+        found["train that baseline to the end"] = f"amla run {study} --network {network}"
     return found
