@@ -15,7 +15,7 @@ Prints a line for each arm and seed, and one JSON object on the last: for each a
 ("share_ARM"), the least of all seeds ("least_ARM"), the mean test accuracy ("test_ARM") and the mean number of skips
 among the six edges ("skips_ARM"). Everything is kept in --folder, from where another call goes on.
 
-    python benchmarks/oneshot.py [--quick] [--seeds 3] [--arms darts darts-] [--steps 400] [--folder F]
+    python benchmarks/oneshot.py [--quick] [--seeds 3] [--first 0] [--arms darts darts-] [--steps 400] [--folder F]
 
 AMLA_DATA names the folder of data and tables.
 """
@@ -72,6 +72,7 @@ def main() -> None:
     names = ("darts", "darts-", "perturb", "darts-perturb", "random", "enas", "darts2")
     parser.add_argument("--arms", nargs="+", default=names, choices=names)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--rate", type=float, default=0.01)
     parser.add_argument("--width", type=int, default=8)
@@ -105,7 +106,7 @@ def summary(options: argparse.Namespace, task: Task, table: Table, folder: Path)
     found: dict[str, float] = {}
     for arm in options.arms:
         shares, tests, skips = [], [], []
-        for seed in range(options.seeds):
+        for seed in range(options.first, options.first + options.seeds):
             kept, seconds = searched(options, arm, seed, task, folder)
             whole = tuple(f"stage0/cell0/{edge}/{operation}" for edge, operation in kept.items())
             accuracy = table.entries[whole].tested

@@ -15,8 +15,9 @@ from amla.algorithms.protocol import Algorithm
 from amla.algorithms.random import RandomSearch
 from amla.algorithms.remote import Remote
 from amla.algorithms.runoff import RunOff
-from amla.services.generate import Search, asked, of_key, of_question, recommended
+from amla.services.generate import asked, recommended
 from amla.services.problems import Problem
+from amla.services.questions import Search, of_key, of_question
 from amla.spaces.envelope import Envelope, envelope, recovered
 from amla.spaces.space import SpaceError
 from amla.spec.architecture import Architecture
@@ -158,10 +159,10 @@ def test_a_history_that_cannot_be_is_said():
 
 
 def test_a_question_that_is_too_large_is_refused_before_anything_is_closed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("amla.services.generate.WORK", 10)
+    monkeypatch.setattr("amla.services.questions.WORK", 10)
     with pytest.raises(Problem, match="this server takes up to"):
         of_question(question(History().asked(Proposal(made().space.close(made().initial()), 1)), {}))
-    monkeypatch.setattr("amla.services.generate.NODES", 10)
+    monkeypatch.setattr("amla.services.questions.NODES", 10)
     with pytest.raises(Problem, match="this server takes up to"):
         of_question(question(History(), {}))
 

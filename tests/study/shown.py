@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -66,12 +67,13 @@ class Mlflow:
         children = [run for run in found if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
         named = {run.data.tags["amla.trial"]: run for run in children}
         assert len(named) == len(children), "a trial is there twice"
-        networks = {
-            name: text.load(Path(self.client.download_artifacts(run.info.run_id, "network.arch.json")))
-            for name, run in named.items()
-        }
+        networks = {name: self._network(run) for name, run in named.items()}
         trials = {name: self._points(run) for name, run in named.items()}
         return Shown(self._points(parent), trials, networks, dict(parent.data.params))
+
+    def _network(self, run: Any) -> Architecture:
+        with TemporaryDirectory() as folder:  # MLflow would leave one of its own behind
+            return text.load(Path(self.client.download_artifacts(run.info.run_id, "network.arch.json", folder)))
 
     def _points(self, run: Any) -> Points:
         histories = {name: self.client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}

@@ -32,6 +32,7 @@ from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.settings.tuning import TuningSettings
 from amla.study.study import Data, Final, Study, StudyError
 from amla.study.timing import Arrangement, Timing
+from amla.study.underway import Underway
 from amla.tasks.dataset import Dataset, Examples
 from amla.tasks.recipe import Recipe
 from amla.tasks.task import Task
@@ -148,7 +149,9 @@ class Place:
         self.monkeypatch.setattr("amla.study.executors.evaluation_of", self.machine.evaluation_of)
         task = task_of(study, made_up())
         with Records(self.folder / "events.sqlite") as store:
-            search = Search(study, task, store, self.files, self.folder, self.ears, notice=self.notices.append)
+            search = Search(
+                Underway(study, task, store, self.files, self.folder, self.ears, notice=self.notices.append)
+            )
             search.run()
         return self.machine
 
@@ -490,7 +493,7 @@ class TestArrangement:
         monkeypatch.setenv("AMLA_CACHE", str(tmp_path / "cache"))
 
         @contextmanager
-        def executor(search: Search, phase: str, arrangement: Arrangement, report: Report) -> Iterator[Crowd]:
+        def executor(underway: Underway, phase: str, arrangement: Arrangement, report: Report) -> Iterator[Crowd]:
             rate = self.RATES[arrangement.workers, arrangement.threads] / arrangement.workers
             place.machine.flops = lambda now: 1e8 * rate
             yield Crowd(place.machine, phase, arrangement, report)
@@ -499,7 +502,7 @@ class TestArrangement:
             place.machine.now += 5.0
             return tuple(Timing(a, 10 * self.RATES[a.workers, a.threads]) for a in arrangements), 5.0
 
-        monkeypatch.setattr("amla.study.search.executor", executor)
+        monkeypatch.setattr("amla.study.conductor.executor", executor)
         monkeypatch.setattr("amla.study.arrangement.timed", timed)
         return place
 

@@ -160,7 +160,7 @@ class TestShown:
         (parent,) = [found for found in mlflow.runs() if found.info.run_name == "made-up"]
         artifacts = {each.path for each in mlflow.client.list_artifacts(parent.info.run_id)}
         assert artifacts == {"study.yaml", "report.html", "best.arch.json", "weights"}
-        weights = mlflow.client.download_artifacts(parent.info.run_id, "weights/best.safetensors")
+        weights = mlflow.client.download_artifacts(parent.info.run_id, "weights/best.safetensors", str(tmp_path))
         assert Path(weights).read_bytes() == b"weights"
         assert {found.info.status for found in mlflow.runs()} == {"FINISHED"}
         search = next(found for found in mlflow.runs() if found.data.tags.get("amla.trial") == "search/2")

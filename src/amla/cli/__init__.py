@@ -1,7 +1,7 @@
 """The command line. Each command imports the libraries that it needs, and no other."""
 
 # ruff: noqa: I001 - `amla --help` lists commands in the order in which these are imported
-from amla.cli import running, comparing, tools, chaos
+from amla.cli import running, afterwards, comparing, tools, chaos
 from amla.cli.app import app
 from amla.cli.bench import bench
 from amla.cli.services import studies, token
@@ -15,4 +15,4 @@ def main() -> None:
     app(prog_name="amla")
 
 
-__all__ = ["chaos", "comparing", "main", "running", "tools"]
+__all__ = ["afterwards", "chaos", "comparing", "main", "running", "tools"]

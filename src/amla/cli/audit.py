@@ -14,15 +14,16 @@ from amla.storage.files import Files
 from amla.study import folder as folders
 from amla.study.asked import executor_of
 from amla.study.changes import changed
+from amla.study.conductor import Conductor
 from amla.study.heard import Silence
 from amla.study.log import writing
 from amla.study.presets import name_of, preset
 from amla.study.resolve import check, task_of
-from amla.study.search import Search
 from amla.study.settings.places import Torch
 from amla.study.settings.searches import RandomSettings
 from amla.study.shared import files_of
 from amla.study.study import Data, Final
+from amla.study.underway import Underway
 from amla.trials.history import History
 from amla.trials.trial import Measurement, Trial, Untrained
 
@@ -86,7 +87,8 @@ def audit_data(
     )
     with writing(folder) as log:
         found = audited(
-            Search(study, task, log, files_of(folder), folder, Counting(plan, study.metric), data_dir), plan
+            Conductor(Underway(study, task, log, files_of(folder), folder, Counting(plan, study.metric), data_dir)),
+            plan,
         )
     Files(folder).write_text(FILE, as_json(found) + "\n")
     console.print(_table(found, study.metric))

@@ -21,9 +21,9 @@ from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
 from amla.spec.digest import digest
 from amla.spec.values import value
+from amla.study.conductor import Conductor
 from amla.study.resolve import space_of
 from amla.study.run import Limit
-from amla.study.search import Search
 from amla.study.study import StudyError
 from amla.trials.history import History
 from amla.trials.trial import Failure, Measurement, Trial
@@ -102,23 +102,24 @@ def as_json(audit: Audit) -> str:
     return _audit.dump_json(audit, indent=1).decode()
 
 
-def audited(search: Search, plan: Plan) -> Audit:
+def audited(conductor: Conductor, plan: Plan) -> Audit:
     """Return what scores are worth on the task of a study; what was trained before is not trained again.
 
     Raises StudyError where fewer than four networks could be trained.
     """
-    networks = drawn(space_of(search.study, search.task).space, plan.networks, search.study.seed)
+    study, task = conductor.underway.study, conductor.underway.task
+    networks = drawn(space_of(study, task).space, plan.networks, study.seed)
     scored = {
-        name: search.phase(f"score-{name}", Scored(networks, (name,), search.study.seed), Limit())
+        name: conductor.run(f"score-{name}", Scored(networks, (name,), study.seed), Limit())
         for name in dict.fromkeys(plan.scores)
     }
     phases = {
-        steps: search.phase(f"steps-{steps}", Fixed(networks, steps, (search.study.seed,), keep=False), Limit())
+        steps: conductor.run(f"steps-{steps}", Fixed(networks, steps, (study.seed,), keep=False), Limit())
         for steps in sorted(plan.steps)
     }
     seeds = tuple(range(APART, APART + plan.seeds))
-    reference = search.phase(REFERENCE, Fixed(networks, plan.reference, seeds, keep=False), Limit())
-    return judged(plan, networks, phases, reference, scored, search.study.metric)
+    reference = conductor.run(REFERENCE, Fixed(networks, plan.reference, seeds, keep=False), Limit())
+    return judged(plan, networks, phases, reference, scored, study.metric)
 
 
 def drawn(space: Space, count: int, seed: int) -> tuple[Architecture, ...]:

@@ -17,10 +17,11 @@ from amla.study.log import writing
 from amla.study.report import report
 from amla.study.resolve import check
 from amla.study.result import is_finished
-from amla.study.search import Search, unsaid
+from amla.study.search import Search
 from amla.study.shared import files_of, publish, reach, share, shared
 from amla.study.study import Study
 from amla.study.tracking import require
+from amla.study.underway import Underway, unsaid
 from amla.tasks.task import Task
 
 Listening = Callable[[Study], AbstractContextManager[Listener]]
@@ -74,7 +75,8 @@ def complete(
     with writing(folder) as log, listening(study) as listener, followed(folder, study.trackers, notice):
         try:
             meter = meter_of(study, notice)
-            Search(study, task, log, files_of(folder), folder, listener, data_dir, meter, notice).run()
+            files = files_of(folder)
+            Search(Underway(study, task, log, files, folder, listener, data_dir, meter, notice)).run()
         except BaseException as error:
             with suppress(Exception):  # what happened first is what the user must hear of
                 if isinstance(error, KeyboardInterrupt):  # a report takes a moment

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from amla.algorithms.protocol import Algorithm
 from amla.backends.protocol import Member
@@ -24,30 +24,28 @@ from amla.study.settings.places import ExecutorSettings, Http, Inline, Local, Ra
 from amla.study.study import Study, StudyError
 from amla.study.tables import table_of
 from amla.study.timing import Arrangement
+from amla.study.underway import Underway
 from amla.study.worker_services import arranged_by, http_executor
 from amla.trials.progress import Report
 
-if TYPE_CHECKING:
-    from amla.study.search import Search
-
 
 @contextmanager
-def executor(search: Search, phase: str, arrangement: Arrangement, report: Report) -> Iterator[Executor]:
+def executor(underway: Underway, phase: str, arrangement: Arrangement, report: Report) -> Iterator[Executor]:
     """Yield what runs the trials of a phase, and end its workers."""
-    study = search.study
+    study = underway.study
     if phase == FINAL and study.devices > 1:
-        with _crew(search, arrangement, report) as crew:
+        with _crew(underway, arrangement, report) as crew:
             yield crew
         return
-    logs, seconds = search.folder / "logs", _killing(study.seconds_a_trial(phase))
+    logs, seconds = underway.folder / "logs", _killing(study.seconds_a_trial(phase))
     match study.executor:
         case Inline():
-            threads, data_dir = arrangement.threads, search.data_dir
-            evaluate = evaluation_of(study, phase, search.task, search.files, threads, data_dir=data_dir)
+            threads, data_dir = arrangement.threads, underway.data_dir
+            evaluate = evaluation_of(study, phase, underway.task, underway.files, threads, data_dir=data_dir)
             yield InlineExecutor(evaluate, report)
         case Local(memory=memory):
             with LocalExecutor(
-                _work(search, phase, arrangement.workers),
+                _work(underway, phase, arrangement.workers),
                 workers=arrangement.workers,
                 threads=arrangement.threads,
                 seconds=seconds,
@@ -58,12 +56,12 @@ def executor(search: Search, phase: str, arrangement: Arrangement, report: Repor
                 yield running
         case Simulated():
             assert isinstance(study.backend, TabularSettings)  # noqa: S101
-            past, found = search.store.history(phase), table_of(study.backend, study.data.source, search.data_dir)
+            past, found = underway.store.history(phase), table_of(study.backend, study.data.source, underway.data_dir)
             table = Tabular(found, final=phase == FINAL).knowing(past)
             yield SimulatedExecutor(table, arrangement.workers, report, past)
         case Ray() as ray:
             with _of_ray("ray").RayExecutor(
-                _work(search, phase, arrangement.workers),
+                _work(underway, phase, arrangement.workers),
                 workers=arrangement.workers,
                 cpus=ray.cpus,
                 gpus=ray.gpus,
@@ -75,7 +73,7 @@ def executor(search: Search, phase: str, arrangement: Arrangement, report: Repor
             ) as running:
                 yield running
         case Http() as http:
-            with http_executor(search, http, phase, arrangement.workers, seconds, report) as running:
+            with http_executor(underway, http, phase, arrangement.workers, seconds, report) as running:
                 yield running
 
 
@@ -118,27 +116,27 @@ def arranged_on(ray: Ray, study: Study, algorithm: Algorithm) -> Arranged:
     return Arranged(Arrangement(workers, ray.cpus), Arrangement(1, ray.cpus))
 
 
-def _crew(search: Search, arrangement: Arrangement, report: Report) -> CrewExecutor:
+def _crew(underway: Underway, arrangement: Arrangement, report: Report) -> CrewExecutor:
     """Return what trains the final network, on several devices of this machine; without more threads than cores."""
-    size = search.study.devices
+    size = underway.study.devices
 
     def work(number: int, meeting: Path) -> Work:
-        return _work(search, FINAL, size, Member(number, size, str(meeting.absolute())))
+        return _work(underway, FINAL, size, Member(number, size, str(meeting.absolute())))
 
     return CrewExecutor(
         work,
         size=size,
-        meetings=search.folder / "crew",
+        meetings=underway.folder / "crew",
         threads=max(1, min(arrangement.threads, cores() // size)),
-        memory=getattr(search.study.executor, "memory", None),
+        memory=getattr(underway.study.executor, "memory", None),
         report=report,
-        logs=search.folder / "logs",
+        logs=underway.folder / "logs",
     )
 
 
-def _work(search: Search, phase: str, workers: int, member: Member | None = None) -> Work:
-    shared = search.files.shared
-    config = work_config(search.study, phase, search.folder, search.data_dir, workers, member, shared)
+def _work(underway: Underway, phase: str, workers: int, member: Member | None = None) -> Work:
+    shared = underway.files.shared
+    config = work_config(underway.study, phase, underway.folder, underway.data_dir, workers, member, shared)
     return Work("amla.study.resolve:evaluation_in_worker", config)
 
 

@@ -4,69 +4,57 @@ All that is decided on the way is a function of what the store holds, so a searc
 on as if it had not been.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 from amla.algorithms.finish import Finish
 from amla.algorithms.fixed import Fixed
 from amla.algorithms.paced import Paced
 from amla.algorithms.protocol import Algorithm
-from amla.backends import processor
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.spec.text import to_json
-from amla.storage.files import Files
 from amla.study import plan
-from amla.study.arrangement import Arranged, arrange, at_once, record, recorded
 from amla.study.baselines import keep, networks
-from amla.study.executors import arranged_elsewhere, cluster, executor
+from amla.study.conductor import Conductor
+from amla.study.executors import cluster
 from amla.study.folder import BEST
 from amla.study.forecast import forecast
-from amla.study.gauged import Gauged, in_time
+from amla.study.gauged import in_time
 from amla.study.gauged import recorded as latencies_in
-from amla.study.heard import Curves, Heard, Listener
-from amla.study.latency import Meter
-from amla.study.mending import Mending
-from amla.study.phases import BASELINES, BASELINES_SEED, FINAL, REHEARSAL, SEARCH, SHORT, TIMING, TUNING
+from amla.study.phases import BASELINES, BASELINES_SEED, FINAL, REHEARSAL, SEARCH, TUNING
 from amla.study.prefer import preferred
 from amla.study.remaining import final_seconds
 from amla.study.resolve import algorithm_of, space_of
-from amla.study.run import Executor, Limit, Store, run
-from amla.study.settings.places import Http, Inline, Local, Ray, Simulated, TabularSettings
+from amla.study.run import Limit
 from amla.study.spaces import Found
 from amla.study.study import Study, StudyError
 from amla.study.timetable import Timetable
-from amla.study.timing import Arrangement
 from amla.study.trained import notes_of
 from amla.study.tuned import tuning_of
+from amla.study.underway import Underway
 from amla.study.widen import widened
 from amla.tasks.dials import Changes
-from amla.tasks.task import Task
 from amla.trials.history import History
-from amla.trials.progress import Report
-from amla.trials.trial import Failure, Measurement, TrialId
-
-
-def unsaid(line: str) -> None:
-    """Say nothing."""
+from amla.trials.trial import Failure, Measurement
 
 
 @dataclass(frozen=True)
 class Search:
-    """One study with all it needs to run."""
+    """A study that is under way, to be run to its end."""
 
-    study: Study
-    task: Task
-    store: Store
-    files: Files
-    folder: Path
-    listener: Listener
-    data_dir: Path | None = None
-    meter: Meter | None = None
-    notice: Callable[[str], None] = unsaid
+    underway: Underway
+
+    @property
+    def study(self) -> Study:
+        """Its settings."""
+        return self.underway.study
+
+    @cached_property
+    def conductor(self) -> Conductor:
+        """What runs its phases."""
+        return Conductor(self.underway)
 
     def run(self) -> None:
         """Run the study to its end, from wherever it was cut off. Raises StudyError where nothing could be trained."""
@@ -74,16 +62,16 @@ class Search:
             self._run()
 
     def _run(self) -> None:
-        space = space_of(self.study, self.task)
-        self.listener.arranged(self.arranged)
+        space = space_of(self.study, self.underway.task)
+        self.underway.listener.arranged(self.conductor.arranged)
         steps, table = self._steps(space)
         speed = table.speed if table else None
         algorithm = algorithm_of(self.study, space, steps)
-        if not self._looks_up:
-            self.listener.expects(self._forecast(self._foreseen(space, steps), steps, speed))
-        searched = self.phase(SEARCH, algorithm, self._search_limit())
+        if not self.underway.looks_up:
+            self.underway.listener.expects(self._forecast(self._foreseen(space, steps), steps, speed))
+        searched = self.conductor.run(SEARCH, algorithm, self._search_limit())
         for trial in searched.done:  # from which nothing can start any more
-            self.files.drop(f"{SEARCH}/{trial.id}")
+            self.underway.files.drop(f"{SEARCH}/{trial.id}")
         choice = preferred(self.study.prefer, searched, self.study.metric)
         winner = choice.trial.proposal.architecture if choice else algorithm.recommend(searched)
         if winner is None:
@@ -95,107 +83,47 @@ class Search:
         winner = self._in_time(winner, narrow, searched)
         if broken := self.study.constraints.broken(self.study.constraints.of(winner)):
             raise StudyError(f"The network to be trained to the end has {broken}; take another algorithm or space.")
-        self.files.write_text(BEST, to_json(winner, indent=1) + "\n")  # also if cut off after the last one was told
-        self.listener.expects({FINAL: self._forecast([plan.Leg(costs(winner).macs)], steps, speed)[FINAL]})
-        trained = self.phase(FINAL, self._final(winner, changes, self._left, speed), Limit())
+        files, text = self.underway.files, to_json(winner, indent=1) + "\n"
+        files.write_text(BEST, text)  # also if cut off after the last one was told
+        self.underway.listener.expects({FINAL: self._forecast([plan.Leg(costs(winner).macs)], steps, speed)[FINAL]})
+        trained = self.conductor.run(FINAL, self._final(winner, changes, self._left, speed), Limit())
         if not trained.done or trained.done[-1].proposal.budget:
             raise StudyError(_why_nothing(trained))
-        if self._looks_up:  # there are no weights
-            return
-        self.files.save_weights(
-            "best", self.files.load(f"{FINAL}/{trained.done[-1].proposal.start}"), notes_of(self.task)
-        )
-
-    def phase(self, name: str, algorithm: Algorithm, limit: Limit) -> History:
-        """Run an algorithm as a phase of this study, from wherever it was cut off, and return its history."""
-        self.listener.begins(name, self.store.history(name))
-        arrangement = self.arranged.search if name in SHORT else self.arranged.final
-        curves, heard = Curves(name, self.files, self.listener), Heard(self.store, self.files, self.listener, algorithm)
-
-        def mends(trial_id: TrialId, why: str) -> None:
-            curves.mended.add(trial_id)
-            self.listener.mends(name, trial_id, why)
-
-        with executor(self, name, arrangement, curves) as running:
-            if self._looks_up:  # there are no weights
-                return run(name, algorithm, running, heard, limit)
-            mending = Mending(running, name, self.files, lambda: heard.known, mends)
-            history = run(name, algorithm, self._gauged(name, mending), heard, limit)
-            if name == FINAL and history.done and not (tested := history.done[-1].proposal).budget:
-                mending.sound(tested.start)  # its weights are what the search was for
-            return history
-
-    def _gauged(self, phase: str, running: Executor) -> Executor:
-        """Return what measures networks before it has them trained, where the study says so.
-
-        In a rehearsal nothing is found, and a final training that has begun has been let pass.
-        """
-        latency = self.study.latency
-        if latency is None or self.meter is None or phase == REHEARSAL:
-            return running
-        for past in (SEARCH, BASELINES, TUNING, FINAL):
-            self.meter.known.update(latencies_in(self.store.history(past)))
-        begun = phase == FINAL and len(self.store.history(FINAL))
-        return Gauged(running, self.meter, None if begun else latency.at_most)
+        if not self.underway.looks_up:  # a table has no weights
+            weights = files.load(f"{FINAL}/{trained.done[-1].proposal.start}")
+            files.save_weights("best", weights, notes_of(self.underway.task))
 
     def _in_time(self, winner: Architecture, narrow: Architecture, searched: History) -> Architecture:
         """Return the network to train to the end: the `narrow` one, where this one was made wider and is too slow."""
         latency = self.study.latency
-        if latency is None or latency.at_most is None or self.meter is None:
+        if latency is None or latency.at_most is None or self.underway.meter is None:
             return winner
-        if len(begun := self.store.history(FINAL)):  # another measurement might say otherwise
+        if len(begun := self.underway.store.history(FINAL)):  # another measurement might say otherwise
             return begun[0].proposal.architecture
-        self.meter.known.update(latencies_in(searched))
-        return in_time(latency.at_most, self.meter, winner, narrow, self.notice)
-
-    @cached_property
-    def arranged(self) -> Arranged:
-        """How many trials train at once, with how many threads: as before if anything was trained, else as is best."""
-        algorithm = algorithm_of(self.study, space_of(self.study, self.task), plan.LEAST_STEPS)
-        settings = self.study.executor
-        if isinstance(settings, Simulated):
-            return Arranged(Arrangement(settings.workers, 1), Arrangement(1, 1))
-        if self._looks_up and isinstance(settings, Inline | Local):  # there is nothing to time
-            workers = settings.workers if isinstance(settings, Local) else 1
-            most = processor.cores() if workers == "auto" else workers
-            return Arranged(Arrangement(min(most, at_once(algorithm)), 1), Arrangement(1, 1))
-        if isinstance(settings, Ray | Http):  # whose nodes may be others than before
-            return arranged_elsewhere(settings, self.study, algorithm)
-        begun = any(len(self.store.history(phase)) for phase in (REHEARSAL, SEARCH))
-        if begun and (known := recorded(self.files)):
-            return known
-
-        def opened(arrangement: Arrangement, report: Report) -> AbstractContextManager[Executor]:
-            return executor(self, TIMING, arrangement, report)
-
-        found = arrange(self.study, settings, algorithm, self._batch, opened, self.listener.times)
-        record(self.files, found)
-        return found
+        self.underway.meter.known.update(latencies_in(searched))
+        return in_time(latency.at_most, self.underway.meter, winner, narrow, self.underway.notice)
 
     def _steps(self, space: Found) -> tuple[int, Timetable | None]:
         """Return the steps of a leg of the search, and what its limit pays for, by a rehearsal, if it has one."""
         limit, given = self.study.limit.seconds, self.study.algorithm.steps
-        if limit is None or self._looks_up:
+        if limit is None or self.underway.looks_up:
             return given or 0, None
         rehearsed = self._rehearse(algorithm_of(self.study, space, plan.LEAST_STEPS))
-        table = Timetable(self.study, self.task, self.arranged, limit, plan.speed(rehearsed, self._batch))
+        table = Timetable(
+            self.study, self.underway.task, self.conductor.arranged, limit, plan.speed(rehearsed, self.underway.batch)
+        )
         legs = self._foreseen(space, plan.LEAST_STEPS)
         steps = table.search_steps(legs, rehearsed.seconds)
         if given is None and (few := table.too_few(legs, rehearsed.seconds, steps)):
-            self.notice(few)
+            self.underway.notice(few)
         return given or steps, table
-
-    @property
-    def _looks_up(self) -> bool:
-        """Whether a table answers the trials."""
-        return isinstance(self.study.backend, TabularSettings)
 
     def _rehearse(self, algorithm: Algorithm) -> Measurement:
         first = plan.first(algorithm)
         if first is None:
             raise StudyError("The space has no network to begin with; loosen its constraint.")
         fixed = Fixed((first,), plan.REHEARSAL_STEPS, (self.study.seed,), keep=False)
-        history = self.phase(REHEARSAL, fixed, Limit())
+        history = self.conductor.run(REHEARSAL, fixed, Limit())
         if not history.done:
             raise StudyError(_why_nothing(history))
         return history.done[0].measurement
@@ -204,25 +132,25 @@ class Search:
         """Train what was found, and networks that nobody searched for, alike, if the study asks for that."""
         if self.study.baselines is None:
             return
-        named = networks(self.study, self.task, space, winner)
-        beside, begun = list(named.values()), len(self.store.history(BASELINES))
+        named = networks(self.study, self.underway.task, space, winner)
+        beside, begun = list(named.values()), len(self.underway.store.history(BASELINES))
         if table and not begun and not table.affords(beside):
-            self.notice("the budget does not pay for baselines: whether the search is worth it remains open")
+            self.underway.notice("the budget does not pay for baselines: whether the search is worth it remains open")
             return
         most = plan.longest(searched)
-        steps = self._short(beside, plan.BASELINE_SHARE, most, self._batch, table)
-        keep(self.files, named)
+        steps = self._short(beside, plan.BASELINE_SHARE, most, self.underway.batch, table)
+        keep(self.underway.files, named)
         trained = Fixed(tuple(beside), steps, (self.study.seed + BASELINES_SEED,), keep=False)
-        self.phase(BASELINES, trained, Limit())
+        self.conductor.run(BASELINES, trained, Limit())
 
     def _tuned(self, winner: Architecture, searched: History, table: Timetable | None) -> Changes:
         """Return which numbers of the final recipe are other ones: as they were best, if the study asks for that."""
         if (tuning := self.study.tuning) is None:
             return {}
-        batch, networks, most = self._final_batch, [winner] * tuning.trials, plan.longest(searched)
+        batch, networks, most = self.underway.final_batch, [winner] * tuning.trials, plan.longest(searched)
         steps = tuning.steps or self._short(networks, plan.TUNING_SHARE, most, batch, table)
-        algorithm = tuning_of(self.study, self.task, winner, steps)
-        return algorithm.chosen(self.phase(TUNING, algorithm, Limit()))
+        algorithm = tuning_of(self.study, self.underway.task, winner, steps)
+        return algorithm.chosen(self.conductor.run(TUNING, algorithm, Limit()))
 
     def _short(
         self, networks: Sequence[Architecture], share: float, most: int, batch: int, table: Timetable | None
@@ -237,48 +165,42 @@ class Search:
         rehearsal, of a network about as wide.
         """
         if self.study.final.macs != "auto" or speed is None:
-            return widened(self.study, self.task, winner, 0.0), speed
-        guess = widened(self.study, self.task, winner, self._left * speed.flops)
-        history = self.phase(
+            return widened(self.study, self.underway.task, winner, 0.0), speed
+        guess = widened(self.study, self.underway.task, winner, self._left * speed.flops)
+        history = self.conductor.run(
             REHEARSAL, Fixed((winner, guess), plan.WIDE_STEPS, (self.study.seed,), keep=False), Limit()
         )
         if len(history.done) > 1:
-            speed = plan.speed(history.done[-1].measurement, self._batch)
-        return widened(self.study, self.task, winner, self._left * speed.flops), speed
+            speed = plan.speed(history.done[-1].measurement, self.underway.batch)
+        return widened(self.study, self.underway.task, winner, self._left * speed.flops), speed
 
     def _search_limit(self) -> Limit:
         limit = self.study.limit
         if limit.seconds is None:
             return limit
-        share = 1 if self._looks_up else plan.SEARCH_SHARE
-        return replace(limit, seconds=limit.seconds * share * self.arranged.search.workers)
+        share = 1 if self.underway.looks_up else plan.SEARCH_SHARE
+        return replace(limit, seconds=limit.seconds * share * self.conductor.arranged.search.workers)
 
     def _final(self, winner: Architecture, changes: Changes, left: float, speed: plan.Speed | None) -> Algorithm:
         study = self.study
         if study.final.steps is not None or speed is None:
             return Finish(Fixed((winner,), study.final.steps or 0, (study.seed,), recipe=changes))
-        pace = speed.steps_a_second(costs(winner).macs, self._final_batch)
+        pace = speed.steps_a_second(costs(winner).macs, self.underway.final_batch)
         return Finish(Paced(winner, left, pace, study.seed, recipe=changes))
 
     @property
     def _left(self) -> float:
         """The seconds that a limit leaves for the final training."""
-        return final_seconds(self.study, self.arranged, self.store.history)
+        return final_seconds(self.study, self.conductor.arranged, self.underway.store.history)
 
     def _foreseen(self, space: Found, steps: int) -> list[plan.Leg]:
         """Return the legs of the search if none of them ends early."""
         return plan.foreseen(algorithm_of(self.study, space, steps, early=False), steps)
 
     def _forecast(self, legs: list[plan.Leg], steps: int, speed: plan.Speed | None) -> dict[str, float]:
-        return forecast(self.study, legs, steps, (self._batch, self._final_batch), self.arranged, speed)
-
-    @property
-    def _batch(self) -> int:
-        return min(self.study.recipe.batch, len(self.task.parts.train.labels))
-
-    @property
-    def _final_batch(self) -> int:
-        return min(self.study.final_recipe.batch, len(self.task.parts.train.labels))
+        return forecast(
+            self.study, legs, steps, (self.underway.batch, self.underway.final_batch), self.conductor.arranged, speed
+        )
 
 
 def _why_nothing(history: History) -> str:

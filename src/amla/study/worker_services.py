@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from secrets import token_hex
-from typing import TYPE_CHECKING
 
 from amla.algorithms.protocol import Algorithm
 from amla.execution.errand import Terms
@@ -19,12 +18,10 @@ from amla.study.assignment import assignment
 from amla.study.settings.places import Http
 from amla.study.study import Study
 from amla.study.timing import Arrangement
+from amla.study.underway import Underway
 from amla.trials import calls
 from amla.trials.progress import Report
 from amla.trials.trial import TrialId
-
-if TYPE_CHECKING:
-    from amla.study.search import Search
 
 RUN = "run.id"  # in a run folder: by what worker services know its trials again
 
@@ -47,15 +44,15 @@ class InFiles:
 
 @contextmanager
 def http_executor(
-    search: Search, http: Http, phase: str, workers: int, seconds: float | None, report: Report
+    underway: Underway, http: Http, phase: str, workers: int, seconds: float | None, report: Report
 ) -> Iterator[HttpExecutor]:
     """Yield what sends the trials of a phase to worker services, and end them."""
-    task = assignment(search.study, phase, search.task.dataset.fingerprint)
-    terms = Terms(_run(search.files), phase, task, http.threads, seconds, http.memory)
+    task = assignment(underway.study, phase, underway.task.dataset.fingerprint)
+    terms = Terms(_run(underway.files), phase, task, http.threads, seconds, http.memory)
     with HttpExecutor(
         http.urls,
         terms,
-        InFiles(search.files, phase),
+        InFiles(underway.files, phase),
         workers=workers,
         headers=_headers(terms.run),
         lease=http.lease,

@@ -1,0 +1,50 @@
+"""A study that is under way: its settings, and all that it works with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from amla.storage.files import Files
+from amla.study.heard import Listener
+from amla.study.latency import Meter
+from amla.study.run import Store
+from amla.study.settings.places import TabularSettings
+from amla.study.study import Study
+from amla.tasks.task import Task
+
+
+def unsaid(line: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Underway:
+    """One study in its run folder, with the task, where events and weights are kept, and who is told of what happens.
+
+    `meter` measures how long networks take, where the study asks for that; `notice` is told what hinders nothing.
+    """
+
+    study: Study
+    task: Task
+    store: Store
+    files: Files
+    folder: Path
+    listener: Listener
+    data_dir: Path | None = None
+    meter: Meter | None = None
+    notice: Callable[[str], None] = unsaid
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether a table answers the trials."""
+        return isinstance(self.study.backend, TabularSettings)
+
+    @property
+    def batch(self) -> int:
+        """How many examples a step of the search has."""
+        return min(self.study.recipe.batch, len(self.task.parts.train.labels))
+
+    @property
+    def final_batch(self) -> int:
+        """How many examples a step of the final training has."""
+        return min(self.study.final_recipe.batch, len(self.task.parts.train.labels))
