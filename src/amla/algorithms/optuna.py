@@ -153,9 +153,12 @@ def _of(pick: NodeId, source: NodeId) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Let Optuna neither log each study nor warn that a sampler is experimental."""
+    """Let Optuna log errors alone, nor warn that a sampler is experimental.
+
+    It would warn of every parameter that not all trials have, such as those of a Pick that does not always live.
+    """
     before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -21,7 +21,6 @@ from amla.study.reading import read as read_data
 from amla.study.resolve import task_of
 from amla.study.study import Data, Study
 from amla.tasks.dataset import Dataset
-from amla.tasks.findings import findings
 from amla.tasks.readers.source import Labels
 from amla.tasks.task import Metric
 
@@ -123,10 +122,14 @@ def _searched(
 
     study, dataset = asked(given, change, change_data, read, name)
     place, task = folder or RUNS / study.name, task_of(study, dataset)
-    for notice in (*dataset.notices, *findings(task)):
-        say(notice)
     if study.constraints and not is_complete(place):
         for reach in reaches_of(study, task):
             say(str(reach))
-    complete(study, task, place, lambda _: nullcontext(Lines(say, study.metric)), data_dir, notice=say)
+
+    def listening(study: Study) -> AbstractContextManager[Lines]:
+        for finding in study.provenance.findings if study.provenance else ():
+            say(finding)
+        return nullcontext(Lines(say, study.metric))
+
+    complete(study, task, place, listening, data_dir, notice=say)
     return SearchResult(place)

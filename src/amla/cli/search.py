@@ -39,7 +39,6 @@ from amla.study.settings.searches import (
 )
 from amla.study.study import Data, Study, load
 from amla.tasks.dataset import Dataset
-from amla.tasks.findings import findings
 from amla.tasks.recipe import Augment
 from amla.tasks.task import Task
 
@@ -155,7 +154,7 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
         f"{channels} × {sizes}, {_labels(task)}",
     )
     trains = not isinstance(study.backend, TabularSettings)
-    for notice in (*task.dataset.notices, *(findings(task) if trains else ())):
+    for notice in study.provenance.findings if study.provenance else ():
         say(console, f"[yellow]note[/yellow] {escape(notice)}")
     if trains:
         say(console, _augmentation(study.recipe.augment, examples))

@@ -36,8 +36,11 @@ DIFFERENT = 0.005  # of accuracy, from which the mean over classes is told, too
 
 
 def show_run(folder: Path) -> None:
-    """Print the run in `folder`. Raises StudyError if there is none."""
-    print_run(opened(), read(folder))
+    """Print the run in `folder`, and what was found in its data. Raises StudyError if there is none."""
+    console, run = opened(), read(folder)
+    print_run(console, run)
+    for finding in run.study.provenance.findings if run.study.provenance else ():
+        say(console, f"[yellow]note[/yellow] {escape(finding)}")
 
 
 def print_run(console: Console, run: Run) -> None:

@@ -29,6 +29,7 @@ def render(report: Report) -> str:
     sections = (
         final_network(report),
         worth_it(report),
+        _notices(report.notices),
         growth(report, steps),
         constructions_table(report, steps),
         front(report),
@@ -37,7 +38,6 @@ def render(report: Report) -> str:
         failures(report),
         classes(report),
         errors(report),
-        _notices(report.notices),
         _study(report.study),
         circumstances(report),
         _next(report),

@@ -86,7 +86,8 @@ def _averages(known: Result) -> list[tuple[str, str]]:
 def _data(found: Trained) -> list[str]:
     study = found.run.study
     about = study.provenance
-    return _table(
+    findings = [f"- {finding.rstrip('.')}." for finding in (about.findings if about else ())]
+    table = _table(
         ("Source", f"`{study.data.source}`"),
         ("Fingerprint", f"`{about.data}`" if about else "not noted"),
         ("Validation", f"{percent(study.data.validation, 0)} of the training examples, where the source has none"),
@@ -104,6 +105,7 @@ def _data(found: Trained) -> list[str]:
         *([("Recordings", f"become {sound}, in decibels")] if (sound := found.sound) else []),
         ("Predicted" if found.facts.target_mean else "Classes", ", ".join(found.facts.classes)),
     )
+    return [*table, *(["What was found in the data:", "", *findings, ""] if findings else [])]
 
 
 def _by(size: tuple[int, ...]) -> str:

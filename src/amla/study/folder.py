@@ -13,7 +13,9 @@ from amla.storage.errors import DamagedFile
 from amla.storage.files import Files
 from amla.study import log
 from amla.study.phases import PHASES, REHEARSAL
+from amla.study.settings.places import TabularSettings
 from amla.study.study import Provenance, Study, StudyError, load, to_plain, to_yaml
+from amla.tasks.findings import findings
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.progress import Progress
@@ -101,6 +103,7 @@ def prepare(folder: Path, study: Study, task: Task, store: str | None = None) ->
         )
     log.choose(folder, store, study.name)
     folder.mkdir(parents=True, exist_ok=True)
+    whole = replace(whole, provenance=replace(provenance(task), findings=_findings(study, task)))
     Files(folder).write_text(STUDY, to_yaml(whole))
     return whole
 
@@ -114,6 +117,12 @@ def provenance(task: Task) -> Provenance:
         versions={"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
         machine=f"{platform.system()} {platform.machine()}, {processor.cores()} cores",
     )
+
+
+def _findings(study: Study, task: Task) -> tuple[str, ...]:
+    """Return what a reader of its results must know of the data; a table that answers the trials has none."""
+    looked_up = isinstance(study.backend, TabularSettings)
+    return (*task.dataset.notices, *(() if looked_up else findings(task)))
 
 
 def _check_same(folder: Path, held: Study, asked: Study) -> None:

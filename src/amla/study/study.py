@@ -87,6 +87,7 @@ class Provenance:
     code: str
     versions: dict[str, str]
     machine: str
+    findings: tuple[str, ...] = ()
 
 
 @value
