@@ -1,5 +1,6 @@
 """Classes out of balance: the user is told, searches by another metric, and finds it named everywhere."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,15 @@ def test_a_search_that_does_nothing_about_it_is_told_what_there_is(thinned: str,
     assert "you may search by what counts each class the same (metric balanced_accuracy or macro_f1)" in said
     assert "recipe.class_weights balanced" in said
     assert "test balanced accuracy" not in here("show", "run").out
+
+
+def test_what_was_found_in_the_data_stays_with_the_run(thinned: str, here: Here):
+    told = here("search", thinned, *TINY, "--run", "run")
+    assert told.code == 0
+    assert here("export", "run", "--to", "card").code == 0
+    shown, page, card = here("show", "run").out, Path("run", REPORT).read_text(), Path("run/export/card.md").read_text()
+    for said in (told.out, shown, page, card):
+        assert re.search(r"test examples \(.* %\) are training examples, too", " ".join(said.split()))
 
 
 def test_a_metric_that_there_is_not_is_refused(thinned: str, here: Here):

@@ -86,7 +86,7 @@ def page() -> Page:
 
 def test_the_page_is_in_newspaper_order(page: Page) -> None:
     assert not page.open
-    order = "network growth constructions curves cost worth failures classes notices study environment next"
+    order = "network notices growth constructions curves cost worth failures classes study environment next"
     assert page.anchors == order.split()
 
 

@@ -20,7 +20,11 @@ class TestPrepare:
         study = prepare(tmp_path / "runs" / "new", STUDY, task_for())
         assert load(tmp_path / "runs" / "new" / "study.yaml") == study
         assert replace(study, provenance=None) == STUDY
-        assert study.provenance == provenance(task_for())
+        found = (
+            "20 of 20 validation examples (100.0 %) are training examples, too",
+            "40 of 40 test examples (100.0 %) are training examples, too",
+        )
+        assert study.provenance == replace(provenance(task_for()), findings=found)
         assert study.provenance.data == "f" * 32
         assert study.provenance.versions.keys() == {
             *("python", "numpy", "torch", "pydantic", "sqlalchemy", "safetensors")

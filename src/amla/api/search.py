@@ -127,8 +127,8 @@ def _searched(
             say(str(reach))
 
     def listening(study: Study) -> AbstractContextManager[Lines]:
-        for finding in study.provenance.findings if study.provenance else ():
-            say(finding)
+        for notice in (*dataset.notices, *(study.provenance.findings if study.provenance else ())):
+            say(notice)
         return nullcontext(Lines(say, study.metric))
 
     complete(study, task, place, listening, data_dir, notice=say)

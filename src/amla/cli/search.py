@@ -154,7 +154,7 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
         f"{channels} × {sizes}, {_labels(task)}",
     )
     trains = not isinstance(study.backend, TabularSettings)
-    for notice in study.provenance.findings if study.provenance else ():
+    for notice in (*task.dataset.notices, *(study.provenance.findings if study.provenance else ())):
         say(console, f"[yellow]note[/yellow] {escape(notice)}")
     if trains:
         say(console, _augmentation(study.recipe.augment, examples))

@@ -121,8 +121,7 @@ def provenance(task: Task) -> Provenance:
 
 def _findings(study: Study, task: Task) -> tuple[str, ...]:
     """Return what a reader of its results must know of the data; a table that answers the trials has none."""
-    looked_up = isinstance(study.backend, TabularSettings)
-    return (*task.dataset.notices, *(() if looked_up else findings(task)))
+    return () if isinstance(study.backend, TabularSettings) else tuple(findings(task))
 
 
 def _check_same(folder: Path, held: Study, asked: Study) -> None:
