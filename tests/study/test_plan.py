@@ -85,7 +85,7 @@ def test_no_leg_is_longer_than_is_enough(examples: int, steps: int):
 
 
 def test_the_final_training_gets_what_is_left_less_a_reserve():
-    assert plan.final_seconds(100.0, 35.0) == pytest.approx(97.0 - 35.0)
+    assert plan.final_seconds(100.0, 35.0) == pytest.approx(97.0 - plan.CLOSING_SECONDS - 35.0)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def left(study: Study) -> float:
 def test_it_is_less_by_all_that_was_trained_as_two_workers_share_it():
     spent = preparing(LIMITED, ARRANGED) + 4 + 30 + (5 + 6)
     assert preparing(LIMITED, ARRANGED) == 9 + 2 + 3
-    assert left(LIMITED) == pytest.approx(1000 * (1 - plan.RESERVE_SHARE) - spent - 2)
+    assert left(LIMITED) == pytest.approx(1000 * (1 - plan.RESERVE_SHARE) - plan.CLOSING_SECONDS - spent - 2)
 
 
 def test_each_further_phase_has_workers_that_start():
@@ -52,7 +52,15 @@ def test_waiting_for_them_takes_no_cpu_time():
     by_cpu = replace(LIMITED, limit=Limit(seconds=1000.0, clock="cpu"))
     assert preparing(by_cpu, ARRANGED) == 9 - (2 + 3)
     with_all = replace(by_cpu, baselines=BaselineSettings(), tuning=TuningSettings())
-    assert left(with_all) == left(by_cpu) == pytest.approx(970 - 4 - 4 - 30 - 11)
+    assert left(with_all) == left(by_cpu) == pytest.approx(970 - plan.CLOSING_SECONDS - 4 - 4 - 30 - 11)
+
+
+def test_what_passed_before_it_was_under_way_is_part_of_the_limit():
+    late = replace(ARRANGED, opening=7.0)
+    for clock in ("wall", "cpu"):
+        study = replace(LIMITED, limit=replace(LIMITED.limit, clock=clock))
+        assert preparing(study, late) == preparing(study, ARRANGED) + 7
+        assert final_seconds(study, late, past) == pytest.approx(left(study) - 7)
 
 
 def test_there_is_always_a_final_training():

@@ -20,6 +20,7 @@ from amla.storage.records import Records
 from amla.study.arrangement import FILE, Arranged
 from amla.study.baselines import beside
 from amla.study.folder import BEST, WEIGHTS, Run
+from amla.study.moment import Moment
 from amla.study.phases import BASELINES, FINAL, PHASES, REHEARSAL, SEARCH, TUNING
 from amla.study.plan import BASELINE_SHARE, REHEARSAL_STEPS, SEARCH_SHARE, TUNING_SHARE, WIDE_STEPS
 from amla.study.resolve import check, clock_of, task_of
@@ -149,10 +150,8 @@ class Place:
         self.monkeypatch.setattr("amla.study.executors.evaluation_of", self.machine.evaluation_of)
         task = task_of(study, made_up())
         with Records(self.folder / "events.sqlite") as store:
-            search = Search(
-                Underway(study, task, store, self.files, self.folder, self.ears, notice=self.notices.append)
-            )
-            search.run()
+            told, now = self.notices.append, Moment.now()
+            Search(Underway(study, task, store, self.files, self.folder, self.ears, now, notice=told)).run()
         return self.machine
 
     def history(self, phase: str) -> History:

@@ -17,6 +17,7 @@ from amla.study.asked import ALGORITHMS, RUNS, Asked, asked
 from amla.study.changes import altered
 from amla.study.complete import complete, is_complete
 from amla.study.constraints import reaches_of
+from amla.study.moment import Moment
 from amla.study.reading import read as read_data
 from amla.study.resolve import task_of
 from amla.study.study import Data, Study
@@ -66,6 +67,7 @@ def search(
     **{"recipe.batch": 128}.
     Raises StudyError, DataError, SpaceError or SpecError for what cannot be run, and says what to do.
     """
+    began = Moment.now()
     say = silence if progress is False else aloud if progress is True else progress
     where = Path(data_dir) if data_dir is not None else None
     if not isinstance(algorithm, str):
@@ -87,12 +89,12 @@ def search(
     )
     if isinstance(data, str | PathLike):
         given = replace(given, source=os.fspath(data))
-        return _searched(given, Path(run) if run else None, None, settings, where, say)
+        return _searched(given, Path(run) if run else None, None, settings, where, say, began)
     named = arrays.named(data, labels)
     folder = Path(run) if run else RUNS / f"arrays-{arrays.digest(named)}"
     path = arrays.write(folder, named)
     try:
-        return _searched(replace(given, source=str(path)), folder, folder.resolve().name, settings, where, say)
+        return _searched(replace(given, source=str(path)), folder, folder.resolve().name, settings, where, say, began)
     except BaseException:
         arrays.remove(folder)  # unless it has begun
         raise
@@ -110,6 +112,7 @@ def _searched(
     settings: dict[str, Any],
     data_dir: Path | None,
     say: Callable[[str], None],
+    began: Moment,
 ) -> SearchResult:
     def change(study: Study) -> Study:
         return altered(study, settings)
@@ -131,5 +134,5 @@ def _searched(
             say(notice)
         return nullcontext(Lines(say, study.metric))
 
-    complete(study, task, place, listening, data_dir, notice=say)
+    complete(study, task, place, listening, data_dir, notice=say, began=began)
     return SearchResult(place)

@@ -17,6 +17,7 @@ from amla.study.changes import changed
 from amla.study.conductor import Conductor
 from amla.study.heard import Silence
 from amla.study.log import writing
+from amla.study.moment import Moment
 from amla.study.presets import name_of, preset
 from amla.study.resolve import check, task_of
 from amla.study.settings.places import Torch
@@ -86,10 +87,9 @@ def audit_data(
         f"[bold]{escape(study.name)}[/bold]: {trainings}{scores}; run folder [bold]{escape(str(folder))}[/bold]",
     )
     with writing(folder) as log:
-        found = audited(
-            Conductor(Underway(study, task, log, files_of(folder), folder, Counting(plan, study.metric), data_dir)),
-            plan,
-        )
+        listener = Counting(plan, study.metric)
+        underway = Underway(study, task, log, files_of(folder), folder, listener, Moment.now(), data_dir)
+        found = audited(Conductor(underway), plan)
     Files(folder).write_text(FILE, as_json(found) + "\n")
     console.print(_table(found, study.metric))
     for name, words in found.unscored.items():

@@ -25,6 +25,7 @@ from amla.cli.options import (
     Settings,
     StoreUrl,
 )
+from amla.study.moment import Moment
 
 
 @app.command()
@@ -114,6 +115,7 @@ def search(
     Results lie in the run folder: report.html, best.arch.json, weights, study.yaml. Started again after it was cut
     off, the same command goes on.
     """
+    began = Moment.now()
     with users_mistakes():
         from amla.cli.search import search_data
         from amla.study.amounts import constraints_of, latency_of
@@ -139,7 +141,7 @@ def search(
             metric=metric,
             labels=labels,
         )
-        search_data(given, run, data_dir, settings or [], plain, Elsewhere(store, files))
+        search_data(given, run, data_dir, settings or [], plain, Elsewhere(store, files), began)
 
 
 @app.command("run")
@@ -161,6 +163,7 @@ def run_study(
     server: Server = None,
 ) -> None:
     """Run the study that a YAML file describes; with --server, there."""
+    began = Moment.now()
     with users_mistakes():
         if server is not None:
             if network is not None:
@@ -172,4 +175,4 @@ def run_study(
         from amla.cli.search import run_file
         from amla.study.complete import Elsewhere
 
-        run_file(study, run, network, data_dir, settings or [], plain, Elsewhere(store, files))
+        run_file(study, run, network, data_dir, settings or [], plain, Elsewhere(store, files), began)

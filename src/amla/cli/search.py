@@ -22,6 +22,7 @@ from amla.study.complete import Elsewhere, complete, is_complete
 from amla.study.constraints import reaches_of
 from amla.study.ended import why_ended
 from amla.study.latency import meter_of
+from amla.study.moment import Moment
 from amla.study.plan import first
 from amla.study.reading import read, read_for
 from amla.study.resolve import algorithm_of, check, space_of, task_of
@@ -59,6 +60,7 @@ def search_data(
     settings: list[str],
     plain: bool,
     elsewhere: Elsewhere,
+    began: Moment,
 ) -> None:
     """Search a network for a dataset with the settings that fit it, changed as the user says."""
     console = opened()
@@ -68,7 +70,7 @@ def search_data(
         lambda study: changed(study, settings, "data"),
         lambda data: loaded(console, data, data_dir, plain),
     )
-    _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, elsewhere)
+    _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, elsewhere, began)
 
 
 def run_file(
@@ -79,6 +81,7 @@ def run_file(
     settings: list[str],
     plain: bool,
     elsewhere: Elsewhere,
+    began: Moment,
 ) -> None:
     """Run the study in a file; with a network, train that one alone as the study would."""
     console = opened()
@@ -88,7 +91,7 @@ def run_file(
         dataset = read_for(study.backend, study.data, data_dir)
     else:
         dataset = loaded(console, study.data, data_dir, plain)
-    _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, elsewhere)
+    _run(console, study, dataset, run or RUNS / study.name, data_dir, plain, elsewhere, began)
 
 
 def _run(
@@ -99,6 +102,7 @@ def _run(
     data_dir: Path | None,
     plain: bool,
     elsewhere: Elsewhere,
+    began: Moment,
 ) -> None:
     task = task_of(study, dataset)
     Listener = PlainListener if plain or not console.is_terminal else LiveListener  # noqa: N806
@@ -113,7 +117,7 @@ def _run(
     if not is_complete(folder):
         print_reaches(console, reaches_of(study, task))
     study = _calibrated(console, study, task, folder, notice)
-    run = complete(study, task, folder, listening, data_dir, elsewhere, notice)
+    run = complete(study, task, folder, listening, data_dir, elsewhere, notice, began)
     print_run(console, run)
     if ended := why_ended(study, task, run.search):
         say(console, f"[yellow]the search ended early:[/yellow] {escape(ended)}")

@@ -38,12 +38,16 @@ TIE = 0.03  # figures that differ by less are as good as equal: then fewer cores
 
 @value
 class Arranged:
-    """In which arrangements a study trains, and by which figures, if any; `seconds` is what measuring them took."""
+    """In which arrangements a study trains, and by which figures, if any; `seconds` is what measuring them took.
+
+    `opening` is what had passed before, since the study was asked for.
+    """
 
     search: Arrangement
     final: Arrangement
     timings: tuple[Timing, ...] = ()
     seconds: float = 0.0
+    opening: float = 0.0
 
     def steps(self, arrangement: Arrangement) -> float | None:
         """Return the steps a second of an arrangement, None if they are not known."""

@@ -14,6 +14,7 @@ from amla.study.following import followed
 from amla.study.heard import Listener
 from amla.study.latency import meter_of
 from amla.study.log import writing
+from amla.study.moment import Moment
 from amla.study.report import report
 from amla.study.resolve import check
 from amla.study.result import is_finished
@@ -50,14 +51,16 @@ def complete(
     data_dir: Path | None = None,
     elsewhere: Elsewhere = IN_THE_FOLDER,
     notice: Notice = unsaid,
+    began: Moment | None = None,
 ) -> Run:
     """Run a study to its end, from wherever `folder` says it was cut off; its report is written whatever happens.
 
     `listening` returns who is told, once nobody else can drive the run. `notice` is told what went wrong with trackers
-    and curves, which hinders nothing. Nothing is done if the study is finished. Raises StudyError for a folder with
-    another study in it, StoreError if another process drives it, and what `Search.run` raises.
+    and curves, which hinders nothing. `began` is when the study was asked for, by default now: its limit of seconds
+    counts from then. Nothing is done if the study is finished. Raises StudyError for a folder with another study in it,
+    StoreError if another process drives it, and what `Search.run` raises.
     """
-    finished = is_complete(folder)
+    asked, finished = began or Moment.now(), is_complete(folder)
     if not finished:
         check(study, task)  # a study that cannot be run leaves no folder behind
         study = calibrated(study, task, folder, meter_of(study, notice), unsaid)
@@ -76,7 +79,7 @@ def complete(
         try:
             meter = meter_of(study, notice)
             files = files_of(folder)
-            Search(Underway(study, task, log, files, folder, listener, data_dir, meter, notice)).run()
+            Search(Underway(study, task, log, files, folder, listener, asked, data_dir, meter, notice)).run()
         except BaseException as error:
             with suppress(Exception):  # what happened first is what the user must hear of
                 if isinstance(error, KeyboardInterrupt):  # a report takes a moment

@@ -1,7 +1,7 @@
 """Conducts the phases of a study: with how many workers each runs, and from wherever it was cut off."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from amla.algorithms.protocol import Algorithm
@@ -68,7 +68,9 @@ class Conductor:
         begun = any(len(self.underway.store.history(phase)) for phase in (REHEARSAL, SEARCH))
         if begun and (known := recorded(self.underway.files)):
             return known
+        opening = self.underway.asked.ago(study.limit.clock)
         found = arrange(study, settings, algorithm, self.underway.batch, self._opened, self.underway.listener.times)
+        found = replace(found, opening=opening)
         record(self.underway.files, found)
         return found
 

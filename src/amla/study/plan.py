@@ -30,6 +30,7 @@ FEW_STEPS, USEFUL_STEPS = 20, 100  # of a leg: below, a search is told to be sho
 ENOUGH_STEPS, ENOUGH_EPOCHS = 300, 1  # of a leg, whichever are more: what a longer one would take is better spent later
 FORESEEN = 128  # trainings at most that are asked for ahead
 SCORED = 1000  # networks at most that are scored untrained before those
+CLOSING_SECONDS = 1.5  # for the report, and for letting workers and libraries go
 OVERHEAD_SECONDS = 1.0  # of a trial besides training and scoring: building, saving
 UNTRAINED_SECONDS = 0.2  # of a trial that scores an untrained network, at the size of a CPU
 SCORING = 1 / 3  # of what training on an example takes
@@ -137,7 +138,7 @@ def makespan(lengths: Iterable[float], workers: int) -> float:
 
 def final_seconds(seconds: float, spent: float) -> float:
     """Return what is left for the final training once the search has `spent` seconds, but never next to nothing."""
-    return max(seconds * (1 - RESERVE_SHARE) - spent, seconds * LEAST_FINAL_SHARE)
+    return max(seconds * (1 - RESERVE_SHARE) - CLOSING_SECONDS - spent, seconds * LEAST_FINAL_SHARE)
 
 
 def _branch_macs(architecture: Architecture) -> dict[NodeId, int]:

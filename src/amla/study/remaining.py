@@ -10,11 +10,13 @@ from amla.trials.history import History
 
 
 def preparing(study: Study, arranged: Arranged) -> float:
-    """Return the seconds that finding the arrangement took, and starting workers to rehearse and to search."""
+    """Return the seconds until a study is under way: reading data, measuring, and starting workers for the search."""
     learning = study.latency.learned.seconds if study.latency and study.latency.learned else 0.0
+    opening = arranged.opening or learning  # of which that is part, where it was noted
     if study.limit.clock == "cpu":  # waiting for workers takes none
-        return learning + max(0.0, arranged.seconds - sum(timing.starting for timing in arranged.timings))
-    return learning + arranged.seconds + arranged.starting(arranged.final) + arranged.starting(arranged.search)
+        return opening + max(0.0, arranged.seconds - sum(timing.starting for timing in arranged.timings))
+    starting = arranged.starting(arranged.final) + arranged.starting(arranged.search)
+    return opening + arranged.seconds + starting
 
 
 def final_seconds(study: Study, arranged: Arranged, history: Callable[[str], History]) -> float:

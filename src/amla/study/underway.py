@@ -7,6 +7,7 @@ from pathlib import Path
 from amla.storage.files import Files
 from amla.study.heard import Listener
 from amla.study.latency import Meter
+from amla.study.moment import Moment
 from amla.study.run import Store
 from amla.study.settings.places import TabularSettings
 from amla.study.study import Study
@@ -21,7 +22,8 @@ def unsaid(line: str) -> None:
 class Underway:
     """One study in its run folder, with the task, where events and weights are kept, and who is told of what happens.
 
-    `meter` measures how long networks take, where the study asks for that; `notice` is told what hinders nothing.
+    It was `asked` for at some moment. `meter` measures how long networks take, where the study asks for that; `notice`
+    is told what hinders nothing.
     """
 
     study: Study
@@ -30,6 +32,7 @@ class Underway:
     files: Files
     folder: Path
     listener: Listener
+    asked: Moment
     data_dir: Path | None = None
     meter: Meter | None = None
     notice: Callable[[str], None] = unsaid
