@@ -52,6 +52,11 @@ def measured() -> Measurement:
     return Measurement(METRICS, seconds=30.0, cost=Cost("cpu", float(training_flops(MACS, 64 * 300))))
 
 
+def heard(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
 class TestPlain:
     @pytest.fixture
     def clock(self) -> Clock:
@@ -65,6 +70,8 @@ class TestPlain:
     def listener(self, pipe: Console, clock: Clock) -> PlainListener:
         listener = PlainListener(pipe, NAC, 1295, clock)
         listener.expects(EXPECTED)
+        assert re.fullmatch(r"to come: 412\sG operations at most, 93\s% of them in the final training\n", heard(pipe))
+        pipe.file = io.StringIO()
         listener.begins(SEARCH, History())
         return listener
 

@@ -53,7 +53,24 @@ def test_nor_did_one_that_had_as_many_trials_as_it_was_given():
     study = replace(STOPS, limit=Limit(trials=len(searched(STOPS))))
     history = searched(study)
     assert len(history) == study.limit.trials
-    assert why_ended(study, task_for(study), history) is None
+    assert why_ended(study, task_for(study), history) is None  # it would have stopped there by itself
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (Limit(trials=3), "the limit of 3 trials was reached"),
+        (Limit(steps=25), "the limit of 25 steps was reached"),
+        (Limit(seconds=12.0), "its share of the time, 3.0\u202fs, was used up"),
+    ],
+)
+@pytest.mark.parametrize("run_off", [None, RunOffSettings(2, 3)])
+def test_a_limit_that_ended_it_is_named(limit: Limit, said: str, run_off: RunOffSettings | None):
+    few = replace(STUDY, algorithm=RandomSettings(40, 10), limit=Limit(trials=3), run_off=run_off)
+    history = searched(few)
+    why = why_ended(replace(few, limit=limit), task_for(few), history)
+    assert why == f"{said}{', before its run-off' if run_off else ''}."
+    assert why_ended(replace(few, limit=Limit(trials=4)), task_for(few), history) is None
 
 
 @pytest.mark.parametrize("run_off", [None, RunOffSettings(2, 3)])
@@ -71,4 +88,4 @@ def test_nor_is_it_where_nac_has_all_that_it_was_to_construct_or_all_trials(cons
     study = replace(STUDY, algorithm=algorithm, terms=None, limit=Limit(trials=trials))
     history = searched(study)
     assert len(history) == (trials or constructions + 1)
-    assert why_ended(study, task_for(study), history) is None
+    assert why_ended(study, task_for(study), history) == ("the limit of 1 trial was reached." if trials else None)

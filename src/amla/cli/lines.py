@@ -54,6 +54,13 @@ def _compared(found: Arranged, chosen: Arrangement) -> str:
     return f": {rate}, {steps / usual.steps:.1f}× of {usual.arrangement.workers} × {usual.arrangement.threads}"
 
 
+def ahead(flops: Mapping[str, float]) -> str:
+    """Return one line about what the phases of a study are expected to take, in floating-point operations."""
+    whole = max(sum(flops.values()), 1.0)
+    share = percent(flops.get(FINAL, 0.0) / whole, 0)
+    return f"to come: {count(whole)} operations at most, {share} of them in the final training"
+
+
 def going_on(phase: str, history: History) -> str:
     """Return one line about a phase that had begun before."""
     name = "final training" if phase == FINAL else phase
@@ -133,7 +140,7 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
         case DartsSearchSettings() | EnasSettings() | RandomSharingSettings():
             return f"leg {trial_id - failed + 1}"
         case RandomSettings(trials=trials):
-            return f"random network {trial_id + 1} of {trials * seeds + finalists}"
+            return f"random network {trial_id + 1} of {_most(study, trials * seeds + finalists)}"
         case ZeroCostSettings(candidates=candidates, trained=trained):
             if (place := trial_id - candidates * seeds) < 0:
                 return f"untrained network {trial_id + 1} of {candidates * seeds}"
@@ -143,5 +150,10 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
         case FixedSettings(architectures=files):
             return f"network {trial_id + 1} of {len(files) * seeds}"
         case settings:
-            whole = "" if settings.trials is None else f" of {settings.trials * seeds + finalists}"
+            whole = "" if settings.trials is None else f" of {_most(study, settings.trials * seeds + finalists)}"
             return f"{'leg' if isinstance(settings, AshaSettings) else 'network'} {trial_id + 1}{whole}"
+
+
+def _most(study: Study, asked: int) -> int:
+    """Return how many trials a search has that would ask for so many."""
+    return asked if study.limit.trials is None else min(asked, study.limit.trials)

@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from amla.cli.console import say
-from amla.cli.lines import arrangement, called, going_on, mending, outcome, status, timing
+from amla.cli.lines import ahead, arrangement, called, going_on, mending, outcome, status, timing
 from amla.cli.pace import Pace
 from amla.reports.numbers import duration
 from amla.study.arrangement import Arranged
+from amla.study.phases import SEARCH
 from amla.study.study import Study
 from amla.study.timing import Arrangement
 from amla.trials.history import History
@@ -50,8 +51,10 @@ class PlainListener:
             say(self._console, arrangement(found))
 
     def expects(self, flops: Mapping[str, float]) -> None:
-        """Hear what the phases will take."""
+        """Hear what phases will take; print what all will, where no limit of seconds says so."""
         self._pace.expect(flops)
+        if SEARCH in flops and self._study.limit.seconds is None:
+            say(self._console, ahead(flops))
 
     def begins(self, phase: str, history: History) -> None:
         """Print that a phase goes on, if it had begun before this."""
@@ -112,8 +115,10 @@ class LiveListener:
             say(self._console, arrangement(found))
 
     def expects(self, flops: Mapping[str, float]) -> None:
-        """Hear what the phases will take."""
+        """Hear what phases will take; print what all will, where no limit of seconds says so."""
         self._pace.expect(flops)
+        if SEARCH in flops and self._study.limit.seconds is None:
+            say(self._console, ahead(flops))
 
     def begins(self, phase: str, history: History) -> None:
         """Print that a phase goes on, if it had begun before this."""

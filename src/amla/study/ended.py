@@ -6,9 +6,12 @@ from amla.algorithms.nac import Nac
 from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.algorithms.stopping import promise_of
 from amla.reports.names import metric_name
-from amla.reports.numbers import duration
+from amla.reports.numbers import count, duration, plural
+from amla.study import plan
 from amla.study.algorithm import algorithm_of
 from amla.study.resolve import space_of
+from amla.study.run import Limit
+from amla.study.settings.places import TabularSettings
 from amla.study.settings.searches import NacSettings, RemoteSettings, StopSettings
 from amla.study.study import Study
 from amla.tasks.task import Task
@@ -18,10 +21,12 @@ from amla.trials.history import History
 def why_ended(study: Study, task: Task, searched: History) -> str | None:
     """Return why a search ended early, None where that is not known, or it has not.
 
-    NAC may have nothing to construct; any search may have stopped as more promised little.
+    NAC may have nothing to construct; any search may have reached its limit, or stopped as more promised little.
     """
     if searched.pending or not searched.done:  # it goes on, or could not begin, which is told then
         return None
+    if limited := _limited(study, task, searched):
+        return limited
     if study.terms and study.terms.stop:
         return _promised(study, study.terms.stop, task, searched)
     if study.terms or not isinstance(study.algorithm, NacSettings):
@@ -32,6 +37,32 @@ def why_ended(study: Study, task: Task, searched: History) -> str | None:
             return nac.why_ended(_before_run_off(study, searched))
         case _:
             return None
+
+
+def _limited(study: Study, task: Task, searched: History) -> str | None:
+    """Return which limit ended the search, if one did: it would have asked for more."""
+    limit, share = study.limit, 1.0 if isinstance(study.backend, TabularSettings) else plan.SEARCH_SHARE
+    given = replace(limit, seconds=None if limit.seconds is None else share * limit.seconds)
+    if not given.reached(searched):
+        return None
+    first = searched[0].proposal.budget
+    if not isinstance(study.algorithm, RemoteSettings):  # which is not asked again
+        algorithm = algorithm_of(study, space_of(study, task), study.algorithm.steps or first)
+        if algorithm.ask(searched) is None:
+            return None
+    without = study.run_off and max(trial.proposal.budget for trial in searched.trials) <= first
+    return f"{_reached(given, searched)}{', before its run-off' if without else ''}."
+
+
+def _reached(limit: Limit, searched: History) -> str:
+    """Return which part of a limit a history has reached."""
+    if limit.trials is not None and len(searched) >= limit.trials:
+        return f"the limit of {plural(limit.trials, 'trial')} was reached"
+    if limit.steps is not None and searched.steps >= limit.steps:
+        return f"the limit of {limit.steps:,} steps was reached"
+    if limit.flops is not None and searched.flops >= limit.flops:
+        return f"the limit of {count(limit.flops)} operations was reached"
+    return f"its share of the time, {duration(limit.seconds or 0.0)}, was used up"
 
 
 def _promised(study: Study, stop: StopSettings, task: Task, searched: History) -> str | None:
