@@ -83,6 +83,11 @@ class Architecture:
         found.__dict__.update(nodes=nodes, version=1)
         return found
 
+    def __repr__(self) -> str:
+        """Return a line about it; all of it is in its text (`amla.spec.text`)."""
+        open_ones = f", {len(self.picks)} of them Picks" if self.picks else ""
+        return f"<Architecture of {len(self.nodes)} nodes{open_ones}, {self.nodes[0].id!r} to {self.output.id!r}>"
+
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
 

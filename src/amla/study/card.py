@@ -3,12 +3,15 @@
 from math import isfinite
 
 from amla.algorithms.protocol import best
+from amla.reports.beside import advice
 from amla.reports.names import metric_name
 from amla.reports.numbers import count, duration, interval, metric_interval, percent, size
 from amla.reports.tuning import changes_in_words
 from amla.spec.costs import costs
 from amla.spec.digest import digest
-from amla.study.result import Result, by_class, result
+from amla.study.baselines import beside
+from amla.study.report import latency_words
+from amla.study.result import Result, by_class, result, winner
 from amla.study.study import to_yaml
 from amla.study.trained import Trained
 from amla.tasks.recipe import Recipe
@@ -34,6 +37,7 @@ def card(found: Trained) -> str:
         ("Parameters", f"{counted.parameters:,} ({size(4 * counted.parameters)} in single precision)"),
         ("Multiply-accumulates", f"{count(counted.macs)} an example"),
         ("Peak memory", f"{size(counted.peak_memory)} of activations, one example"),
+        *([("Latency", said)] if (said := latency_words(run, winner(run))) else []),
         ("Digest", f"`{digest(found.architecture)}`"),
     )
     if facts.mirrored:
@@ -90,6 +94,11 @@ def _data(found: Trained) -> list[str]:
     table = _table(
         ("Source", f"`{study.data.source}`"),
         ("Fingerprint", f"`{about.data}`" if about else "not noted"),
+        *(
+            [("Examples", "{:,} training, {:,} validation and {:,} test".format(*about.examples))]
+            if about and about.examples
+            else []
+        ),
         ("Validation", f"{percent(study.data.validation, 0)} of the training examples, where the source has none"),
         ("Test", f"{percent(study.data.test, 0)} of the training examples, where the source has none"),
         ("Seed of the split", str(study.data.split_seed)),
@@ -122,7 +131,9 @@ def _training(found: Trained) -> list[str]:
     about = study.provenance
     return _table(
         ("Search", f"{study.algorithm.kind}, {len(run.search)} networks, {duration(run.search.seconds)}"),
+        *_besides(known),
         ("Final training", f"{known.steps if known else 0:,} steps, {duration(run.final.seconds)}"),
+        ("Operations", f"{count(sum(history.flops for history in run.phases.values()))} in all trainings"),
         ("Optimiser", f"{recipe.optimiser.kind}, batch {recipe.batch}"),
         *_weights(found, recipe),
         *((("Tuned", changes_in_words(tuned.proposal.recipe)),) if tuned else ()),
@@ -134,6 +145,19 @@ def _training(found: Trained) -> list[str]:
             f"{about.code}; {', '.join(f'{k} {v}' for k, v in about.versions.items())}" if about else "not noted",
         ),
     )
+
+
+def _besides(known: Result | None) -> list[tuple[str, str]]:
+    """Return what was spent besides the search and the final training."""
+    if known is None:
+        return []
+    spent = {
+        "rehearsal": known.rehearsal_seconds,
+        "baselines": known.baseline_seconds,
+        "tuning": known.tuning_seconds,
+    }
+    said = ", ".join(f"{name} {duration(seconds)}" for name, seconds in spent.items() if seconds)
+    return [("Besides", said)] if said else []
 
 
 def _weights(found: Trained, recipe: Recipe) -> list[tuple[str, str]]:
@@ -156,11 +180,14 @@ def _classes(found: Trained) -> list[str]:
 def _limits(found: Trained) -> list[str]:
     last = found.run.final.done[-1].measurement
     few = [name for name, (_, of) in by_class(last, found.facts.classes).items() if of < FEWEST]
+    other = "some hundredths or more" if found.facts.target_mean else "some tenths of a point or more"
     said = [
         "- The interval is for examples like those of the test part. It says nothing of others.",
-        "- One training with one seed; another one would differ by some tenths of a point or more.",
+        f"- One training with one seed; another one would differ by {other}.",
         "- Errors were not looked at by the size of the number." if found.facts.target_mean else _CALIBRATION,
     ]
+    if compared := beside(found.run):
+        said.append(f"- {advice(compared)}")
     if few:
         said.append(f"- Fewer than {FEWEST} test examples: {', '.join(few)}. Their accuracies say little.")
     return [*said, ""]

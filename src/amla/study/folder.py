@@ -116,6 +116,7 @@ def provenance(task: Task) -> Provenance:
         code=f"amla {__version__}, {_code_digest()}",
         versions={"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
         machine=f"{platform.system()} {platform.machine()}, {processor.cores()} cores",
+        examples=tuple(len(part.labels) for part in (task.parts.train, task.parts.validation, task.parts.test)),
     )
 
 

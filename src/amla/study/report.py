@@ -63,7 +63,7 @@ def report(run: Run, dataset: Dataset) -> Report:
         front=[trial for leg in front(run.search, costs, metric) if (trial := _shown(shown, leg))],
         costs=costs,
         preferred=choice.why if choice else "",
-        latency=_latency(run, best),
+        latency=latency_words(run, best),
         onward=onward(str(run.folder), several, compared) if usable else {},
         plain=guests(shown.history) if has_plain(run.study) else (),
     )
@@ -75,7 +75,7 @@ def _shown(shown: Condensed, leg: Trial) -> Trial | None:
     return None if found is None else replace(leg, id=found)
 
 
-def _latency(run: Run, best: Trial | None) -> str:
+def latency_words(run: Run, best: Trial | None) -> str:
     """Return what is known of the latency of the network that was chosen, and how sure that is."""
     latency = run.study.latency
     known = recorded(run.search).get(digest(best.proposal.architecture)) if best else None

@@ -87,6 +87,7 @@ class Provenance:
     code: str
     versions: dict[str, str]
     machine: str
+    examples: tuple[int, ...] = ()
     findings: tuple[str, ...] = ()
 
 
