@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pytest
 
+from amla.backends.energy import Counter, Energy, Reading
 from amla.backends.protocol import Beat, Diverged, OutOfMemory
 from amla.evaluation.train import Training
 from amla.execution.work import is_of_the_machine
@@ -112,8 +114,15 @@ class Memory(dict[str, Snapshot]):
         self.pop(key, None)
 
 
-def training(backend: CountingBackend, snapshots: Memory, **options: float) -> Training:
-    return Training("s", backend, task(), snapshots, clock=backend.clock, **options)  # type: ignore[arg-type]
+def nothing() -> Reading:
+    return {}
+
+
+def training(
+    backend: CountingBackend, snapshots: Memory, reading: Callable[[], Reading] = nothing, **options: float
+) -> Training:
+    energy = partial(Energy, 0.5, reading, backend.clock)
+    return Training("s", backend, task(), snapshots, clock=backend.clock, energy=energy, **options)  # type: ignore[arg-type]
 
 
 def test_a_leg_is_built_watched_fitted_scored_and_saved() -> None:
@@ -139,6 +148,23 @@ def test_a_leg_starts_from_the_weights_of_another() -> None:
     assert outcome.metrics["steps"] == 11
     assert outcome.cost == Cost("cpu", 6.0)
     assert backend.built[1].log == ["restore", "watch", "fit 6 of 20"]
+
+
+def test_the_energy_of_a_trial_is_its_share_of_what_the_machine_used_meanwhile() -> None:
+    backend, readings = CountingBackend(), list[float]()
+
+    def reading() -> Reading:
+        readings.append(backend.clock.now)
+        return {"cpu": (Counter(3.0 * backend.clock.now % 40.0, 40.0),)}
+
+    run = training(backend, Memory(), reading)
+    outcome = run(Trial(0, Proposal(network(), 50)), silent)
+    assert isinstance(outcome, Measurement)
+    assert outcome.cost == Cost("cpu", 50.0, 0.5 * 3.0 * 50)
+    assert readings == [0, 10, 20, 30, 40, 50, 50]
+    again = run(Trial(1, Proposal(network(), 5)), silent)
+    assert isinstance(again, Measurement)
+    assert again.cost == Cost("cpu", 5.0, 0.5 * 3.0 * 5)
 
 
 def test_weights_that_nobody_will_start_from_are_not_kept() -> None:

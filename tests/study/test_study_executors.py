@@ -2,19 +2,22 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from made_up_runs import task_for
 
+from amla.backends.energy import Counter, Energy
+from amla.backends.protocol import Member
 from amla.execution.work import WorkerError
 from amla.storage.files import Files
 from amla.study.arrangement import Arranged
 from amla.study.executors import arranged_on, cluster
 from amla.study.phases import FINAL, PHASES, SEARCH
-from amla.study.resolve import algorithm_of, clock_of, evaluation_of
+from amla.study.resolve import algorithm_of, clock_of, energy_of, evaluation_of
 from amla.study.run import Limit
-from amla.study.settings.places import Inline, Ray
+from amla.study.settings.places import Inline, Local, Ray
 from amla.study.settings.searches import NacSettings, RandomSettings
 from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import envelope_of
@@ -86,6 +89,25 @@ def test_without_ray_it_is_told_what_to_install(monkeypatch):
 def test_cpu_seconds_are_shared_by_the_cpus_of_a_worker(monkeypatch):
     monkeypatch.setattr("amla.study.resolve.process_time", lambda: 12.0)
     assert clock_of(replace(RANDOM, executor=Ray(cpus=3), limit=Limit(clock="cpu")), 2)() == 4.0
+
+
+@pytest.mark.parametrize(
+    ("executor", "workers", "member", "joules"),
+    [
+        (Local(), 1, None, 12.0),
+        (Local(), 4, None, 3.0),
+        (Local(), 2, Member(1, 2, ""), 12.0),
+        (Ray(cpus=2), 5, None, 3.0),
+        (Ray(cpus=16), 1, None, 12.0),
+    ],
+)
+def test_a_trial_has_the_energy_of_its_share_of_the_machine(
+    monkeypatch, executor: Local | Ray, workers: int, member: Member | None, joules: float
+):
+    counters = iter((100.0, 112.0))
+    monkeypatch.setattr("amla.study.resolve.Energy", partial(Energy, read=lambda: {"cpu": (Counter(next(counters)),)}))
+    monkeypatch.setattr("amla.backends.processor.cores", lambda: 8)
+    assert energy_of(replace(RANDOM, executor=executor), workers, member)().joules("cpu") == joules
 
 
 @pytest.mark.parametrize(

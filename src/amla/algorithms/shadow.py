@@ -157,4 +157,4 @@ def _sum(found: Sequence[Cost]) -> Cost | None:
     if not found:
         return None
     joules = [cost.joules for cost in found if cost.joules is not None]
-    return Cost(found[0].device, sum(cost.flops for cost in found), sum(joules) if joules else None)
+    return Cost(found[0].device, sum(cost.flops for cost in found), sum(joules) if len(joules) == len(found) else None)

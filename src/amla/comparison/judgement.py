@@ -158,7 +158,7 @@ def _standing(name: str, runs: Mapping[int, Record], is_control: bool, base: flo
     accuracies = _accuracies(runs)
     mean, (low, high) = _mean(list(accuracies.values())), interval(list(accuracies.values()))
     found = list(runs.values())
-    joules = [run.search.joules for run in found]
+    joules = [phase.joules for run in found for phase in (run.search, run.final)]
     failures: dict[str, int] = {}
     for run, phase in product(found, ("search", "final")):
         for reason, count in getattr(run, phase).failures.items():
@@ -178,7 +178,7 @@ def _standing(name: str, runs: Mapping[int, Record], is_control: bool, base: flo
         flops=_mean([run.search.flops + run.final.flops for run in found]),
         search_seconds=_mean([run.search.seconds for run in found]),
         final_seconds=_mean([run.final.seconds for run in found]),
-        joules=None if None in joules else _mean([joule for joule in joules if joule is not None]),
+        joules=None if None in joules else sum(joule for joule in joules if joule is not None) / len(found),
         failures=failures,
         regret=found[0].known.best - mean if found[0].known else None,
     )

@@ -148,13 +148,20 @@ def _costs(found: OnTask) -> Html:
             count(s.flops),
             duration(s.search_seconds),
             duration(s.final_seconds),
-            "not readable" if s.joules is None else f"{count(s.joules)}{SPACE}J",
+            _energy(s.joules, is_table=found.known is not None),
             ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in s.failures.items()) or "none",
             numbers=range(6),
         )
         for s in found.standings
     ]
-    return table("What a run took on average: operations are those of search and final training", head, rows)
+    said = "What a run took on average: operations and energy are those of search and final training"
+    return table(said, head, rows)
+
+
+def _energy(joules: float | None, is_table: bool) -> str:
+    if joules is None:
+        return "looked up" if is_table else "not readable"
+    return f"{count(joules)}{SPACE}J"
 
 
 def _bounds(standing: Standing) -> str:

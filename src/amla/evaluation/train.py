@@ -8,6 +8,7 @@ from math import inf
 from time import monotonic
 from typing import Protocol
 
+from amla.backends.energy import Energy
 from amla.backends.protocol import Backend, Diverged, Learner, OutOfMemory
 from amla.spec.costs import BYTES, Costs, at_scale, costs
 from amla.spec.supernet import supernet
@@ -80,6 +81,7 @@ class Training:
     seconds: float | None = None
     checkpoint_seconds: float = field(default_factory=checkpoint_seconds)
     clock: Callable[[], float] = field(default=monotonic)
+    energy: Callable[[], Energy] = Energy  # begun with each trial
 
     def __call__(self, trial: Trial, report: Report) -> Outcome:
         """Return the trial's measurement, or why it has none."""
@@ -106,7 +108,7 @@ class Training:
             return failure("infeasible", too_much)
         measured: Outcome
         try:
-            measured = self._measure(trial, counted, report, began)
+            measured = self._measure(trial, counted, report, began, self.energy())
         except SpecError as error:
             measured = failure("infeasible", str(error))
         except Diverged as error:
@@ -118,9 +120,9 @@ class Training:
         self.snapshots.drop(self._cut_off(trial))
         return measured
 
-    def _measure(self, trial: Trial, counted: Costs, report: Report, began: float) -> Measurement:
+    def _measure(self, trial: Trial, counted: Costs, report: Report, began: float, energy: Energy) -> Measurement:
         learner, first = self._learner(trial)
-        step_seconds = self._fit(trial, learner, first, report, began)
+        step_seconds = self._fit(trial, learner, first, report, began, energy)
         metrics = {
             "parameters": float(counted.parameters),
             "macs": float(counted.macs),
@@ -131,8 +133,8 @@ class Training:
         }
         if trial.proposal.keep:
             self.snapshots.save(self._key(trial.id), learner.snapshot())
-        spent = self.clock() - began
-        return Measurement(metrics, learner.statistics(), spent, learner.cost(learner.steps - first))
+        spent, statistics, cost = self.clock() - began, learner.statistics(), learner.cost(learner.steps - first)
+        return Measurement(metrics, statistics, spent, replace(cost, joules=energy.joules(cost.device)))
 
     def _learner(self, trial: Trial) -> tuple[Learner, int]:
         """Return the learner as it is at the beginning of the leg, or was when cut off, and the leg's first step."""
@@ -156,7 +158,9 @@ class Training:
             raise ValueError(f"The checkpoint of trial {trial.id}, after {found.steps} steps, is of another proposal.")
         return found
 
-    def _fit(self, trial: Trial, learner: Learner, first: int, report: Report, began: float) -> float | None:
+    def _fit(
+        self, trial: Trial, learner: Learner, first: int, report: Report, began: float, energy: Energy
+    ) -> float | None:
         """Train to the end of the leg, with a checkpoint every now and then on the way.
 
         Returns the seconds of a step in the fastest ten or so: what the machine can do when it is left alone.
@@ -171,6 +175,7 @@ class Training:
             nonlocal last
             paces.append((self.clock() - last[1]) / (step - last[0]))
             last = (step, self.clock())
+            energy.note()
             spent = self.clock() - began
             report(Progress(trial.id, step - first, budget, loss, accuracy, rate, spent))
             if self.seconds is not None and spent > self.seconds:

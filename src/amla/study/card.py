@@ -10,6 +10,7 @@ from amla.reports.tuning import changes_in_words
 from amla.spec.costs import costs
 from amla.spec.digest import digest
 from amla.study.baselines import beside
+from amla.study.folder import Run
 from amla.study.report import latency_words
 from amla.study.result import Result, by_class, result, winner
 from amla.study.study import to_yaml
@@ -125,9 +126,7 @@ def _training(found: Trained) -> list[str]:
     run = found.run
     study, known = run.study, result(run)
     recipe: Recipe = study.final_recipe
-    joules = [t.measurement.cost.joules for history in run.phases.values() for t in history.done if t.measurement.cost]
     tuned = best(run.tuning, run.study.metric)
-    energy = sum(joule for joule in joules if joule is not None)
     about = study.provenance
     return _table(
         ("Search", f"{study.algorithm.kind}, {len(run.search)} networks, {duration(run.search.seconds)}"),
@@ -138,7 +137,7 @@ def _training(found: Trained) -> list[str]:
         *_weights(found, recipe),
         *((("Tuned", changes_in_words(tuned.proposal.recipe)),) if tuned else ()),
         ("Seed", str(study.seed)),
-        ("Energy", f"{energy / 3600:.1f} Wh" if joules and None not in joules else "could not be read on this machine"),
+        ("Energy", _energy(run)),
         ("Machine", about.machine if about else "not noted"),
         (
             "Software",
@@ -158,6 +157,18 @@ def _besides(known: Result | None) -> list[tuple[str, str]]:
     }
     said = ", ".join(f"{name} {duration(seconds)}" for name, seconds in spent.items() if seconds)
     return [("Besides", said)] if said else []
+
+
+def _energy(run: Run) -> str:
+    """Return what all trainings used; those that say nothing of their cost, as other programs may, did not ask."""
+    done = [trial.measurement.cost for history in run.phases.values() for trial in history.done]
+    known = [cost.joules for cost in done if cost and cost.joules is not None]
+    if not known:
+        return (
+            "not readable here: there are no counters of it, or root alone may read them" if any(done) else "not asked"
+        )
+    part = f", without {len(done) - len(known):,} of {len(done):,} trials" if len(known) < len(done) else ""
+    return f"{sum(known) / 3600:.1f} Wh{part}"
 
 
 def _weights(found: Trained, recipe: Recipe) -> list[tuple[str, str]]:

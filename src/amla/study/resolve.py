@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from time import monotonic, process_time
 
 from amla.backends import processor
+from amla.backends.energy import Energy
 from amla.backends.protocol import Backend, Member
 from amla.evaluation.readers import ReadOnly
 from amla.evaluation.train import Snapshots, Training
@@ -152,7 +154,8 @@ def evaluation_of(
     memory = getattr(study.executor, "memory", None)
     snapshots: Snapshots = ReadOnly(files) if member is not None and member.number else files
     backend, clock, seconds = backend_of(study, threads, member), clock_of(study, workers), study.seconds_a_trial(phase)
-    training = Training(phase, backend, task, snapshots, memory, seconds, clock=clock)
+    energy = energy_of(study, workers, member)
+    training = Training(phase, backend, task, snapshots, memory, seconds, clock=clock, energy=energy)
     if phase == TIMING:  # leaves nothing behind: neither a score nor a checkpoint
         return replace(training, task=replace(task, score_on=None), checkpoint_seconds=1e9)
     final_task = task.with_recipe(study.final_recipe)
@@ -184,6 +187,18 @@ def clock_of(study: Study, workers: int) -> Callable[[], float]:
         return monotonic
     share = float(study.executor.cpus) if isinstance(study.executor, Ray) else max(1.0, processor.cores() / workers)
     return lambda: process_time() / share
+
+
+def energy_of(study: Study, workers: int, member: Member | None) -> Callable[[], Energy]:
+    """Return what begins to count the energy of a trial, in one of so many worker processes.
+
+    Counters are of the whole machine: each worker has an equal share of what it uses, on Ray that of the cores it was
+    given. A crew trains one network, whose energy is all there is.
+    """
+    if member is not None:
+        return Energy
+    ray = study.executor if isinstance(study.executor, Ray) else None
+    return partial(Energy, min(1.0, ray.cpus / processor.cores()) if ray else 1 / workers)
 
 
 def work_config(
