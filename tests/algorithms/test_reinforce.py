@@ -10,6 +10,7 @@ from small import CHOICES, FAILED, asked, climbed, leads, lived, of, places, wor
 
 from amla.algorithms.random import RandomSearch
 from amla.algorithms.reinforce import Reinforce, drawn, marginals
+from amla.spaces.nasbench201 import nasbench201
 
 SPACE = places(6)
 THETA = np.array([0.5, -1.0, 0.3, 1.2])
@@ -60,6 +61,18 @@ def test_what_fails_is_drawn_less():
 def test_it_beats_random_search_on_a_smooth_landscape():
     """9 or more of 10 pairs: by luck in 1 of 100 tries."""
     assert leads(lambda s: Reinforce(SPACE, 5, 0.3, seed=s), lambda s: RandomSearch(SPACE, 5, seed=s), 120, 10) >= 9
+
+
+def test_nothing_is_drawn_for_picks_that_are_tied(monkeypatch: pytest.MonkeyPatch):
+    drawings = list[int]()
+
+    def counted(theta: np.ndarray, *rest: object) -> list[int]:
+        drawings.append(len(theta))
+        return drawn(theta, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("amla.algorithms.reinforce.drawn", counted)
+    Reinforce(nasbench201((1, 8, 8), 3, width=2, cells=2), 5).ask(lived(RandomSearch(SPACE, 5), []))
+    assert drawings == [5] * 6
 
 
 def test_a_rate_of_nothing_is_refused():

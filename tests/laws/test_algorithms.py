@@ -167,6 +167,20 @@ ONE_SHOT: dict[str, tuple[Space, Callable[[], Algorithm]]] = {
 }
 
 
+TIED: dict[str, Callable[[Space], Algorithm]] = {
+    "reinforce": lambda space: Reinforce(space, steps=5, rate=0.5),
+    "tpe": lambda space: Optuna(space, 5, named("tpe", {"n_startup_trials": 2})),
+    "random": lambda space: Optuna(space, 5, named("random", {})),
+}
+
+
+@pytest.mark.parametrize("name", TIED)
+@pytest.mark.parametrize("space", [nasbench201((3, 8, 8), 3, width=2, cells=2), DARTS], ids=["cells", "darts"])
+@pytest.mark.parametrize("failing", [0.0, 0.5])
+def test_algorithms_where_picks_are_tied(name: str, space: Space, failing: float):
+    check_algorithm(lambda: TIED[name](space), space=space, trials=8, seeds=(0,), workers=(1, 3), failing=(failing,))
+
+
 @pytest.mark.parametrize("name", ONE_SHOT)
 @pytest.mark.parametrize("failing", [0.0, 0.3, 1.0])
 def test_one_shot_algorithms(name: str, failing: float):

@@ -2,7 +2,8 @@
 
 So the history stays the only state, and a sampler works if the values of trials are all that it remembers, such as
 TPE's and that of Gaussian processes. Decisions are categorical parameters: a Pick that keeps one input is one
-parameter, and of any other each input that may be kept is one, yes or no.
+parameter, and of any other each input that may be kept is one, yes or no. Genes alone have parameters: a Pick that is
+tied to one has its decision.
 """
 
 import warnings
@@ -20,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from amla.algorithms import pareto
 from amla.algorithms.protocol import best
+from amla.spaces.paths import same_places
 from amla.spaces.space import Space
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.decisions import Decisions, in_order
@@ -75,15 +77,19 @@ class Optuna:
         return self.space.sample(rng)
 
     def _decisions(self, trial: optuna.Trial, rng: Generator) -> Decisions:
-        """Return what is suggested for the Picks that live, from the output on."""
+        """Return what is suggested for the genes that live, from the output on; Picks tied to them do as they do."""
         template, found = self.space.template, dict[NodeId, tuple[NodeId, ...]]()
         wanted = {template.output.id}
         for node in reversed(template.nodes):
             if node.id not in wanted:
                 continue
+            kept = node.inputs
             if node.id in template.picks:
-                found[node.id] = self._kept(node.id, trial, rng)
-            wanted.update(found.get(node.id, node.inputs))
+                gene = self.space.tied.get(node.id, node.id)
+                if gene not in found:
+                    found[gene] = self._kept(gene, trial, rng)
+                kept = same_places(template, gene, found[gene], node.id)
+            wanted.update(kept)
         return found
 
     def _kept(self, pick: NodeId, trial: optuna.Trial, rng: Generator) -> tuple[NodeId, ...]:
@@ -101,7 +107,7 @@ class Optuna:
         return in_order(self.space.template, pick, (*inputs[: op.fixed], *kept))
 
     def _frozen(self, trial: Trial) -> FrozenTrial:
-        """Return a trial as Optuna knows it: with the parameters of the Picks that live, and its values."""
+        """Return a trial as Optuna knows it: with the parameters of the genes that live, and its values."""
         values, distributions = dict[str, Any](), dict[str, CategoricalDistribution]()
         for pick, kept in self.space.read(trial.proposal.architecture).items():
             asked = _parameters(self.space, pick)

@@ -1,8 +1,9 @@
 """REINFORCE (Williams 1992; Zoph and Le 2017, section 3.2) over decisions, each network trained by itself.
 
-The policy keeps, for every Pick, some of its inputs: a set S of an allowed size with probability proportional to
-exp(sum of theta_i over S), all Picks alone. Where one input is kept that is the softmax. Theta follows the gradient of
-log p(S), which is [i in S] - P(i in S), times how much better a network is than those before it.
+The policy keeps, for every gene, some of its inputs: a set S of an allowed size with probability proportional to
+exp(sum of theta_i over S), all genes alone. Where one input is kept that is the softmax. Theta follows the gradient of
+log p(S), which is [i in S] - P(i in S), times how much better a network is than those before it. A Pick that is tied to
+a gene keeps what that keeps: it is no choice of its own, and has no theta.
 """
 
 from collections.abc import Mapping
@@ -64,7 +65,7 @@ class Reinforce:
 
 @dataclass
 class _Policy:
-    """A theta for every input of every Pick that is not fixed; and the mean and variance of the metric so far."""
+    """A theta for every input of every gene that is not fixed; and the mean and variance of the metric so far."""
 
     search: Reinforce
     theta: dict[NodeId, Vector] = field(init=False)
@@ -73,8 +74,8 @@ class _Policy:
     worst: float = inf
 
     def __post_init__(self) -> None:
-        template = self.search.space.template
-        self.theta = {pick: np.zeros(len(template[pick].inputs) - op.fixed) for pick, op in template.picks.items()}
+        template, genes = self.search.space.template, self.search.space.genes
+        self.theta = {gene: np.zeros(len(template[gene].inputs) - template.picks[gene].fixed) for gene in genes}
 
     def hear(self, trial: Trial) -> None:
         """Learn from a trial that is over."""
@@ -89,12 +90,12 @@ class _Policy:
         self._remember(value)
 
     def draw(self, rng: Generator) -> Decisions:
-        """Return a decision for every Pick."""
+        """Return a decision for every gene."""
         template, found = self.search.space.template, dict[NodeId, tuple[NodeId, ...]]()
-        for pick, op in template.picks.items():
-            inputs = template[pick].inputs
-            chosen = drawn(self.theta[pick], op.at_least - op.fixed, op.at_most - op.fixed, rng)
-            found[pick] = in_order(template, pick, (*inputs[: op.fixed], *(inputs[op.fixed + i] for i in chosen)))
+        for gene, theta in self.theta.items():
+            op, inputs = template.picks[gene], template[gene].inputs
+            chosen = drawn(theta, op.at_least - op.fixed, op.at_most - op.fixed, rng)
+            found[gene] = in_order(template, gene, (*inputs[: op.fixed], *(inputs[op.fixed + i] for i in chosen)))
         return found
 
     def _advantage(self, value: float) -> float:
@@ -109,9 +110,9 @@ class _Policy:
 
     def _learn(self, kept: Mapping[NodeId, tuple[NodeId, ...]], advantage: float) -> None:
         template = self.search.space.template
-        for pick, chosen in kept.items():
-            op, theta = template.picks[pick], self.theta[pick]
-            free = template[pick].inputs[op.fixed :]
+        for gene, chosen in kept.items():
+            op, theta = template.picks[gene], self.theta[gene]
+            free = template[gene].inputs[op.fixed :]
             was = np.array([source in chosen for source in free], float)
             expected = marginals(theta, op.at_least - op.fixed, op.at_most - op.fixed)
             theta += self.search.rate * advantage * (was - expected)

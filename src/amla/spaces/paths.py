@@ -33,10 +33,15 @@ def for_all(template: Architecture, decisions: Decisions, tied: Tied) -> Decisio
     found = dict(decisions)
     for pick, gene in tied.items():
         if gene in decisions:
-            kept = set(decisions[gene])
-            pairs = zip(template[gene].inputs, template[pick].inputs, strict=True)
-            found[pick] = tuple(mine for its, mine in pairs if its in kept)
+            found[pick] = same_places(template, gene, decisions[gene], pick)
     return found
+
+
+def same_places(template: Architecture, gene: NodeId, kept: Sequence[NodeId], pick: NodeId) -> tuple[NodeId, ...]:
+    """Return what a Pick keeps that keeps inputs at the same places as a gene."""
+    its = set(kept)
+    pairs = zip(template[gene].inputs, template[pick].inputs, strict=True)
+    return tuple(mine for one, mine in pairs if one in its)
 
 
 def draw_path(template: Architecture, rng: Generator, logits: Logits, tied: Tied) -> Decisions:
