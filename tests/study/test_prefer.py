@@ -8,7 +8,9 @@ from amla.evidence.shares import wilson
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node
 from amla.study.prefer import costs_of, front, preferred
+from amla.study.settings.places import TabularSettings
 from amla.study.settings.searches import DartsSearchSettings, NacSettings, Nsga2Settings, RandomSettings, Terms
+from amla.study.settings.spaces import NasBench201Settings
 from amla.study.study import Data, Final, Study, StudyError
 from amla.trials.history import History
 from amla.trials.trial import Measurement, Proposal
@@ -92,6 +94,13 @@ def test_what_is_preferred_is_on_the_front():
 def test_a_front_is_of_the_costs_that_the_search_goes_by_too():
     study = Study("a", Data("digits"), algorithm=Nsga2Settings(3, 5, ("peak_memory",)), final=Final(5))
     assert costs_of(study, history((0.9, 1.0, 1.0, None))) == ("peak_memory", "parameters", "macs")
+
+
+def test_on_a_device_of_a_table_nothing_stands_for_its_latency():
+    table = TabularSettings(table="nasbench201", latency=("pixel3",))
+    named = Nsga2Settings(3, 5, ("latency.pixel3",))
+    study = Study("a", Data("cifar10"), space=NasBench201Settings(), algorithm=named, final=Final(5), backend=table)
+    assert costs_of(study, history((0.9, 1.0, 1.0, None))) == ("latency.pixel3", "parameters")
 
 
 def test_a_study_without_networks_to_choose_from_says_so():

@@ -22,7 +22,7 @@ from amla.study.phases import SEARCH
 from amla.study.resolve import algorithm_of
 from amla.study.settings.searches import RunOffSettings, Terms
 from amla.study.settings.spaces import EnvelopeSettings
-from amla.study.spaces import envelope_of
+from amla.study.spaces import envelope_of, space_of
 from amla.study.study import StudyError, from_plain, from_yaml, to_yaml
 from amla.testing import Synthetic
 from amla.trials.history import History
@@ -121,9 +121,40 @@ def test_a_search_knows_the_runs_that_it_comes_after(tmp_path: Path):
     assert np.isfinite(made.search.past[0].measurement.metrics["accuracy"])
 
 
+def on_a_table(costs: list[str], latency: list[str], kind: str = "nsga2") -> Any:
+    backend = {"kind": "tabular", "table": "nasbench201", "latency": latency}
+    return study({"kind": kind, "costs": costs}, space={"kind": "nasbench201"}, backend=backend)
+
+
+@pytest.mark.parametrize("kind", ["nsga2", "asha", "optuna"])
+def test_a_search_on_a_table_goes_by_latency_on_the_devices_that_the_study_names(kind: str):
+    named = on_a_table(["macs", "latency.pixel3"], ["raspi4", "pixel3"], kind)
+    made: Any = algorithm_of(named, space_of(named.space, (3, 32, 32), 10), 12)
+    assert made.search.costs == ("macs", "latency.pixel3")
+
+
+@pytest.mark.parametrize(
+    ("costs", "latency", "may"),
+    [
+        (["latency.pixel2"], ["pixel3"], "parameters, macs, latency.pixel3: what the table tells"),
+        (["latency.pixel3"], [], "parameters, macs: what the table tells, of the devices in backend.latency"),
+        (["latency"], ["pixel3"], "parameters, macs, latency.pixel3"),
+        (["peak_memory"], [], "parameters, macs"),
+    ],
+)
+def test_other_costs_than_a_table_tells_are_refused(costs: list[str], latency: list[str], may: str):
+    with pytest.raises(StudyError, match=f"algorithm.costs names {costs[0]!r}; it may name {may}"):
+        on_a_table(costs, latency)
+
+
 @pytest.mark.parametrize(
     ("settings", "others", "message"),
     [
+        (
+            {"kind": "nsga2", "costs": ["latency.pixel3"]},
+            {},
+            "algorithm.costs names 'latency.pixel3', which tables alone tell; name 'latency'",
+        ),
         (
             {"kind": "nsga2", "costs": ["latency"]},
             {},

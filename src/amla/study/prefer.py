@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from amla.algorithms import pareto
 from amla.algorithms.protocol import ranked
 from amla.evidence.shares import wilson
-from amla.reports.costs import COSTS, LATENCY, cost_words
+from amla.reports.costs import LATENCY, ON_DEVICE, cost_words, is_shown
 from amla.reports.names import metric_name
 from amla.reports.numbers import interval, metric_reading, plural
 from amla.study.study import Prefer, Study
@@ -49,11 +49,14 @@ def front(history: History, costs: Sequence[str], metric: str = "accuracy") -> l
 def costs_of(study: Study, history: History) -> tuple[str, ...]:
     """Return the costs by which a front is told: those that the search goes by, and the size and the latency.
 
-    Where that is not measured, the multiply-accumulates stand for it.
+    Where that is not measured, and the search does not go by that on a device, the multiply-accumulates stand for it.
     """
-    named = tuple(cost for cost in getattr(study.algorithm, "costs", ()) if cost in COSTS)
-    speed = LATENCY if _is_measured(ranked(history, history.done, study.metric)) else "macs"
-    return tuple(dict.fromkeys((*named, "parameters", speed)))
+    named = tuple(cost for cost in getattr(study.algorithm, "costs", ()) if is_shown(cost))
+    if _is_measured(ranked(history, history.done, study.metric)):
+        speed = [LATENCY]
+    else:
+        speed = [] if any(cost.startswith(ON_DEVICE) for cost in named) else ["macs"]
+    return tuple(dict.fromkeys((*named, "parameters", *speed)))
 
 
 def is_of_interest(study: Study) -> bool:

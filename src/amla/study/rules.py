@@ -1,11 +1,13 @@
 """What settings of a study do not go together: each contradiction in words that say what to do."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from amla.execution.service import address
+from amla.reports.costs import LATENCY, ON_DEVICE
+from amla.scores import COUNTED
 from amla.study.settings.latency import LatencySettings
 from amla.study.settings.places import Http, MlflowSettings, OnThisMachine, Simulated, TabularSettings
 from amla.study.settings.searches import (
@@ -60,8 +62,7 @@ def contradictions(study: "Study") -> Iterator[str]:
         yield "constraints are given, but networks of 2018 know none; leave them out in paper mode."
     if study.prefer != "accurate":
         yield from _prefer(study)
-    if study.latency is None and "latency" in getattr(study.algorithm, "costs", ()):
-        yield "algorithm.costs names 'latency', which is measured where latency is given: latency: {}."
+    yield from _costs(study, getattr(study.algorithm, "costs", ()))
     if study.latency is not None:
         yield from _latency(study, study.latency)
     if study.devices > 1:
@@ -133,6 +134,25 @@ def _prefer(study: "Study") -> Iterator[str]:
         )
     if study.final.macs is not None:
         yield f"prefer is {study.prefer}, but final.macs makes the final network wider; give final.macs as null."
+
+
+def _costs(study: "Study", costs: Sequence[str]) -> Iterator[str]:
+    """A search goes by costs that its trials have."""
+    table = study.backend if isinstance(study.backend, TabularSettings) else None
+    if study.latency is None and LATENCY in costs and table is None:
+        yield "algorithm.costs names 'latency', which is measured where latency is given: latency: {}."
+    told = [*COUNTED, *(f"{ON_DEVICE}{device}" for device in table.latency)] if table else []
+    for cost in costs:
+        if table and cost not in told:
+            yield (
+                f"algorithm.costs names {cost!r}; it may name {', '.join(told)}: what the table tells, of the devices "
+                "in backend.latency."
+            )
+        elif not table and cost.startswith(ON_DEVICE):
+            yield (
+                f"algorithm.costs names {cost!r}, which tables alone tell; name 'latency', which is measured where "
+                "latency is given: latency: {}."
+            )
 
 
 def _latency(study: "Study", latency: LatencySettings) -> Iterator[str]:

@@ -14,7 +14,7 @@ from amla.algorithms.reinforce import Reinforce
 from amla.algorithms.screened import Distinct, Filtered
 from amla.algorithms.shadow import Repeated, Warm, joined
 from amla.algorithms.stopping import Stopping
-from amla.reports.costs import LATENCY
+from amla.reports.costs import LATENCY, ON_DEVICE
 from amla.spaces.space import Space
 from amla.spec.architecture import Architecture
 from amla.study import log
@@ -39,7 +39,7 @@ MEASURED = ("parameters", "macs", "peak_memory", "step_seconds", "loss")  # what
 def open_ended(settings: OpenEnded, space: Space, steps: int, seed: int, metric: str) -> Algorithm:
     """Return an algorithm that trains each network for `steps`, for the highest `metric`. Raises StudyError."""
     for cost in getattr(settings, "costs", ()):
-        if cost not in (*MEASURED, LATENCY):
+        if cost not in (*MEASURED, LATENCY) and not cost.startswith(ON_DEVICE):  # of which the rules of a study know
             raise StudyError(f"algorithm.costs names {cost!r}; it may name {', '.join((*MEASURED, LATENCY))}.")
     try:
         return _made(settings, space, steps, seed, metric)
