@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import check_estimator, estimator_checks_gen
 from tiny import made_up, new_cache
 
 from amla import AmlaClassifier
+from amla.api.fitting import images_of
 from amla.spec.constraints import Constraints
 
 SMALL = {"recipe.augment.shift": 0, "space.width": 6, "space.cells": [1], "space.max_cells": [1]}
@@ -103,7 +104,8 @@ def test_flattened_images_are_images_where_their_shape_is_said(fitted):
     ("images", "labels", "said"),
     [
         (np.zeros((9, 64)), np.arange(9) % 2, "rows of features"),
-        (np.zeros((9, 8, 8, 2)), np.arange(9) % 2, "images are"),
+        (np.zeros((9, 8, 8, 2, 2)), np.arange(9) % 2, "images are"),
+        (np.zeros((9, 2, 8, 8)), np.arange(9) % 2, "Transpose it"),
         (np.zeros((9, 8, 8)), np.zeros(9), "one class"),
         (np.zeros((9, 8, 8)), np.arange(9) // 8, "fewer than 3"),
         (np.full((9, 8, 8), np.nan), np.arange(9) % 2, "NaN"),
@@ -112,6 +114,12 @@ def test_flattened_images_are_images_where_their_shape_is_said(fitted):
 def test_what_cannot_be_learned_is_refused_in_words(images, labels, said):
     with pytest.raises(ValueError, match=said):
         AmlaClassifier().fit(images, labels)
+
+
+@pytest.mark.parametrize("shape", [(9, 8, 8, 2), (9, 8, 9, 5), (9, 4, 4, 200)])
+def test_images_may_have_any_number_of_channels(shape):
+    images = np.zeros(shape)
+    assert images_of(images, None, "AmlaClassifier") is images
 
 
 def test_images_of_another_shape_are_refused(fitted):

@@ -43,7 +43,7 @@ def test_parts(load: Load, archive: Archive) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "expected"),
-    [((6, 8, 9), (8, 9, 1)), ((6, 8, 9, 3), (8, 9, 3)), ((6, 3, 8, 9), (8, 9, 3)), ((6, 8, 9, 4), (8, 9, 3))],
+    [((6, 8, 9), (8, 9, 1)), ((6, 8, 9, 3), (8, 9, 3)), ((6, 3, 8, 9), (8, 9, 3)), ((6, 8, 9, 4), (8, 9, 4))],
 )
 def test_axes(load: Load, archive: Archive, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
@@ -52,7 +52,40 @@ def test_axes(load: Load, archive: Archive, shape: tuple[int, ...], expected: tu
     assert data.train.inputs.flags.c_contiguous
     if shape[1] == 3:
         images = images.transpose(0, 2, 3, 1)
-    assert np.array_equal(data.train.inputs, images.reshape(6, 8, 9, -1)[..., : expected[-1]])
+    assert np.array_equal(data.train.inputs, images.reshape(6, 8, 9, -1))
+    assert not data.notices
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((6, 8, 9, 2), (8, 9, 2)),
+        ((6, 2, 8, 9), (8, 9, 2)),
+        ((6, 12, 13, 9), (12, 13, 9)),
+        ((6, 9, 12, 13), (12, 13, 9)),
+        ((6, 8, 8, 40), (8, 8, 40)),
+        ((6, 40, 8, 8), (8, 8, 40)),
+        ((6, 4, 9, 3), (4, 9, 3)),
+    ],
+)
+def test_any_number_of_channels_is_kept_and_said(
+    load: Load, archive: Archive, shape: tuple[int, ...], expected: tuple[int, ...]
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    data = load(str(archive(x_train=images, y_train=LABELS, x_test=images, y_test=LABELS)))
+    (notice,) = data.notices
+    assert f"images of {expected[0]}x{expected[1]} pixels with {expected[2]} channels." in notice
+    wanted = images if shape[1:] == expected else images.transpose(0, 2, 3, 1)
+    assert np.array_equal(data.train.inputs, wanted)
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_channels_are_resized_one_by_one(load: Load, archive: Archive, channels: int) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (6, 12, 14, channels), np.uint8)
+    small = load(str(archive(images=images, labels=LABELS)), size=(6, 7)).train.inputs
+    for channel in range(channels):
+        alone = load(str(archive(images=images[..., channel], labels=LABELS)), size=(6, 7)).train.inputs
+        assert np.array_equal(small[..., channel], alone[..., 0])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32, np.float64, np.float16])
@@ -113,8 +146,12 @@ def changed(values: np.ndarray, position: int, value: object) -> np.ndarray:
             "x of '.*data.npz' has 5 images, but y of '.*' has 6 labels. There must be one",
         ),
         ({"x": IMAGES[:0], "y": LABELS[:0]}, r"x of '.*' has shape \(0, 5, 7\): there is no image in it"),
-        ({"x": IMAGES[:, 0], "y": LABELS}, r"x of '.*' has shape \(6, 7\), which is neither"),
-        ({"x": np.zeros((6, 3, 9, 3), np.uint8), "y": LABELS}, r"has shape \(6, 3, 9, 3\), which could be either"),
+        ({"x": IMAGES[:, 0], "y": LABELS}, r"x of '.*' has shape \(6, 7\), but images are \(n, height, width\)"),
+        (
+            {"x": np.zeros((6, 3, 9, 3), np.uint8), "y": LABELS},
+            r"has shape \(6, 3, 9, 3\), which may be .*. Transpose it to \(n, height, width, channels\)",
+        ),
+        ({"x": np.zeros((6, 40, 50, 60), np.uint8), "y": LABELS}, "Transpose it to .* at most 32 channels"),
         ({"x": IMAGES - 1.0, "y": LABELS}, "x of '.*' holds values from -1 to 208, but pixels are 0 to 255, or 0 to 1"),
         ({"x": IMAGES.astype(int) * 2, "y": LABELS}, "holds values from 0 to 418, but pixels are 0 to 255"),
         ({"x": np.full((6, 5, 7), np.nan), "y": LABELS}, "holds values from nan to nan"),
@@ -125,7 +162,7 @@ def changed(values: np.ndarray, position: int, value: object) -> np.ndarray:
         ),
         (
             {"x_train": IMAGES, "y_train": LABELS, "x_test": np.zeros((6, 5, 7, 3), np.uint8), "y_test": LABELS},
-            r"x_test of '.*' has 3 channel\(s\), but the training images have 1. Store all of them grey",
+            r"x_test of '.*' has 3 channel\(s\), but the training images have 1. Give all of them the same",
         ),
         (
             {"x": IMAGES, "y": changed(LABELS, 3, -1)},

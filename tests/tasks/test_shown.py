@@ -19,6 +19,19 @@ def test_arrays_in_any_form_are_the_same_images():
     assert arrays(images[:0], (3, 8, 8)).shape == (0, 8, 8, 3)
 
 
+def test_arrays_of_any_channels_are_as_the_network_reads_them(tmp_path: Path):
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 9), dtype=np.uint8)
+    assert np.array_equal(arrays(images, (9, 8, 8)), images)
+    assert np.array_equal(arrays(images.transpose(0, 3, 1, 2), (9, 8, 8)), images)
+    assert np.array_equal(arrays(images[..., :4], (3, 8, 8)), images[..., :3])
+    for given in (images, images[..., :3], images[..., 0]):
+        with pytest.raises(DataError, match=r"has images of \d channels, but the network reads 2"):
+            arrays(given, (2, 8, 8))
+    Image.fromarray(images[0, :, :, :3]).save(tmp_path / "x.png")
+    with pytest.raises(DataError, match="Give it an"):
+        list(shown([tmp_path / "x.png"], (9, 8, 8)))
+
+
 def test_colours_become_grey_as_in_files_and_grey_is_repeated(tmp_path: Path):
     images = np.random.default_rng(1).integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
     Image.fromarray(images[0]).save(tmp_path / "x.png")
@@ -55,7 +68,7 @@ def test_what_cannot_be_read_is_named_and_all_else_is_kept(tmp_path: Path):
     [
         (lambda path: path.write_bytes(b"PK nothing"), "cannot be read as an .npz archive"),
         (lambda path: np.savez(path, a=np.zeros(3), b=np.zeros(3)), "call the images to be looked at 'images'"),
-        (lambda path: np.savez(path, images=np.zeros((2, 8))), "neither"),
+        (lambda path: np.savez(path, images=np.zeros((2, 8))), "but images are"),
         (lambda path: np.savez(path, images=np.full((2, 8, 8), -1.0)), "values from -1"),
         (lambda path: np.savez(path, images=np.array([None])), "Python objects"),
     ],

@@ -20,9 +20,9 @@ LEAST = 3  # samples of a class
 class AmlaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Finds a small network for labelled images, trains it, and classifies with it.
 
-    `X` is (n, height, width) or (n, height, width, channels), with 1 or 3 channels. Rows of features have no place and
-    no neighbours, so EnvelopeNets are not for them; rows that are flattened images are taken with `image_shape`, as
-    (n, features) with image_shape=(height, width) or (height, width, channels). Whole numbers from 0 to 255, and
+    `X` is (n, height, width) or (n, height, width, channels), of any number of channels. Rows of features have no place
+    and no neighbours, so EnvelopeNets are not for them; rows that are flattened images are taken with `image_shape`,
+    as (n, features) with image_shape=(height, width) or (height, width, channels). Whole numbers from 0 to 255, and
     floating-point numbers from 0 to 1, are pixels; the range of any others in training becomes 0 to 255.
 
     Parameters:

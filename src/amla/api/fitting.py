@@ -17,6 +17,7 @@ from amla.spec.architecture import Architecture
 from amla.study.prediction import Predict, predictor
 from amla.study.result import Result, result
 from amla.study.trained import trained
+from amla.tasks.readers.axes import channels_of
 from amla.trials.snapshot import Arrays
 
 PIXEL = 255.0  # the highest value of one
@@ -95,8 +96,13 @@ def images_of(X: NDArray[Any], shape: tuple[int, ...] | None, estimator: str) ->
         X = X.reshape(len(X), *shape)  # noqa: N806
     if X.ndim == 3:
         X = X[..., None]  # noqa: N806
-    if X.ndim != 4 or X.shape[3] not in (1, 3):
-        raise ValueError(f"X has shape {X.shape}; images are (n, height, width) or (n, height, width, 1 or 3).")
+    if X.ndim != 4:
+        raise ValueError(f"X has shape {X.shape}; images are (n, height, width) or (n, height, width, channels).")
+    if X.shape[3] != 1 and channels_of("array", "X", X).axis != 3:
+        raise ValueError(
+            f"X has shape {X.shape}, which looks like (n, channels, height, width); images are (n, height, width, "
+            "channels). Transpose it: X.transpose(0, 2, 3, 1)."
+        )
     return X
 
 

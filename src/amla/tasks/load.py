@@ -15,7 +15,7 @@ from amla.tasks.readers import recognise
 from amla.tasks.readers.source import Frame, Labels, Part, Source
 from amla.tasks.streaming import Stream, check_fits, form_of, streamed
 
-FORMAT = 1  # to be raised when the same files are to give other arrays, so that no old entry is used
+FORMAT = 2  # to be raised when the same files are to give other arrays, so that no old entry is used
 
 
 def load(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from amla.tasks.cropping import middle
 from amla.tasks.dataset import DataError
 from amla.tasks.readers import npz, series, sounds, ucr
+from amla.tasks.readers.axes import channels_of
 from amla.tasks.readers.folders import IMAGES, RECORDINGS, Kind, batches, files_in
 from amla.tasks.readers.images import Album, chunks
 from amla.tasks.readers.resizing import resized
@@ -78,13 +79,12 @@ def arrays(
     """
     if _is_series(shape):
         return _as_series(images, shape, name, address)
-    _check_images(shape)
-    axis, scale = npz.channel_axis(address, name, images), npz.scales(address, {name: images})[name]
+    axis, scale = _axis(images, shape, name, address), npz.scales(address, {name: images})[name]
     made = np.empty((len(images), *shape[1:], shape[0]), np.uint8)
     frame = _frame(shape, canvas)
     for start in range(0, len(images), _CHUNK):
         part = npz.converted(axis, scale, images[start : start + _CHUNK])
-        some = resized(_coloured(np.ascontiguousarray(part), shape[0]), frame)
+        some = resized(np.ascontiguousarray(_coloured(part, shape[0], name, address)), frame)
         made[start : start + _CHUNK] = middle(some, (shape[1], shape[2]))
     return made
 
@@ -168,16 +168,34 @@ def _as_series(given: NDArray[Any], shape: tuple[int, ...], name: str, address: 
     return series.converted(found)
 
 
-def _coloured(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+def _axis(images: NDArray[Any], shape: tuple[int, ...], name: str, address: str) -> int | None:
+    """Return which axis holds the channels: that which makes images as the network reads them, or by their shape."""
+    channels, *extents = shape
+    fitting = [axis for axis, of in ((3, (*extents, channels)), (1, shape)) if images.shape[1:] == of]
+    return fitting[0] if fitting else channels_of(address, name, images).axis
+
+
+def _coloured(images: NDArray[np.uint8], channels: int, name: str, address: str) -> NDArray[np.uint8]:
     """Return images with so many channels: grey becomes RGB, and RGB grey, as in the decoding of files."""
-    if images.shape[3] == channels:
+    found = images.shape[3]
+    if found == channels:
         return images
-    if channels == 3:
+    if channels == 3 and found == 1:
         return images.repeat(3, axis=3)
-    grey: NDArray[np.uint8] = ((images * _LUMA).sum(axis=3, keepdims=True) / 1000 + 0.5).astype(np.uint8)
-    return grey
+    if channels == 3 and found == 4:  # without how opaque they are
+        return images[..., :3]
+    if channels == 1 and found in (3, 4):
+        grey: NDArray[np.uint8] = ((images[..., :3] * _LUMA).sum(axis=3, keepdims=True) / 1000 + 0.5).astype(np.uint8)
+        return grey
+    raise DataError(
+        f"{name} of {address!r} has images of {found} channels, but the network reads {channels}. Give it images like "
+        "those that it was trained on."
+    )
 
 
 def _check_images(shape: tuple[int, ...]) -> None:
     if len(shape) != 3 or shape[0] not in (1, 3):
-        raise DataError(f"The network reads inputs of {'x'.join(map(str, shape))}, which no image files hold.")
+        raise DataError(
+            f"The network reads inputs of {'x'.join(map(str, shape))}, which no image files hold. Give it an .npz file "
+            "of such."
+        )

@@ -23,7 +23,7 @@ _CHUNK = 1024
 class Pixels:
     """The images of one part as its source has them, first axis the example; `name` and `address` are for messages.
 
-    `convert` makes some of them (k, height, width, channels) uint8, with 1 channel or 3.
+    `convert` makes some of them (k, height, width, channels) uint8.
     """
 
     name: str
@@ -44,11 +44,12 @@ def contents(
     *,
     size: Frame | None,
     classes: tuple[str, ...] | None = None,
+    notices: tuple[str, ...] = (),
 ) -> Contents:
     """The dataset that these images and labels make.
 
-    Raises DataError where a part is empty or has other than one label for each image, where images of one part are
-    coloured and of another grey, and for labels that are none.
+    Raises DataError where a part is empty or has other than one label for each image, where images of one part have
+    other channels than those of another, and for labels that are none.
     """
     for part, images in pixels.items():
         _check_lengths(images, columns[part])
@@ -63,7 +64,7 @@ def contents(
             part: Stream(len(images.values), partial(_chunks, images, labels[part], frame))
             for part, images in pixels.items()
         },
-        notices=resizing_notices(_sizes(pixels), frame.size),
+        notices=notices + resizing_notices(_sizes(pixels), frame.size),
         numbers=labels["train"].dtype.kind == "f",
     )
 
@@ -87,7 +88,7 @@ def _common_channels(pixels: Mapping[Part, Pixels]) -> int:
         if channels[part] != channels["train"]:
             raise DataError(
                 f"{images.name} of {images.address!r} has {channels[part]} channel(s), but the training images have "
-                f"{channels['train']}. Store all of them grey, or all of them coloured."
+                f"{channels['train']}. Give all of them the same channels."
             )
     return channels["train"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from amla.tasks.dataset import DataError
 from amla.tasks.readers import series
 from amla.tasks.readers.arrays import Pixels, contents
+from amla.tasks.readers.axes import channels_of
 from amla.tasks.readers.labels import Column
 from amla.tasks.readers.source import Contents, Frame, Part, Source, listed
 
-_CHANNELS = (1, 3, 4)
 _PAIRS: dict[Part, tuple[tuple[str, str], ...]] = {
     "train": (
         ("x_train", "y_train"),
@@ -55,10 +55,12 @@ def _read(root: Path, size: Frame | None, numbers: bool = False) -> Contents:
         return series.contents(str(root), given, columns, size=size)
     factors = scales(str(root), {images: found[images] for images, _ in names.values()})
     pixels: dict[Part, Pixels] = {}
+    notices: list[str] = []
     for part, (images, _) in names.items():
-        axis = channel_axis(str(root), images, found[images])
+        axis, notice = channels_of(str(root), images, found[images])
+        notices += [notice] if notice and part == "train" else []
         pixels[part] = Pixels(images, str(root), found[images], partial(converted, axis, factors[images]))
-    return contents(str(root), pixels, columns, size=size)
+    return contents(str(root), pixels, columns, size=size, notices=tuple(notices))
 
 
 def arrays(root: Path, wanted: Container[str] | None = None) -> dict[str, NDArray[Any]]:
@@ -149,34 +151,12 @@ def _range(array: NDArray[Any]) -> tuple[float, float]:
     return float(array.min()), float(array.max())
 
 
-def channel_axis(address: str, name: str, array: NDArray[Any]) -> int | None:
-    """Which axis holds the channels, None where the images have none. Raises DataError where that cannot be told."""
-    if array.ndim == 3:
-        return None
-    candidates = [axis for axis in (1, 3) if array.ndim == 4 and array.shape[axis] in _CHANNELS]
-    if len(candidates) == 1:
-        return candidates[0]
-    problem = "which could be either" if candidates else "which is neither"
-    raise DataError(
-        f"{name} of {address!r} has shape {array.shape}, {problem} (n, height, width, channels) or "
-        f"(n, channels, height, width) with {_choices(_CHANNELS)} channels. Store it as the former, or as "
-        "(n, height, width) for grey images. If these are series (n, channels, time), call them series."
-    )
-
-
-def _choices(numbers: Iterable[int]) -> str:
-    *most, last = map(str, numbers)
-    return f"{', '.join(most)} or {last}"
-
-
 def converted(axis: int | None, scale: float, images: NDArray[Any]) -> NDArray[np.uint8]:
     """Images as (n, height, width, channels), whose `axis` holds channels (None: there are none), times `scale`."""
     if axis is None:
         images = images[..., None]
     elif axis == 1:
         images = images.transpose(0, 2, 3, 1)
-    if images.shape[3] == 4:
-        images = images[..., :3]
     if images.dtype == np.uint8:
         return images
     scaled: NDArray[np.float32] = images.astype(np.float32) * np.float32(scale)

@@ -32,15 +32,18 @@ def _inside(size: tuple[int, int], frame: Frame) -> tuple[float, float, float, f
 
 
 def resized(images: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
-    """Images (k, height, width, channels) with 1 channel or 3, each `fitted` to a frame."""
+    """Images (k, height, width, channels), each channel `fitted` to a frame by itself."""
     from PIL import Image
 
     if images.shape[1:3] == frame.size:
         return images
     result = np.empty((len(images), *frame.size, images.shape[3]), dtype=np.uint8)
     for target, image in zip(result, images, strict=True):
-        picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-        target[:] = np.asarray(fitted(picture, frame)).reshape(target.shape)
+        if image.shape[2] == 3:  # at once
+            target[:] = np.asarray(fitted(Image.fromarray(image), frame))
+            continue
+        for channel in range(image.shape[2]):
+            target[:, :, channel] = np.asarray(fitted(Image.fromarray(image[:, :, channel]), frame))
     return result
 
 
