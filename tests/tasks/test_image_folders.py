@@ -61,7 +61,7 @@ def test_folders_beside_the_parts_are_mentioned(load: Load, put: Put, png: Png) 
     assert load(str(root)).notices == ("Folders without a folder for each class were left out: notes, test.",)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"])
 def test_kinds_of_images(load: Load, put: Put, png: Png, kind: str) -> None:
     suffix = kind.lower()
     put(f"a/1.{suffix}", png((200, 100, 50), (16, 16), kind))
@@ -74,6 +74,27 @@ def test_one_coloured_image_makes_all_rgb(load: Load, put: Put, png: Png) -> Non
     put("a/1.png", png(7))
     data = load(str(put("b/1.png", png((1, 2, 3, 0)))))  # transparent: the colours count all the same
     assert data.train.inputs[:, 0, 0].tolist() == [[7, 7, 7], [1, 2, 3]]
+
+
+def test_transparency_that_is_left_out_is_said_once(load: Load, put: Put, png: Png) -> None:
+    put("a/1.png", png((1, 2, 3, 0)))
+    put("a/2.png", png(7))
+    put("a/3.gif", encoded(Image.new("P", (4, 4), 0), "GIF", transparency=0))
+    root = str(put("b/1.png", encoded(Image.new("LA", (4, 4), (5, 9)))))
+    for _ in "read", "kept":
+        (notice,) = load(root).notices
+        assert notice.startswith("3 of 4 images have transparency, which was left out")
+
+
+def test_tiff_files_are_images_as_others_are(load: Load, put: Put) -> None:
+    pages = [Image.new("RGB", (4, 4), (1, 2, 3)), Image.new("RGB", (8, 8))]
+    put("a/pages.TIF", encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:], compression="tiff_lzw"))
+    deep = Image.fromarray(np.full((4, 4), 5 * 256 + 9, np.uint16))
+    data = load(str(put("b/deep.tiff", encoded(deep, "TIFF"))))
+    assert data.train.inputs[:, 0, 0].tolist() == [[1, 2, 3], [5, 5, 5]]
+    put("b/real.tif", encoded(Image.new("F", (4, 4), 0.5), "TIFF"))
+    with pytest.raises(DataError, match=r"1 of 3 images .* cannot be read: b/real.tif"):
+        load(str(put("b/deep.tiff", encoded(deep, "TIFF"))))
 
 
 def test_every_way_to_be_grey_has_one_channel(load: Load, put: Put) -> None:
@@ -174,7 +195,7 @@ def test_decompression_bombs_are_unreadable(
 
 
 def test_a_file_of_another_kind_is_not_opened_by_its_suffix(load: Load, many: Path, put: Put) -> None:
-    put("a/really.png", encoded(Image.new("L", (3, 3)), "TIFF"))
+    put("a/really.png", encoded(Image.new("L", (3, 3)), "PPM"))
     assert "1 of 301 images could not be read and were left out: a/really.png." in load(str(many)).notices
 
 

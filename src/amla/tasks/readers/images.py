@@ -1,4 +1,4 @@
-"""Encoded images (PNG, JPEG, BMP, GIF, WebP) decoded to arrays of one shape; unreadable ones are left out by name."""
+"""Encoded images (PNG, JPEG, BMP, GIF, WebP, TIFF) decoded to arrays of one shape; unreadable ones are named."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from amla.tasks.readers.source import Chunk, Contents, Frame, Part, Picture, Siz
 if TYPE_CHECKING:
     from PIL import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 _GREY_MODES = ("1", "L", "LA", "La")
 _BATCH = 256
 _BATCH_BYTES = 32 * 2**20
@@ -50,6 +50,7 @@ class _Survey:
 
     sizes: Counter[Size]
     grey: bool
+    transparent: int  # pictures that have transparency
 
 
 def contents(
@@ -77,7 +78,7 @@ def contents(
             part: Stream(len(album.labels), partial(chunks, album, frame, channels, threads))
             for part, album in albums.items()
         },
-        notices=notices + resizing_notices(survey.sizes, frame.size),
+        notices=notices + _transparency_notices(survey) + resizing_notices(survey.sizes, frame.size),
         encoded=True,
         numbers=albums["train"].labels.dtype.kind == "f",
     )
@@ -85,7 +86,7 @@ def contents(
 
 def _surveyed(address: str, albums: Mapping[Part, Album]) -> _Survey:
     sizes: Counter[Size] = Counter()
-    grey = True
+    grey, transparent = True, 0
     unreadable: list[str] = []
     for album in albums.values():
         for batch, headers in _worked_through(album, _header, count=_BATCH, threads=1):
@@ -93,11 +94,21 @@ def _surveyed(address: str, albums: Mapping[Part, Album]) -> _Survey:
                 if header is None:
                     unreadable.append(picture.name)
                 else:
-                    sizes[header[0]] += 1
-                    grey = grey and header[1]
+                    size, is_grey, is_transparent = header
+                    sizes[size] += 1
+                    grey, transparent = grey and is_grey, transparent + is_transparent
     if unreadable:
         unreadable_notice(unreadable, sum(len(album.labels) for album in albums.values()), address)
-    return _Survey(sizes, grey)
+    return _Survey(sizes, grey, transparent)
+
+
+def _transparency_notices(survey: _Survey) -> tuple[str, ...]:
+    if not survey.transparent:
+        return ()
+    return (
+        f"{survey.transparent:,} of {survey.sizes.total():,} images have transparency, which was left out: their "
+        "colours count all the same. To keep it, make an .npz file of them, with four channels.",
+    )
 
 
 def _typical_pixels(survey: _Survey) -> float:
@@ -170,9 +181,16 @@ def _attempt(work: Callable[[Image.Image], _Result], picture: Picture) -> _Resul
         return None
 
 
-def _header(image: Image.Image) -> tuple[Size, bool]:
-    """((height, width), whether it is grey)."""
-    return (image.height, image.width), _is_grey(image)
+def _header(image: Image.Image) -> tuple[Size, bool, bool]:
+    """((height, width), whether it is grey, whether it has transparency)."""
+    _check_pixels(image)
+    return (image.height, image.width), _is_grey(image), image.has_transparency_data
+
+
+def _check_pixels(image: Image.Image) -> None:
+    """Raise ValueError for a TIFF of floating-point numbers: nobody knows which of them are black and white."""
+    if image.mode == "F":
+        raise ValueError("pixels are floating-point numbers")
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -190,6 +208,7 @@ def _is_deep(image: Image.Image) -> bool:
 def _pixels(frame: Frame, channels: int, image: Image.Image) -> NDArray[np.uint8]:
     from PIL import Image
 
+    _check_pixels(image)
     if _is_deep(image):  # Pillow's own conversion would cut everything off at 255
         image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
     image = image.convert("L" if channels == 1 else "RGB")
