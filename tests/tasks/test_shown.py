@@ -1,5 +1,6 @@
 """Images for a trained network become what it was trained on."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,40 @@ def test_what_cannot_be_read_is_named_and_all_else_is_kept(tmp_path: Path):
     names = [name for part in parts for name in part.names]
     assert [Path(name).name for name in names] == ["good.png", "some.npz[0]", "some.npz[1]"]
     assert [Path(name).name for part in parts for name in part.unreadable] == ["bad.png"]
+
+
+def test_an_archive_that_was_trained_on_is_looked_at(tmp_path: Path):
+    rng = np.random.default_rng(3)
+    train, test = (rng.integers(0, 256, (number, 8, 8), dtype=np.uint8) for number in (4, 2))
+    np.savez(tmp_path / "both.npz", x_train=train, y_train=np.zeros(4), x_test=test, y_test=np.zeros(2))
+    np.savez(tmp_path / "one.npz", x_train=train, y_train=np.zeros(4))
+    both, one = shown([tmp_path / "both.npz", tmp_path / "one.npz"], (1, 8, 8))
+    assert np.array_equal(both.inputs[..., 0], test)
+    assert np.array_equal(one.inputs[..., 0], train)
+    waves = np.ones((4, 1, 8), np.float32)
+    np.savez(tmp_path / "waves.npz", series_train=waves, y_train=np.zeros(4))
+    (part,) = shown([tmp_path / "waves.npz"], (1, 8))
+    assert part.inputs.shape == (4, 8, 1)
+
+
+def test_images_in_parquet_files_are_looked_at_without_labels(tmp_path: Path):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    data = []
+    for number in range(3):
+        stream = BytesIO()
+        Image.new("L", (8, 8), 10 * number).save(stream, "PNG")
+        data.append(stream.getvalue())
+    (tmp_path / "data").mkdir()
+    for name, rows in {"train-0.parquet": data[1:], "test-0.parquet": [data[0], b"none"]}.items():
+        parquet.write_table(pyarrow.table({"img": pyarrow.array(rows, pyarrow.binary())}), tmp_path / "data" / name)
+    Image.new("L", (8, 8), 50).save(tmp_path / "x.png")
+    parts = list(shown([tmp_path / "x.png", tmp_path / "data"], (1, 8, 8)))
+    assert [int(value) for part in parts for value in part.inputs[:, 0, 0, 0]] == [50, 0, 10, 20]
+    names = [name for part in parts for name in part.names]
+    assert names[1:] == ["row 0 of test-0.parquet", "row 0 of train-0.parquet", "row 1 of train-0.parquet"]
+    assert [name for part in parts for name in part.unreadable] == ["row 1 of test-0.parquet"]
+    (alone,) = shown([tmp_path / "data" / "train-0.parquet"], (1, 8, 8))
+    assert len(alone.inputs) == 2
 
 
 @pytest.mark.parametrize(

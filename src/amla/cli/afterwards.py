@@ -51,7 +51,9 @@ def predict(
     run: Annotated[Path, typer.Argument(help="A run folder with a finished run.")],
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH...", help="Images, recordings, folders of such, .npz files, or files of series."),
+        typer.Argument(
+            metavar="PATH...", help="Images, recordings, folders of such, .npz or parquet files, or series."
+        ),
     ],
     top: Annotated[int, typer.Option(min=1, help="How many of the most probable classes to print.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from amla.tasks.cropping import middle
 from amla.tasks.dataset import DataError
-from amla.tasks.readers import npz, series, sounds, ucr
+from amla.tasks.readers import npz, parquet, series, sounds, ucr
 from amla.tasks.readers.axes import channels_of
 from amla.tasks.readers.folders import IMAGES, RECORDINGS, Kind, batches, files_in
 from amla.tasks.readers.images import Album, chunks
@@ -21,8 +21,8 @@ from amla.tasks.readers.resizing import resized
 from amla.tasks.readers.source import Chunk, Frame, Picture, Size, listed
 from amla.tasks.sound import Sound
 
-_NAMES = ("images", "x", "x_test")  # of arrays in an archive, in the order in which they are looked for
-_SERIES = ("series", "series_test")
+_NAMES = ("images", "x", "x_test", "x_val", "x_valid", "x_validation", "x_train")  # in an archive, the first counts
+_SERIES = ("series", "series_test", "series_val", "series_validation", "series_train")
 _CHUNK = 1024
 _LUMA = np.array((299, 587, 114))  # thousandths of red, green and blue in grey (ITU-R BT.601), as decoders take them
 
@@ -44,9 +44,10 @@ def shown(
     With a `canvas`, of (height, width), images are scaled to cover it, and their middle is taken. With `sound`,
     recordings become spectrograms by it.
 
-    A path is an image file, a folder of such, or an .npz file; with series, an .npz file or one of the UCR archive,
-    whose labels are not looked at; with `sound`, a recording, a folder of such, or an .npz file of spectrograms. Raises
-    DataError for what is none of these.
+    A path is an image file, a folder of such, a parquet file of images or a folder of such, or an .npz file, of which
+    one array is looked at: rather what is to be looked at or tested on than what was trained on. With series, an .npz
+    file or one of the UCR archive, whose labels are not looked at; with `sound`, a recording, a folder of such, or an
+    .npz file of spectrograms. Raises DataError for what is none of these.
     """
     if _is_series(shape) and sound is None:
         for path in paths:
@@ -59,6 +60,10 @@ def shown(
             yield from _files(given, shape, canvas, sound)
             given = []
             yield from _archive(path, shape, canvas)
+        elif rows := _rows(path, kind):
+            yield from _files(given, shape, canvas, sound)
+            given = []
+            yield from _of_album(rows, shape, canvas, sound)
         else:
             given += [Picture(str(file), file) for file in _found(path, kind)]
     yield from _files(given, shape, canvas, sound)
@@ -107,11 +112,21 @@ def _found(path: Path, kind: Kind) -> list[Path]:
 
 
 def _files(given: list[Picture], shape: tuple[int, ...], canvas: Size | None, sound: Sound | None) -> Iterator[Shown]:
-    if not given:
-        return
-    album = Album(np.arange(len(given)), partial(batches, given))
+    if given:
+        yield from _of_album(Album(np.arange(len(given)), partial(batches, given)), shape, canvas, sound)
+
+
+def _rows(path: Path, kind: Kind) -> Album | None:
+    """Return the images in parquet files at a path; None where there are none, or image files beside them."""
+    if kind != IMAGES or (path.is_dir() and files_in(path, kind)):
+        return None
+    files = parquet.files_of(path) if path.exists() else []
+    return parquet.unlabelled(files) if files else None
+
+
+def _of_album(album: Album, shape: tuple[int, ...], canvas: Size | None, sound: Sound | None) -> Iterator[Shown]:
     for chunk in sounds.chunks(album, sound) if sound else _images(album, shape, canvas):
-        yield Shown(tuple(given[i].name for i in chunk.labels.tolist()), chunk.inputs, chunk.unreadable)
+        yield Shown(tuple(picture.name for picture in chunk.pictures), chunk.inputs, chunk.unreadable)
 
 
 def _images(album: Album, shape: tuple[int, ...], canvas: Size | None) -> Iterator[Chunk]:

@@ -37,7 +37,7 @@ def find(root: Path) -> Source | None:
     Where no name does, all are to train on. None where there are no parquet files. Raises DataError where shards are
     missing or a file belongs to no part.
     """
-    files = _files(root)
+    files = files_of(root)
     if not files:
         return None
     parts = _parts(root, files)
@@ -47,7 +47,19 @@ def find(root: Path) -> Source | None:
     return Source(name, root, tuple(files), partial(_read, root, parts), read_numbers=numbers)
 
 
-def _files(root: Path) -> list[Path]:
+def unlabelled(files: list[Path]) -> Album:
+    """The images in parquet files, in order, numbered in place of labels. Raises DataError where there are none."""
+    rows = 0
+    for file in files:
+        with _open(file) as opened:
+            rows += opened.metadata.num_rows
+    with _open(files[0]) as opened:
+        image = _image_column(files[0], opened.schema_arrow)
+    return Album(np.arange(rows), partial(_batches, files, image))
+
+
+def files_of(root: Path) -> list[Path]:
+    """The parquet files in the folder `root`, or in its folders train, test, ..., or the file `root` if it is one."""
     if not root.is_dir():
         return [root] if root.suffix == ".parquet" else []
     folders = [each for each in root.iterdir() if part_called(each.name)]
@@ -90,7 +102,7 @@ def _read(root: Path, parts: Mapping[Part, list[Path]], size: Frame | None, numb
     columns = _columns(parts["train"][0])
     labels = {part: _labels(root, files, columns, numbers or columns.numbers) for part, files in parts.items()}
     classes, indices = class_indices(labels, None if numbers else columns.classes)
-    albums = {part: Album(indices[part], partial(_batches, files, columns)) for part, files in parts.items()}
+    albums = {part: Album(indices[part], partial(_batches, files, columns.image)) for part, files in parts.items()}
     return contents(str(root), albums, size=size, classes=classes)
 
 
@@ -119,7 +131,7 @@ def _columns(file: Path) -> _Columns:
     with _open(file) as opened:
         schema = opened.schema_arrow
     features = _features(schema.metadata)
-    image = _only(file, [field.name for field in schema if _holds_images(field.type)], "encoded images (bytes)", ())
+    image = _image_column(file, schema)
     labels = [field.name for field in schema if _holds_labels(field.type)]
     labels = labels or [field.name for field in schema if _holds_numbers(field.type)]
     named = [name for name in labels if "names" in features.get(name, {})]
@@ -127,6 +139,10 @@ def _columns(file: Path) -> _Columns:
     names = features.get(label, {}).get("names")
     numbers = _holds_numbers(schema.field(label).type)
     return _Columns(image, label, tuple(map(str, names)) if names else None, numbers)
+
+
+def _image_column(file: Path, schema: Any) -> str:
+    return _only(file, [field.name for field in schema if _holds_images(field.type)], "encoded images (bytes)", ())
 
 
 def _features(metadata: dict[bytes, bytes] | None) -> dict[str, dict[str, Any]]:
@@ -212,13 +228,13 @@ def _damaged(file: Path, error: Exception) -> DataError:
     return DataError(f"{str(file)!r} is damaged ({_first_line(error)}). Get it anew.")
 
 
-def _batches(files: list[Path], columns: _Columns, count: int) -> Iterator[Sequence[Picture]]:
+def _batches(files: list[Path], image: str, count: int) -> Iterator[Sequence[Picture]]:
     for file in files:
         with _open(file) as opened:
-            _check_has(file, opened, columns.image)
+            _check_has(file, opened, image)
             row = 0
             try:
-                for batch in opened.iter_batches(batch_size=count, columns=[columns.image]):
+                for batch in opened.iter_batches(batch_size=count, columns=[image]):
                     images = [each.get("bytes") if isinstance(each, dict) else each for each in batch[0].to_pylist()]
                     yield [Picture(f"row {row + i} of {file.name}", image) for i, image in enumerate(images)]
                     row += len(images)

@@ -88,6 +88,7 @@ def chunks(album: Album, sound: Sound) -> Iterator[Chunk]:
             np.stack(readable) if readable else np.empty((0, sound.frames, sound.bands), np.float32),
             album.labels[start : start + len(batch)][kept],
             tuple(each.name for each, is_kept in zip(batch, kept, strict=True) if not is_kept),
+            tuple(each for each, is_kept in zip(batch, kept, strict=True) if is_kept),
         )
         start += len(batch)
 
