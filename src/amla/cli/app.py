@@ -1,5 +1,7 @@
 """The command line as a whole: its options, and how mistakes end. Its commands are in the modules beside this one."""
 
+import select
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -33,17 +35,34 @@ def version(
 
 @contextmanager
 def users_mistakes() -> Iterator[None]:
-    """Turn what a user can mend into a message on stderr and exit code 2, and Ctrl-C into one and 130."""
+    """Turn what a user can mend into a message on stderr and exit code 2, and Ctrl-C into one and 130.
+
+    Where nobody reads on what is printed, it ends without a message.
+    """
     try:
         yield
     except KeyboardInterrupt:
         typer.echo("\namla: cut off. Start the same command again to go on.", err=True)
         raise typer.Exit(CUT_OFF) from None
     except (ValueError, RuntimeError, OSError) as error:
+        if isinstance(error, BrokenPipeError) and not _is_read():
+            raise  # which Typer ends quietly, with code 1
         if not is_explained(error):
             raise
         typer.echo(f"amla: {message(error)}", err=True)
         raise typer.Exit(USERS_MISTAKE) from None
+
+
+def _is_read() -> bool:
+    """Return whether somebody reads what is printed; `amla ... | head` has gone when it has enough."""
+    if not hasattr(select, "poll"):  # on Windows
+        return False
+    printed = select.poll()
+    try:
+        printed.register(sys.stdout, 0)
+    except (OSError, ValueError):  # it is no file
+        return True
+    return not printed.poll(0)
 
 
 def client_commands() -> Any:
