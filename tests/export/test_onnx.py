@@ -1,5 +1,6 @@
 """ONNX files compute what the network computes, in ONNX Runtime, for any number of inputs; others are found out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,28 @@ def test_in_eight_bits_it_is_nearly_the_same(tmp_path):
     onnx.quantise(file, small, [inputs.numpy()])
     whole, rounded = (onnx.logits(onnx.opened(path), inputs.numpy()) for path in (file, small))
     assert 0 < np.abs(whole - rounded).max() < 0.05 * np.abs(whole).max()
+
+
+def test_what_is_predicted_is_said_in_single_precision(tmp_path):
+    """Numbers around a million that differ by ones are all the same in 256 steps."""
+    nodes = (
+        Node("x", ops.Input((4, 9, 8))),
+        Node("conv", ops.Conv(8, (3, 3)), ("x",)),
+        Node("act", ops.Activation("relu"), ("conv",)),
+        Node("pool", ops.GlobalPool(), ("act",)),
+        Node("logits", ops.Classify(1), ("pool",)),
+    )
+    architecture = Architecture(nodes)
+    facts = replace(FACTS, classes=("a",), target_mean=(1e5,), target_deviation=(1.0,))
+    network, inputs = module(architecture, weights(architecture), facts), example(architecture, 16)
+    file, small = tmp_path / "network.onnx", tmp_path / "small.onnx"
+    onnx.export(network, inputs, file, onnx.VALUES)
+    whole = onnx.logits(onnx.opened(file), inputs.numpy())
+    worst = []
+    for kept in ([], onnx.last_layer(file)):
+        onnx.quantise(file, small, [inputs.numpy()], kept)
+        worst.append(np.abs(whole - onnx.logits(onnx.opened(small), inputs.numpy())).max())
+    assert worst[1] < 0.1 * whole.std() + 0.02 < worst[0]
 
 
 def test_a_program_of_pytorch_computes_the_same(network, inputs, tmp_path):

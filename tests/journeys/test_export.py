@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from terminal import Here
 
+from amla.study import exporting
+from amla.study.trained import trained
+
 pytest.importorskip("onnxruntime")
 
 
@@ -26,6 +29,20 @@ def test_every_form_is_written_and_checked(here: Here, digits, tmp_path: Path):
     assert tested
     assert f"| Test accuracy | {tested[1]}\u00a0%" in card
     assert f"test accuracy {tested[1]}" in said.replace("\u202f", " ")  # as ONNX Runtime finds it, too
+
+
+def test_eight_bits_that_cost_more_than_chance_explains_are_told_of(
+    digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    found = trained(digits[0] / "runs/digits")
+    measured = iter((0.9, 0.0))
+    monkeypatch.setattr(exporting, "_worth", lambda *_: next(measured))
+    said: list[str] = []
+    exporting.export(found, ("int8", "card"), tmp_path, None, lambda *_: None, said.append)
+    (note,) = said
+    assert note.startswith("network.int8.onnx is worse than chance explains: test accuracy 90.00")
+    assert note.endswith("Use network.onnx instead.")
+    assert note.replace("\u202f", "\u00a0") in (tmp_path / "card.md").read_text()
 
 
 def test_a_run_without_a_network_says_how_to_get_one(here: Here, digits, tmp_path: Path):

@@ -8,6 +8,7 @@ from math import isfinite
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -216,11 +217,13 @@ class SearchResult:
         """Write the network as "source", "onnx", "int8", "torch" or "card", and return the files with what was checked.
 
         Without a form: plain source and a model card. They go to the folder `output` (default: export in the run).
+        Warns where "int8" is worse than chance explains.
         """
         written: list[Path] = []
         place = Path(output) if output is not None else self.run / "export"
         where = Path(data_dir) if data_dir is not None else None
-        export(self._trained, forms(list(to or ("source", "card"))), place, where, lambda path, _: written.append(path))
+        asked = forms(list(to or ("source", "card")))
+        export(self._trained, asked, place, where, lambda path, _: written.append(path), warn)
         return tuple(written)
 
     def __repr__(self) -> str:

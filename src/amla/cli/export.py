@@ -15,4 +15,7 @@ def export_run(folder: Path, forms: tuple[Form, ...], output: Path | None, data_
     def wrote(path: Path, what: str) -> None:
         say(console, f"[bold]{escape(str(path))}[/bold]  {escape(what)}")
 
-    export(trained(folder), forms, output or folder / "export", data_dir, wrote)
+    def noted(what: str) -> None:
+        say(console, f"[yellow]note[/yellow] {escape(what)}")
+
+    export(trained(folder), forms, output or folder / "export", data_dir, wrote, noted)

@@ -17,6 +17,7 @@ from torch import nn
 onnxruntime.disable_telemetry_events()  # it would keep a file of them in the user's cache
 TOLERANCE = 1e-4  # of a logit, absolute and relative: what the order of sums does in single precision
 INPUT, LOGITS, VALUES = "input", "logits", "values"  # what is in a file; values are numbers that are predicted
+WEIGHTED = ("Gemm", "MatMul", "Conv")  # what layers with weights are in a file
 OPSET = 20  # of ONNX, which runtimes since 2024 read
 
 
@@ -66,8 +67,28 @@ def compare(network: nn.Module, path: Path, batches: Batches, units: Sequence[fl
     return worst
 
 
-def quantise(path: Path, small: Path, calibration: Batches) -> None:
-    """Write a file with weights and activations in whole numbers of 8 bits; ranges are those of `calibration`."""
+def last_layer(path: Path) -> list[str]:
+    """Return the names of the last layer of a file that has weights, and of what is computed after it."""
+    import onnx
+
+    graph = onnx.load(str(path)).graph
+    makers = {output: node for node in graph.node for output in node.output}
+    names, waiting = [], [graph.output[0].name]
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is None or node.name in names:
+            continue
+        names.append(node.name)
+        if node.op_type not in WEIGHTED:
+            waiting += node.input
+    return names
+
+
+def quantise(path: Path, small: Path, calibration: Batches, kept: Sequence[str] = ()) -> None:
+    """Write a file with weights and activations in whole numbers of 8 bits; ranges are those of `calibration`.
+
+    The nodes that are `kept` stay in single precision.
+    """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -82,6 +103,7 @@ def quantise(path: Path, small: Path, calibration: Batches) -> None:
         quantize_static(
             str(path), str(small), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            nodes_to_exclude=list(kept),
         )  # fmt: skip
 
 

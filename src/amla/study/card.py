@@ -21,8 +21,11 @@ _CALIBRATION = "- Probabilities were not calibrated."
 FEWEST = 30  # test examples of a class, below which its accuracy says little
 
 
-def card(found: Trained) -> str:
-    """Return the card as Markdown; what amla cannot know is left for its user to fill in, and says so."""
+def card(found: Trained, *limits: str) -> str:
+    """Return the card as Markdown, with these limits among others.
+
+    What amla cannot know is left for its user to fill in, and says so.
+    """
     run, facts = found.run, found.facts
     known = result(run)
     if known is None:
@@ -47,7 +50,7 @@ def card(found: Trained) -> str:
     lines += ["## Data", "", *_data(found)]
     lines += ["## Training", "", *_training(found)]
     lines += ["## Accuracy by class", "", *_classes(found)] if tested else ["## Errors", "", *_errors(found, known)]
-    lines += ["## Limits", "", *_limits(found)]
+    lines += ["## Limits", "", *_limits(found, limits)]
     lines += ["## To make it again", "", "```yaml", to_yaml(study).rstrip(), "```", ""]
     return "\n".join(lines).replace("\u202f", "\u00a0")
 
@@ -188,7 +191,7 @@ def _classes(found: Trained) -> list[str]:
     return [*lines, ""]
 
 
-def _limits(found: Trained) -> list[str]:
+def _limits(found: Trained, limits: tuple[str, ...]) -> list[str]:
     last = found.run.final.done[-1].measurement
     few = [name for name, (_, of) in by_class(last, found.facts.classes).items() if of < FEWEST]
     other = "some hundredths or more" if found.facts.target_mean else "some tenths of a point or more"
@@ -201,7 +204,7 @@ def _limits(found: Trained) -> list[str]:
         said.append(f"- {advice(compared)}")
     if few:
         said.append(f"- Fewer than {FEWEST} test examples: {', '.join(few)}. Their accuracies say little.")
-    return [*said, ""]
+    return [*said, *(f"- {limit}" for limit in limits), ""]
 
 
 def _table(*rows: tuple[str, str]) -> list[str]:
