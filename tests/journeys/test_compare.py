@@ -54,6 +54,18 @@ def test_it_runs_every_contender_and_control_and_goes_on_with_more_seeds(here: H
     assert again.out.count("No evidence at this n") == 6
 
 
+def test_it_goes_on_however_its_folder_is_named_and_wherever_it_was_moved(here: Here, file: Path):
+    without_search = FILE.replace("iterations: 1", "iterations: 0").replace("limit: {steps: 4}", "limit: {trials: 1}")
+    file.write_text(without_search)
+    assert here("compare", str(file), "--folder", "one").code == 0
+    for folder in (str(Path("one").absolute()), "moved"):
+        if folder == "moved":
+            Path("one").rename(folder)
+        ended = here("compare", str(file), "--folder", folder)
+        assert (ended.code, ended.err) == (0, "")
+        assert "of 7: " not in ended.out  # nothing is run again
+
+
 def test_another_comparison_does_not_mix_with_what_is_there(here: Here, file: Path):
     assert here("compare", str(file)).code == 0
     file.write_text(FILE.replace("final: {steps: 4}", "final: {steps: 5}"))

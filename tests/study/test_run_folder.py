@@ -7,11 +7,12 @@ import pytest
 from made_up_runs import STUDY, begun, finished, made_up, task_for
 
 from amla.backends.processor import cores
+from amla.spec.text import to_json
 from amla.study.folder import BEST, REPORT, WEIGHTS, prepare, provenance, read
 from amla.study.log import EVENTS, writing
 from amla.study.resolve import REHEARSAL, SEARCH
 from amla.study.result import is_finished
-from amla.study.settings.searches import NacSettings
+from amla.study.settings.searches import FixedSettings, NacSettings
 from amla.study.study import Final, StudyError, load, to_yaml
 
 
@@ -49,6 +50,27 @@ class TestPrepare:
         assert f"go on as it was begun: amla run {tmp_path}/study.yaml --run {tmp_path}." in said
         assert differences == ["  final.steps: 50 there, 60 here", "  seed: 3 there, 4 here"]
         assert (tmp_path / "study.yaml").read_bytes() == text
+
+    @pytest.mark.parametrize("is_tried", [True, False], ids=["trained", "not yet"])
+    def test_given_networks_may_lie_elsewhere_if_they_are_the_same(self, tmp_path: Path, is_tried: bool):
+        (network, other), run = (
+            (trial.proposal for trial in read(begun(tmp_path / "other", 2)).search),
+            tmp_path / "run",
+        )
+        one, moved = (tmp_path / name for name in ("one.arch.json", "moved.arch.json"))
+        one.write_text(to_json(network.architecture))
+        given = replace(STUDY, algorithm=FixedSettings((str(one),), 10))
+        prepare(run, given, task_for())
+        with writing(run) as log:
+            log.asked(SEARCH if is_tried else REHEARSAL, network)
+        moved.write_bytes(one.read_bytes())
+        if is_tried:
+            one.unlink()
+        elsewhere = replace(STUDY, algorithm=FixedSettings((str(moved),), 10))
+        assert prepare(run, elsewhere, task_for()).algorithm == elsewhere.algorithm
+        moved.write_text(to_json(other.architecture))
+        with pytest.raises(StudyError, match=r"algorithm\.architectures: .*one\.arch\.json.* there, .*moved"):
+            prepare(run, elsewhere, task_for())
 
     def test_settings_that_only_one_of_both_has_are_differences(self, tmp_path: Path):
         begun(tmp_path)

@@ -9,11 +9,13 @@ from shlex import quote
 
 from amla import __version__
 from amla.backends import processor
+from amla.spec import text
 from amla.storage.errors import DamagedFile
 from amla.storage.files import Files
 from amla.study import log
 from amla.study.phases import PHASES, REHEARSAL
 from amla.study.settings.places import TabularSettings
+from amla.study.settings.searches import FixedSettings
 from amla.study.study import Provenance, Study, StudyError, load, to_plain, to_yaml
 from amla.tasks.findings import findings
 from amla.tasks.task import Task
@@ -91,10 +93,10 @@ def prepare(folder: Path, study: Study, task: Task, store: str | None = None) ->
     if not path.exists() and (folder / COMPARED).exists():
         raise StudyError(f"'{folder}' is the folder of a comparison. Name another folder with --run.")
     if path.exists() and not _is_unused(folder):
-        held = load(path)
+        held = _where_networks_lie(load(path), study, folder)
         _check_same(folder, held, whole)
         log.choose(folder, store, study.name)
-        # where it is shown is no part of what it is, nor how its data are read
+        # where it is shown is no part of what it is, nor how its data are read, nor where given networks lie
         return replace(held, trackers=study.trackers, data=replace(held.data, stream=study.data.stream))
     if not path.exists() and log.exists(folder):
         raise StudyError(
@@ -123,6 +125,21 @@ def provenance(task: Task) -> Provenance:
 def _findings(study: Study, task: Task) -> tuple[str, ...]:
     """Return what a reader of its results must know of the data; a table that answers the trials has none."""
     return () if isinstance(study.backend, TabularSettings) else tuple(findings(task))
+
+
+def _where_networks_lie(held: Study, asked: Study, folder: Path) -> Study:
+    """Return a study that is held with the files of given networks named as `asked` names them, if they are the same.
+
+    They are what was trained; of one that was not yet, what its file holds.
+    """
+    match held.algorithm, asked.algorithm:
+        case FixedSettings(architectures=there), FixedSettings(architectures=here) if len(there) == len(here):
+            tried = [trial.proposal.architecture for trial in read(folder).search.trials[: len(there)]]
+            untried = [text.load(Path(file)) if Path(file).is_file() else None for file in there[len(tried) :]]
+            pairs = zip(there, here, (*tried, *untried), strict=True)
+            if there != here and all(one == other or text.load(Path(other)) == known for one, other, known in pairs):
+                return replace(held, algorithm=replace(held.algorithm, architectures=here))
+    return held
 
 
 def _check_same(folder: Path, held: Study, asked: Study) -> None:
