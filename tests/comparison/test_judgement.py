@@ -12,7 +12,7 @@ from amla.comparison.judgement import as_json, judged
 from amla.comparison.markdown import markdown
 from amla.comparison.page import render
 from amla.comparison.runs import Bout
-from amla.comparison.words import noise, too_few, verdict
+from amla.comparison.words import alone, noise, too_few, verdict
 
 
 def on_digits(found):
@@ -43,6 +43,16 @@ def test_few_seeds_say_that_they_are_too_few():
     assert said.endswith("With 3 seeds none could be told; it takes 6 or more.")
     assert "8 seeds" in str(too_few(3, 6))
     assert too_few(8, 6) is None
+
+
+def test_one_contender_without_controls_is_compared_with_nothing_and_that_is_said():
+    assert "compared with nothing; add a contender, or set controls to true" in str(too_few(8, 0))
+    judgement = judged(comparison(FILE + "controls: false\n"), records(ours=[0.9, 0.91]), 2)
+    page = render(judgement, (), "", "")
+    assert "Nothing is compared<" in page
+    for told in (page, markdown(judgement, (), "", "")):
+        assert "Only ours has been run, so that there is nothing to compare it with." in told
+    assert alone(on_digits(records(ours=[0.9], random_search=[0.8]))) is None
 
 
 def test_what_cannot_be_told_yet_says_how_many_seeds_would():

@@ -54,6 +54,14 @@ def test_it_runs_every_contender_and_control_and_goes_on_with_more_seeds(here: H
     assert again.out.count("No evidence at this n") == 6
 
 
+def test_one_contender_without_controls_is_run_and_compared_with_nothing(here: Here, file: Path):
+    file.write_text(FILE + "controls: false\n")
+    ended = here("compare", str(file))
+    assert (ended.code, ended.err) == (0, "")
+    assert "One contender without controls is compared with nothing" in ended.out.replace("\n", " ")
+    assert "Only nac has been run" in ended.out
+
+
 def test_it_goes_on_however_its_folder_is_named_and_wherever_it_was_moved(here: Here, file: Path):
     without_search = FILE.replace("iterations: 1", "iterations: 0").replace("limit: {steps: 4}", "limit: {trials: 1}")
     file.write_text(without_search)

@@ -19,7 +19,7 @@ from amla.comparison.page import render
 from amla.comparison.record import Record
 from amla.comparison.runs import Bout, Running, begin
 from amla.comparison.tabled import Part, Tabled, is_tabled
-from amla.comparison.words import too_few, verdict
+from amla.comparison.words import alone, too_few, verdict
 from amla.reports.names import metric_name
 from amla.reports.numbers import DASH, count, duration, percent, plural
 from amla.storage.files import Files
@@ -139,6 +139,8 @@ def _tell(console: Console, judgement: Judgement, folder: Path) -> None:
         console.print(_table(found))
         for pair in found.pairs:
             say(console, f"- {escape(verdict(pair))}")
+        if said := alone(found):
+            say(console, f"- {escape(said)}")
     say(console, f"report [bold]{escape(str(folder / REPORT))}.html[/bold], .md and .json")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from amla.comparison.checklist import Item
 from amla.comparison.judgement import Judgement, OnTask
 from amla.comparison.page import MET
-from amla.comparison.words import best_known, noise, points, reached, verdict
+from amla.comparison.words import alone, best_known, noise, points, reached, verdict
 from amla.reports.names import metric_name
 from amla.reports.numbers import SPACE, count, duration, percent, plural
 
@@ -36,7 +36,7 @@ def _task(found: OnTask) -> list[str]:
     lines = [f"## {found.task}", "", *(f"- {verdict(pair)}" for pair in found.pairs), ""]
     lines += [
         text + "\n"
-        for text in (best_known(found), noise(found), *(f"Refused: {why}." for why in found.refused))
+        for text in (alone(found), best_known(found), noise(found), *(f"Refused: {why}." for why in found.refused))
         if text
     ]
     head = [

@@ -7,7 +7,7 @@ from amla.comparison.checklist import Item
 from amla.comparison.incumbents import Milestone
 from amla.comparison.judgement import Judgement, OnTask, Standing
 from amla.comparison.pairs import Pair
-from amla.comparison.words import best_known, noise, points, reached, verdict
+from amla.comparison.words import alone, best_known, noise, points, reached, verdict
 from amla.evidence.ranks import Ranking
 from amla.reports.markup import Content, Html, Section, element, join, row, section, table
 from amla.reports.names import metric_name
@@ -36,7 +36,7 @@ def _headline(judgement: Judgement) -> Html:
     title = (
         f"{len(real)} of {plural(everything, 'difference')} can be told from chance"
         if everything
-        else "Nothing can be compared yet"
+        else ("Nothing is compared" if judgement.done else "Nothing can be compared yet")
     )
     tasks = plural(len(judgement.tasks), "task")
     lead = f"{plural(judgement.seeds, 'seed')} on {tasks}; {judgement.done} of {judgement.planned} runs are done."
@@ -48,7 +48,7 @@ def _task(found: OnTask, named: bool) -> list[Section | None]:
     anchor = f"{found.task}-" if named else ""
     if not found.standings:
         return [section(f"{anchor}standings", f"Nothing has been run{of}", element("p", "Run the command again."))]
-    notes = [element("p", text) for text in (best_known(found), noise(found), *_refused(found)) if text]
+    notes = [element("p", text) for text in (alone(found), best_known(found), noise(found), *_refused(found)) if text]
     verdicts = _verdicts(found.pairs)
     units = UNITS_OF_TABLES if found.known else UNITS
     is_held_out = found.known is None or found.known.held_out

@@ -36,7 +36,9 @@ def _sure(pair: Pair, low: float, high: float) -> str:
 
 
 def too_few(seeds: int, family: int) -> str | None:
-    """Return the warning that so many seeds cannot tell anything, None if they may."""
+    """Return the warning that so many seeds cannot tell anything of a `family` of pairs, None if they may."""
+    if not family:
+        return "One contender without controls is compared with nothing; add a contender, or set controls to true."
     fewest = least(family)
     if seeds >= fewest:
         return None
@@ -44,6 +46,13 @@ def too_few(seeds: int, family: int) -> str | None:
         f"With {plural(seeds, 'seed')} no difference can be told at 5{SPACE}%, however large: {plural(family, 'pair')} "
         f"are compared, and the sign-flip test with Holm's correction needs {fewest} seeds for that."
     )
+
+
+def alone(found: OnTask) -> str | None:
+    """Return that there is nothing to compare with where one contender was run alone, None elsewhere."""
+    if len(found.standings) != 1:
+        return None
+    return f"Only {found.standings[0].name} has been run, so that there is nothing to compare it with."
 
 
 def noise(found: OnTask) -> str | None:
