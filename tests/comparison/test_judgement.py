@@ -36,6 +36,37 @@ def test_it_is_told_the_other_way_round_too():
     assert verdict(pair).startswith("random-search beats ours by 2.35 points (95\u202f% interval 2.1")
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "said"),
+    [
+        (
+            [0.8, 0.9],
+            [0.7, 0.8],
+            "A run of ours is better than one of random-search 88\u202f% of the time (95\u202f% int",
+        ),
+        (
+            [0.7, 0.8],
+            [0.8, 0.9],
+            "A run of random-search is better than one of ours 88\u202f% of the time (95\u202f% int",
+        ),
+        ([0.9], [0.8], "A run of ours is better than one of random-search 100\u202f% of the time. With 1 seed"),
+        ([0.8], [0.8], "A run of ours is better than one of random-search 50\u202f% of the time."),
+    ],
+)
+def test_how_often_a_run_of_one_is_better_is_told_of_whoever_is_ahead(ours, theirs, said: str):
+    judgement = judged(comparison(), records(ours=ours, random_search=theirs), 2)
+    assert said in verdict(judgement.tasks[0].pairs[0])
+    assert "% of the time" in markdown(judgement, (), "", "")
+    assert said in render(judgement, (), "", "")
+
+
+def test_a_real_loss_says_it_of_the_winner_too():
+    theirs = [0.80, 0.81, 0.82, 0.80, 0.79, 0.83, 0.80, 0.81]
+    (pair,) = on_digits(records(ours=[a - 0.05 for a in theirs], random_search=theirs)).pairs
+    said = "A run of random-search is better than one of ours 100\u202f% of the time (95\u202f% interval 100 to 100)."
+    assert verdict(pair).endswith(said)
+
+
 def test_few_seeds_say_that_they_are_too_few():
     (pair,) = on_digits(records(ours=[0.9, 0.9, 0.9], random_search=[0.8, 0.8, 0.8])).pairs
     said = verdict(pair)

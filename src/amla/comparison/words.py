@@ -9,16 +9,17 @@ from amla.reports.numbers import SPACE, percent, plural
 
 
 def verdict(pair: Pair) -> str:
-    """Return what can be said of two contenders, in a sentence or two."""
+    """Return what can be said of two contenders, in two or three sentences."""
     apart = pair.difference
     if pair.is_real and apart.mean < 0:
         gain, low, high = -apart.mean, -apart.high, -apart.low
-        return f"{pair.theirs} beats {pair.ours} by {points(gain)} points {_sure(pair, low, high)}."
+        return f"{pair.theirs} beats {pair.ours} by {points(gain)} points {_sure(pair, low, high)}. {_often(pair)}"
+    sure = _sure(pair, apart.low, apart.high)
     if pair.is_real:
-        return f"{pair.ours} beats {pair.theirs} by {points(apart.mean)} points {_sure(pair, apart.low, apart.high)}."
+        return f"{pair.ours} beats {pair.theirs} by {points(apart.mean)} points {sure}. {_often(pair)}"
     said = (
-        f"No evidence at this n that {pair.ours} and {pair.theirs} differ: {points(apart.mean)} points "
-        f"{_sure(pair, apart.low, apart.high)}."
+        f"No evidence at this n that {pair.ours} and {pair.theirs} differ: {points(apart.mean)} points {sure}. "
+        f"{_often(pair)}"
     )
     if apart.n < (fewest := least(pair.family)):
         return f"{said} With {plural(apart.n, 'seed')} none could be told; it takes {fewest} or more."
@@ -33,6 +34,16 @@ def _sure(pair: Pair, low: float, high: float) -> str:
         f"(95{SPACE}% interval {points(low)} to {points(high)}, {p_value(pair.adjusted)}{after}, "
         f"n\u00a0=\u00a0{pair.difference.n})"
     )
+
+
+def _often(pair: Pair) -> str:
+    """Return how often a run of whoever is ahead is better than one of the other: the probability of improvement."""
+    found, (ahead, behind) = pair.improvement, (pair.ours, pair.theirs)
+    share, low, high = found.share, found.low, found.high
+    if pair.difference.mean < 0:
+        ahead, behind, share, low, high = behind, ahead, 1 - share, 1 - high, 1 - low
+    sure = f" (95{SPACE}% interval {100 * low:.0f} to {100 * high:.0f})" if pair.difference.n > 1 else ""
+    return f"A run of {ahead} is better than one of {behind} {100 * share:.0f}{SPACE}% of the time{sure}."
 
 
 def too_few(seeds: int, family: int) -> str | None:
