@@ -20,10 +20,17 @@ def comparison(file: str = FILE) -> Comparison:
 
 
 def record(
-    accuracy: float, seed: int, *, task: str = "t", network: str = "n", parameters: int = 1000, machine: str = "m"
+    accuracy: float,
+    seed: int,
+    *,
+    task: str = "t",
+    network: str = "n",
+    parameters: int = 1000,
+    machine: str = "m",
+    flops: float = 4e6,
 ) -> Record:
-    points = (Point(1, 10, 1e6, 1.0, accuracy / 2), Point(4, 40, 4e6, 4.0, accuracy))
-    spent = Spent(4, 40, 4e6, 4.0, None, {"diverged": 1})
+    points = (Point(1, 10, 1e6, 1.0, accuracy / 2), Point(4, 40, flops, 4.0, accuracy))
+    spent = Spent(4, 40, flops, 4.0, None, {"diverged": 1})
     final = Spent(2, 10, 1e6, 1.0)
     about = {"machine": machine, "code": "amla"}
     return Record(task, seed, accuracy, 100, accuracy, network, parameters, 5000, spent, final, points, about)

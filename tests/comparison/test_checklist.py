@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import pytest
-from made_up_records import comparison, records
+from made_up_records import FILE, comparison, record, records
 
 from amla.comparison.checklist import Item, checklist
 from amla.comparison.comparison import Comparison, from_yaml
 from amla.comparison.judgement import judged
+from amla.comparison.markdown import markdown
+from amla.comparison.page import render
 from amla.comparison.record import Known
-from amla.comparison.runs import Records
+from amla.comparison.runs import Bout, Records
 
 TABLED = """
 name: made-up
@@ -83,6 +85,37 @@ def test_whether_searches_see_the_test_part_is_said(held_out: bool, said: str):
     found = items(from_yaml(TABLED), looked_up(Known(0.95, None, held_out=held_out)))
     assert found[6].met
     assert said in found[6].evidence
+
+
+@pytest.mark.parametrize(("flops", "met"), [(4e6, True), (3.85e6, True), (3.6e6, False)])
+def test_searches_of_equal_limits_are_to_have_spent_the_same(flops: float, met: bool):
+    of = comparison(FILE.replace("limit: {steps: 100}", "limit: {flops: 4000000}"))
+    found = dict(records(ours=[0.9], random_search=[0.8], random_sampling=[0.7], hand_made=[0.7]))
+    ended = Bout("digits", "ours", 0)
+    found[ended] = record(0.9, 0, flops=flops)
+    for name in ("random-sampling", "hand-made"):  # which search nothing, and are no measure of the others
+        found[Bout("digits", name, 0)] = record(0.7, 0, flops=1e3)
+    item, judgement = items(of, found)[15], judged(of, found, 4)
+    assert item.met is met
+    least = f"Searches took {flops / 1e6:.2f}\u202fM operations on average ("
+    whole = "with final training runs took 1.00\u202fM (random-sampling) to 5.00\u202fM (random-search)"
+    for told in (
+        item.evidence,
+        markdown(judgement, (), "", "").replace("\u00a0", "\u202f"),
+        render(judgement, (), "", ""),
+    ):
+        assert least in told
+        assert whole in told
+
+
+def test_where_operations_are_not_the_limit_it_is_for_the_author_to_say_what_was_spent(of_tables: dict[int, Item]):
+    assert items(comparison(), records(ours=[0.9], random_search=[0.8]))[15].met is None
+    assert of_tables[15].met is None
+
+
+def test_one_search_spends_no_less_than_others():
+    of = comparison(FILE.replace("limit: {steps: 100}", "limit: {flops: 4000000}"))
+    assert items(of, records(ours=[0.9], random_sampling=[0.7]))[15].met is None
 
 
 def test_runs_that_are_missing_are_counted():

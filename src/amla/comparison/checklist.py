@@ -1,7 +1,7 @@
 """The checklist of good practice in research on architecture search, filled in from what a comparison did.
 
-The fourteen practices are those of Lindauer & Hutter, "Best Practices for Scientific Research on Neural Architecture
-Search", JMLR 21(243), 2020, in words of ours. Where tables answer, nothing is trained, and other things are to be said.
+All but the last are those of Lindauer & Hutter, "Best Practices for Scientific Research on Neural Architecture Search",
+JMLR 21(243), 2020, in words of ours. Where tables answer, nothing is trained, and other things are to be said.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,9 @@ from collections.abc import Callable
 from amla.comparison.comparison import Comparison
 from amla.comparison.controls import HAND_MADE, RANDOM, SAMPLING
 from amla.comparison.judgement import Judgement
+from amla.comparison.spending import spending
 from amla.comparison.tabled import RECORDS, is_tabled
+from amla.comparison.words import spent
 from amla.reports.numbers import count, duration, plural
 from amla.spec.values import value
 from amla.study.settings.places import Inline, Local
@@ -128,6 +130,16 @@ def _details(comparison: Comparison, judgement: Judgement) -> Found:
     return is_whole, f"{judgement.done} of {judgement.planned} runs done; {each}"
 
 
+def _equal_spending(comparison: Comparison, judgement: Judgement) -> Found:
+    if comparison.limit.flops is None:
+        return None, "what limits a search is not its operations; say whether the contenders spent the same"
+    found = {task.task: (both, spent(task)) for task in judgement.tasks if (both := spending(task))}
+    if not found:
+        return None, "there are no two searches whose operations were counted"
+    said = " ".join(f"{task}: {words}" if len(found) > 1 else f"{words}" for task, (_, words) in found.items())
+    return all(both.is_equal for both, _ in found.values()), f"{said} 5 % at most are held to be equal"
+
+
 def _controls(judgement: Judgement) -> set[str]:
     return {standing.name for task in judgement.tasks for standing in task.standings}
 
@@ -147,4 +159,5 @@ _PRACTICES: dict[str, Callable[[Comparison, Judgement], Found]] = {
     "12. The tuning of the method is reported": _tuning,
     "13. What it cost from end to end is reported": _cost,
     "14. All details of the experiment are reported": _details,
+    "15. Contenders whose limit is the same spent the same": _equal_spending,
 }

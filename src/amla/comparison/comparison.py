@@ -13,7 +13,7 @@ from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.run import Limit
 from amla.study.settings.places import BackendSettings, ExecutorSettings, Inline, Simulated, TabularSettings, Torch
-from amla.study.settings.searches import AlgorithmSettings, RunOffSettings
+from amla.study.settings.searches import AlgorithmSettings, FixedSettings, RandomSettings, RunOffSettings
 from amla.study.settings.spaces import EnvelopeSettings, SpaceSettings
 from amla.study.study import Data, Final, Study, StudyError
 from amla.tasks.recipe import Recipe
@@ -41,6 +41,15 @@ class Contender:
 
     algorithm: AlgorithmSettings
     run_off: RunOffSettings | None = None
+
+    @property
+    def searches(self) -> bool:
+        """Whether it chooses among networks: it neither trains those of files alone nor draws a single one."""
+        match self.algorithm:
+            case FixedSettings() | RandomSettings(trials=1):
+                return False
+            case _:
+                return True
 
 
 @value

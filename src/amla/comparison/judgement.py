@@ -12,7 +12,7 @@ from amla.comparison.controls import SAMPLING
 from amla.comparison.incumbents import Milestone, curves, milestones
 from amla.comparison.pairs import Pair, pairs
 from amla.comparison.record import Known, Record
-from amla.comparison.runs import Records
+from amla.comparison.runs import Records, all_searching
 from amla.evidence.anytime import Anytime, anytime
 from amla.evidence.fronts import Point, front, hypervolume, reference
 from amla.evidence.paired import interval
@@ -28,12 +28,14 @@ class Standing:
     """How a contender did on a task: test accuracies by seed, their mean and its 95 % interval, and what it took.
 
     `relative` is the relative improvement over random sampling in percent (Yang et al. 2020), where that was run. Costs
-    are means over runs, sizes of networks medians. `joules` are None where they could not be read. `regret` is how much
-    less the mean is than the best of a table, None where there is no table.
+    are means over runs, sizes of networks medians: `flops` of search and final training, `search_flops` of the search
+    alone. `joules` are None where they could not be read. `searches` is False where one network was drawn or given.
+    `regret` is how much less the mean is than the best of a table, None where there is no table.
     """
 
     name: str
     is_control: bool
+    searches: bool
     accuracies: Mapping[int, float]
     mean: float
     low: Number
@@ -44,6 +46,7 @@ class Standing:
     trials: float
     steps: float
     flops: float
+    search_flops: float
     search_seconds: float
     final_seconds: float
     joules: float | None
@@ -118,7 +121,11 @@ def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
         by_name.setdefault(bout.contender, {})[bout.seed] = found
     sampled = [found.accuracy for found in by_name.get(SAMPLING, {}).values()]
     base = sum(sampled) / len(sampled) if sampled else None
-    standings = [_standing(name, runs, name not in comparison.contenders, base) for name, runs in by_name.items()]
+    searching = {name for name, contender in all_searching(comparison).items() if contender.searches}
+    standings = [
+        _standing(name, runs, name not in comparison.contenders, name in searching, base)
+        for name, runs in by_name.items()
+    ]
     known = next((found.known for found in kept.values()), None)
     fronts = {name: tuple(front(map(_point, runs.values()))) for name, runs in by_name.items()}
     corner = reference(fronts.values()) if fronts else (0.0, 0.0)
@@ -154,7 +161,7 @@ def _same_task(records: Records) -> tuple[str, tuple[str, ...]]:
     return usual, tuple(refused)
 
 
-def _standing(name: str, runs: Mapping[int, Record], is_control: bool, base: float | None) -> Standing:
+def _standing(name: str, runs: Mapping[int, Record], is_control: bool, searches: bool, base: float | None) -> Standing:
     accuracies = _accuracies(runs)
     mean, (low, high) = _mean(list(accuracies.values())), interval(list(accuracies.values()))
     found = list(runs.values())
@@ -166,6 +173,7 @@ def _standing(name: str, runs: Mapping[int, Record], is_control: bool, base: flo
     return Standing(
         name=name,
         is_control=is_control,
+        searches=searches,
         accuracies=accuracies,
         mean=mean,
         low=max(0.0, low) if len(runs) > 1 else low,
@@ -176,6 +184,7 @@ def _standing(name: str, runs: Mapping[int, Record], is_control: bool, base: flo
         trials=_mean([run.search.trials for run in found]),
         steps=_mean([run.search.steps for run in found]),
         flops=_mean([run.search.flops + run.final.flops for run in found]),
+        search_flops=_mean([run.search.flops for run in found]),
         search_seconds=_mean([run.search.seconds for run in found]),
         final_seconds=_mean([run.final.seconds for run in found]),
         joules=None if None in joules else sum(joule for joule in joules if joule is not None) / len(found),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from amla.comparison.checklist import Item
 from amla.comparison.judgement import Judgement, OnTask
 from amla.comparison.page import MET
-from amla.comparison.words import alone, best_known, noise, points, reached, verdict
+from amla.comparison.words import alone, best_known, noise, points, reached, spent, verdict
 from amla.reports.names import metric_name
 from amla.reports.numbers import SPACE, count, duration, percent, plural
 
@@ -26,7 +26,7 @@ def markdown(judgement: Judgement, items: Sequence[Item], file: str, command: st
         lines += _table(("contender", "mean rank"), ((name, f"{rank:.2f}") for name, rank in ranks.ranks.items()))
         lines += [f"- {', '.join(group)} cannot be told apart" for group in ranks.groups]
         lines += [""] if ranks.groups else []
-    lines += ["## Good practice, item by item", "", "After Lindauer and Hutter (2020).", ""]
+    lines += ["## Good practice, item by item", "", "All but the last are those of Lindauer and Hutter (2020).", ""]
     lines += _table(("practice", "", "evidence"), ((item.practice, MET[item.met], item.evidence) for item in items))
     lines += ["## To run it again", "", "```sh", command, "```", "", "```yaml", file.rstrip(), "```", ""]
     return "\n".join(lines).replace(SPACE, "\u00a0")
@@ -36,7 +36,13 @@ def _task(found: OnTask) -> list[str]:
     lines = [f"## {found.task}", "", *(f"- {verdict(pair)}" for pair in found.pairs), ""]
     lines += [
         text + "\n"
-        for text in (alone(found), best_known(found), noise(found), *(f"Refused: {why}." for why in found.refused))
+        for text in (
+            alone(found),
+            best_known(found),
+            noise(found),
+            spent(found),
+            *(f"Refused: {why}." for why in found.refused),
+        )
         if text
     ]
     head = [
@@ -48,7 +54,7 @@ def _task(found: OnTask) -> list[str]:
         "parameters",
         "MACs",
     ]
-    head += ["networks", "operations", "time of a run"]
+    head += ["networks", "operations of search", "of search and final training", "time of a run"]
     head += ["below the best"] if found.known else []
     rows = (
         (
@@ -60,6 +66,7 @@ def _task(found: OnTask) -> list[str]:
             count(s.parameters),
             count(s.macs),
             f"{s.trials:.1f}",
+            count(s.search_flops),
             count(s.flops),
             duration(s.search_seconds + s.final_seconds),
             *([] if s.regret is None else [points(s.regret)]),

@@ -7,7 +7,7 @@ from amla.comparison.checklist import Item
 from amla.comparison.incumbents import Milestone
 from amla.comparison.judgement import Judgement, OnTask, Standing
 from amla.comparison.pairs import Pair
-from amla.comparison.words import alone, best_known, noise, points, reached, verdict
+from amla.comparison.words import alone, best_known, noise, points, reached, spent, verdict
 from amla.evidence.ranks import Ranking
 from amla.reports.markup import Content, Html, Section, element, join, row, section, table
 from amla.reports.names import metric_name
@@ -49,6 +49,7 @@ def _task(found: OnTask, named: bool) -> list[Section | None]:
     if not found.standings:
         return [section(f"{anchor}standings", f"Nothing has been run{of}", element("p", "Run the command again."))]
     notes = [element("p", text) for text in (alone(found), best_known(found), noise(found), *_refused(found)) if text]
+    told = [element("p", text) for text in (spent(found),) if text]
     verdicts = _verdicts(found.pairs)
     units = UNITS_OF_TABLES if found.known else UNITS
     is_held_out = found.known is None or found.known.held_out
@@ -64,7 +65,7 @@ def _task(found: OnTask, named: bool) -> list[Section | None]:
         _charts(f"{anchor}curves", f"The best so far{of}", curves),
         _milestones(f"{anchor}milestones", f"After fewer networks{of}", found.milestones),
         section(f"{anchor}sizes", f"Size and {metric}{of}", _figure(against_size(found)), _volumes(found)),
-        section(f"{anchor}costs", f"What it took{of}", _costs(found)),
+        section(f"{anchor}costs", f"What it took{of}", *told, _costs(found)),
     ]
 
 
@@ -138,23 +139,25 @@ def _volumes(found: OnTask) -> Html:
 
 
 def _costs(found: OnTask) -> Html:
-    head = {"Contender": False, "Networks": True, "Steps": True, "Operations": True, "Search": True, "Final": True}
+    head = {"Contender": False, "Networks": True, "Steps": True, "Operations of search": True}
+    head |= {"Of search and final": True, "Time of search": True, "Of final": True}
     head |= {"Energy": True, "Failed trials": False}
     rows = [
         row(
             s.name,
             f"{s.trials:.1f}",
             count(s.steps),
+            count(s.search_flops),
             count(s.flops),
             duration(s.search_seconds),
             duration(s.final_seconds),
             _energy(s.joules, is_table=found.known is not None),
             ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in s.failures.items()) or "none",
-            numbers=range(6),
+            numbers=range(7),
         )
         for s in found.standings
     ]
-    said = "What a run took on average: operations and energy are those of search and final training"
+    said = "What a run took on average: networks and steps are those of the search, energy is that of all trainings"
     return table(said, head, rows)
 
 
@@ -197,7 +200,9 @@ def _checklist(items: Sequence[Item]) -> Section | None:
         "checklist",
         "Good practice, item by item",
         element(
-            "p", "The practices are those of Lindauer and Hutter (2020). What amla cannot know is left to the author."
+            "p",
+            "All practices but the last are those of Lindauer and Hutter (2020). What amla cannot know is left to the "
+            "author.",
         ),
         table("The checklist", {"Practice": False, "": False, "Evidence": False}, rows),
     )

@@ -4,8 +4,9 @@ from amla.comparison.incumbents import Reached
 from amla.comparison.judgement import OnTask
 from amla.comparison.pairs import Pair
 from amla.comparison.record import Known
-from amla.evidence.power import least
-from amla.reports.numbers import SPACE, percent, plural
+from amla.comparison.spending import spending
+from amla.evidence.power import least as least_seeds
+from amla.reports.numbers import SPACE, count, percent, plural
 
 
 def verdict(pair: Pair) -> str:
@@ -21,7 +22,7 @@ def verdict(pair: Pair) -> str:
         f"No evidence at this n that {pair.ours} and {pair.theirs} differ: {points(apart.mean)} points {sure}. "
         f"{_often(pair)}"
     )
-    if apart.n < (fewest := least(pair.family)):
+    if apart.n < (fewest := least_seeds(pair.family)):
         return f"{said} With {plural(apart.n, 'seed')} none could be told; it takes {fewest} or more."
     if pair.needed is not None:
         return f"{said} About {pair.needed} seeds would tell a difference as large."
@@ -50,7 +51,7 @@ def too_few(seeds: int, family: int) -> str | None:
     """Return the warning that so many seeds cannot tell anything of a `family` of pairs, None if they may."""
     if not family:
         return "One contender without controls is compared with nothing; add a contender, or set controls to true."
-    fewest = least(family)
+    fewest = least_seeds(family)
     if seeds >= fewest:
         return None
     return (
@@ -101,6 +102,21 @@ def best_known(found: OnTask) -> str | None:
 def reached(said: Reached) -> str:
     """Return a mean of test accuracies with its standard deviation over runs: "93.94 ± 0.40 %"."""
     return f"{100 * said.mean:.2f} \u00b1 {100 * said.deviation:.2f}{SPACE}%"
+
+
+def spent(found: OnTask) -> str | None:
+    """Return from how many to how many operations searches took, and whole runs; None below two searches."""
+    searches = spending(found)
+    if searches is None:
+        return None
+    least, most = searches.least, searches.most
+    all_runs = sorted(found.standings, key=lambda standing: standing.flops)
+    fewest, dearest = all_runs[0], all_runs[-1]
+    return (
+        f"Searches took {count(least.search_flops)} operations on average ({least.name}) to {count(most.search_flops)} "
+        f"({most.name}), {percent(searches.apart)} apart; with final training runs took {count(fewest.flops)} "
+        f"({fewest.name}) to {count(dearest.flops)} ({dearest.name})."
+    )
 
 
 def points(share: float) -> str:
