@@ -28,11 +28,12 @@ def record(
     parameters: int = 1000,
     machine: str = "m",
     flops: float = 4e6,
+    code: str = "amla",
 ) -> Record:
     points = (Point(1, 10, 1e6, 1.0, accuracy / 2), Point(4, 40, flops, 4.0, accuracy))
     spent = Spent(4, 40, flops, 4.0, None, {"diverged": 1})
     final = Spent(2, 10, 1e6, 1.0)
-    about = {"machine": machine, "code": "amla"}
+    about = {"machine": machine, "code": code}
     return Record(task, seed, accuracy, 100, accuracy, network, parameters, 5000, spent, final, points, about)
 
 

@@ -78,6 +78,14 @@ def test_tables_that_are_looked_up_on_several_machines_are_no_confounder():
     assert items(from_yaml(TABLED), found)[11].met
 
 
+def test_tables_that_are_looked_up_by_several_versions_are_one():
+    found = dict(looked_up(Known(0.95, None)))
+    bout = next(iter(found))
+    found[bout] = replace(found[bout], about={"machine": "another", "code": "amla 2"})
+    item = items(from_yaml(TABLED), found)[11]
+    assert (item.met, item.evidence) == (False, "runs differ in code (amla; amla 2)")
+
+
 @pytest.mark.parametrize(
     ("held_out", "said"), [(True, "searches see the validation part alone"), (False, "is of the test part too")]
 )

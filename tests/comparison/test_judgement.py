@@ -142,6 +142,23 @@ def test_runs_from_several_machines_are_no_controlled_comparison():
     assert "another" in item.evidence
 
 
+def test_runs_of_several_versions_are_no_controlled_comparison():
+    found = records(ours=[0.9, 0.9])
+    found[Bout("digits", "ours", 1)] = record(0.9, 1, code="amla 2")
+    judgement = judged(comparison(), found, 2)
+    assert judgement.about == {"machine": ("m",), "code": ("amla", "amla 2")}
+    item = next(item for item in checklist(comparison(), judgement) if item.practice.startswith("11."))
+    assert (item.met, item.evidence) == (False, "runs differ in code (amla; amla 2)")
+    for told in (render(judgement, (), "", ""), markdown(judgement, (), "", "")):
+        assert "This is no controlled comparison: runs differ in code (amla; amla 2)." in told
+
+
+def test_what_was_refused_a_place_is_no_confounder():
+    found = records(ours=[0.9, 0.9, 0.9])
+    found[Bout("digits", "ours", 1)] = replace(record(0.9, 1, code="amla 2"), task="other")
+    assert judged(comparison(), found, 2).about["code"] == ("amla",)
+
+
 def test_several_tasks_are_ranked():
     shared = "{data: {source: digits}, final: {steps: 10}}"
     file = FILE.replace("  digits:", f"  one: {shared}\n  two: {shared}\n  digits:")

@@ -6,6 +6,7 @@ JMLR 21(243), 2020, in words of ours. Where tables answer, nothing is trained, a
 
 from collections.abc import Callable
 
+from amla.comparison.circumstances import mixed
 from amla.comparison.comparison import Comparison
 from amla.comparison.controls import HAND_MADE, RANDOM, SAMPLING
 from amla.comparison.judgement import Judgement
@@ -37,7 +38,8 @@ Found = tuple[bool | None, str]
 def _pipeline(comparison: Comparison, judgement: Judgement) -> Found:
     if is_tabled(comparison):
         return None, "nothing was trained here; the trainings are those of the table, so cite their authors' code"
-    return True, f"amla, {judgement.about.get('code', 'version unknown')}; recipe and task are in the comparison's file"
+    versions = " and ".join(judgement.about.get("code", ())) or "version unknown"
+    return True, f"amla, {versions}; recipe and task are in the comparison's file"
 
 
 def _method(comparison: Comparison, judgement: Judgement) -> Found:
@@ -99,12 +101,14 @@ def _tabular(comparison: Comparison, judgement: Judgement) -> Found:
 
 
 def _confounders(comparison: Comparison, judgement: Judgement) -> Found:
+    if differing := mixed(judgement.about, is_tabled(comparison)):
+        return False, differing
     if is_tabled(comparison):
         return True, "nothing is trained: the table's accuracies and costs are the same on any machine"
-    machines = sorted({machine for task in judgement.tasks for machine in task.machines})
+    machine = "".join(judgement.about.get("machine", ()))
     pinned = isinstance(comparison.executor, Inline | Local)
     threads = "threads pinned" if pinned else "see the cluster"
-    return len(machines) == 1, f"{'; '.join(machines)}; {threads}; versions are noted"
+    return bool(machine), f"{machine or 'nothing has been run'}; {threads}; versions are noted, and are the same"
 
 
 def _tuning(comparison: Comparison, judgement: Judgement) -> Found:

@@ -7,6 +7,7 @@ from statistics import median, stdev
 
 from pydantic import TypeAdapter
 
+from amla.comparison.circumstances import Circumstances, circumstances
 from amla.comparison.comparison import Comparison
 from amla.comparison.controls import SAMPLING
 from amla.comparison.incumbents import Milestone, curves, milestones
@@ -60,7 +61,8 @@ class OnTask:
 
     `metric` is what all are judged by, on the test part. `curves` are by what they are drawn against and by contender;
     `fronts` of parameters and that, and `volumes` what each dominates. `noise` is the standard deviation of it over the
-    seeds of one network. `refused` says which runs do not belong in the table, and why.
+    seeds of one network. `about` is where and with what runs came about. `refused` says which runs do not belong in
+    the table, and why.
 
     Where a table answered, `known` is what it says of all networks, `incumbents` are curves of what the network chosen
     so far would test at, and `milestones` what could have been said after fewer networks.
@@ -75,7 +77,7 @@ class OnTask:
     volumes: Mapping[str, float]
     noise: float | None
     refused: tuple[str, ...]
-    machines: tuple[str, ...]
+    about: Circumstances
     known: Known | None = None
     incumbents: Mapping[str, Mapping[str, Anytime]] = field(default_factory=dict)
     milestones: tuple[Milestone, ...] = ()
@@ -84,7 +86,10 @@ class OnTask:
 
 @value
 class Judgement:
-    """All that a comparison says so far: of `planned` runs, those that are done."""
+    """All that a comparison says so far: of `planned` runs, those that are done.
+
+    `about` are all values that its runs have of machine, code, libraries and device.
+    """
 
     name: str
     seeds: int
@@ -92,7 +97,7 @@ class Judgement:
     done: int
     tasks: tuple[OnTask, ...]
     ranking: Ranking | None
-    about: Mapping[str, str] = field(default_factory=dict)
+    about: Circumstances = field(default_factory=dict)
 
 
 _judgement = TypeAdapter(Judgement)
@@ -109,7 +114,8 @@ def judged(comparison: Comparison, records: Records, planned: int) -> Judgement:
         _on_task(comparison, task, {bout: found for bout, found in records.items() if bout.task == task})
         for task in comparison.tasks
     )
-    about = next((dict(found.about) for found in records.values()), {})
+    usual = {found.task: found.benchmark for found in tasks}
+    about = circumstances(found for bout, found in records.items() if found.task == usual[bout.task])
     return Judgement(comparison.name, comparison.seeds, planned, len(records), tasks, _ranked(comparison, tasks), about)
 
 
@@ -139,7 +145,7 @@ def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
         volumes={name: hypervolume(points, corner) for name, points in fronts.items()},
         noise=_noise(by_name),
         refused=refused,
-        machines=tuple(sorted({found.about.get("machine", "unknown") for found in kept.values()})),
+        about=circumstances(kept.values()),
         known=known,
         incumbents=curves(by_name),
         milestones=milestones(list(comparison.contenders), by_name),

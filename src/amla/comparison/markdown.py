@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from amla.comparison.checklist import Item
 from amla.comparison.judgement import Judgement, OnTask
 from amla.comparison.page import MET
-from amla.comparison.words import alone, best_known, noise, points, reached, spent, verdict
+from amla.comparison.words import alone, best_known, confounded, noise, points, reached, spent, verdict
 from amla.reports.names import metric_name
 from amla.reports.numbers import SPACE, count, duration, percent, plural
 
@@ -41,6 +41,7 @@ def _task(found: OnTask) -> list[str]:
             best_known(found),
             noise(found),
             spent(found),
+            confounded(found),
             *(f"Refused: {why}." for why in found.refused),
         )
         if text

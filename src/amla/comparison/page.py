@@ -7,7 +7,7 @@ from amla.comparison.checklist import Item
 from amla.comparison.incumbents import Milestone
 from amla.comparison.judgement import Judgement, OnTask, Standing
 from amla.comparison.pairs import Pair
-from amla.comparison.words import alone, best_known, noise, points, reached, spent, verdict
+from amla.comparison.words import alone, best_known, confounded, noise, points, reached, spent, verdict
 from amla.evidence.ranks import Ranking
 from amla.reports.markup import Content, Html, Section, element, join, row, section, table
 from amla.reports.names import metric_name
@@ -48,7 +48,11 @@ def _task(found: OnTask, named: bool) -> list[Section | None]:
     anchor = f"{found.task}-" if named else ""
     if not found.standings:
         return [section(f"{anchor}standings", f"Nothing has been run{of}", element("p", "Run the command again."))]
-    notes = [element("p", text) for text in (alone(found), best_known(found), noise(found), *_refused(found)) if text]
+    notes = [
+        element("p", text)
+        for text in (alone(found), best_known(found), noise(found), confounded(found), *_refused(found))
+        if text
+    ]
     told = [element("p", text) for text in (spent(found),) if text]
     verdicts = _verdicts(found.pairs)
     units = UNITS_OF_TABLES if found.known else UNITS
@@ -174,8 +178,7 @@ def _bounds(standing: Standing) -> str:
 
 
 def _refused(found: OnTask) -> list[str]:
-    mixed = [f"Runs come from different machines: {'; '.join(found.machines)}."] if len(found.machines) > 1 else []
-    return [*mixed, *(f"Refused a place in the table: {why}." for why in found.refused)]
+    return [f"Refused a place in the table: {why}." for why in found.refused]
 
 
 def _ranks(found: Ranking | None) -> Section | None:
@@ -209,7 +212,7 @@ def _checklist(items: Sequence[Item]) -> Section | None:
 
 
 def _about(judgement: Judgement) -> Section | None:
-    rows = [row(name, text) for name, text in judgement.about.items()]
+    rows = [row(name, "; ".join(values)) for name, values in judgement.about.items()]
     return (
         section(
             "environment", "Circumstances", table("Where and with what it ran", {"What": False, "Value": False}, rows)

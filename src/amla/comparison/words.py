@@ -1,5 +1,6 @@
 """A comparison in words: who beats whom by how much, or that nothing can be told yet and what it would take."""
 
+from amla.comparison.circumstances import mixed
 from amla.comparison.incumbents import Reached
 from amla.comparison.judgement import OnTask
 from amla.comparison.pairs import Pair
@@ -102,6 +103,12 @@ def best_known(found: OnTask) -> str | None:
 def reached(said: Reached) -> str:
     """Return a mean of test accuracies with its standard deviation over runs: "93.94 ± 0.40 %"."""
     return f"{100 * said.mean:.2f} \u00b1 {100 * said.deviation:.2f}{SPACE}%"
+
+
+def confounded(found: OnTask) -> str | None:
+    """Return in what runs differ besides their contender and seed, None if in nothing."""
+    differing = mixed(found.about, found.known is not None)
+    return f"This is no controlled comparison: {differing}." if differing else None
 
 
 def spent(found: OnTask) -> str | None:
