@@ -71,6 +71,21 @@ def test_of_tables_it_is_said_where_accuracies_seconds_and_records_are_from(of_t
     assert "what each came to is in records/" in of_tables[14].evidence
 
 
+def test_it_is_said_by_task_where_there_is_a_network_made_by_hand_and_where_none():
+    shared = "{data: {source: digits}, final: {steps: 10}}"
+    of = comparison(FILE.replace("  digits:", f"  cells: {shared}\n  digits:"))
+    chance = {"ours": [0.9], "random_search": [0.8], "random_sampling": [0.7]}
+    found = {**records("cells", **chance), **records("digits", **chance, hand_made=[0.7])}
+    item = items(of, found)[8]
+    assert item.met
+    assert item.evidence.endswith("of networks made by hand one on digits, none on cells")
+    less = {bout: record for bout, record in found.items() if (bout.task, bout.contender) != ("cells", "random-search")}
+    assert (items(of, less)[8].met, items(of, less)[8].evidence) == (
+        False,
+        "missing: random-search on cells; run the rest",
+    )
+
+
 def test_tables_that_are_looked_up_on_several_machines_are_no_confounder():
     found = dict(looked_up(Known(0.95, None)))
     bout = next(iter(found))

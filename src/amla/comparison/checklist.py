@@ -9,7 +9,7 @@ from collections.abc import Callable
 from amla.comparison.circumstances import mixed
 from amla.comparison.comparison import Comparison
 from amla.comparison.controls import HAND_MADE, RANDOM, SAMPLING
-from amla.comparison.judgement import Judgement
+from amla.comparison.judgement import Judgement, OnTask
 from amla.comparison.spending import spending
 from amla.comparison.tabled import RECORDS, is_tabled
 from amla.comparison.words import spent
@@ -82,11 +82,18 @@ def _over_time(comparison: Comparison, judgement: Judgement) -> Found:
 
 
 def _chance(comparison: Comparison, judgement: Judgement) -> Found:
-    missing = [name for name in (SAMPLING, RANDOM) if name not in _controls(judgement)]
+    missing = [
+        f"{name} on {task.task}" for task in judgement.tasks for name in (SAMPLING, RANDOM) if name not in _names(task)
+    ]
     if missing:
-        return False, f"missing: {', '.join(missing)}; set controls to true"
-    hand = ", and a network made by hand" if HAND_MADE in _controls(judgement) else ""
-    return True, f"random sampling and random search{hand}, by the same pipeline"
+        return (
+            False,
+            f"missing: {', '.join(missing)}; {'run the rest' if comparison.controls else 'set controls to true'}",
+        )
+    by_hand = [task.task for task in judgement.tasks if HAND_MADE in _names(task)]
+    without = [task.task for task in judgement.tasks if HAND_MADE not in _names(task)]
+    hand = [f"{said} on {', '.join(tasks)}" for said, tasks in (("one", by_hand), ("none", without)) if tasks]
+    return True, f"random sampling and random search, by the same pipeline; of networks made by hand {', '.join(hand)}"
 
 
 def _repeated(comparison: Comparison, judgement: Judgement) -> Found:
@@ -145,7 +152,11 @@ def _equal_spending(comparison: Comparison, judgement: Judgement) -> Found:
 
 
 def _controls(judgement: Judgement) -> set[str]:
-    return {standing.name for task in judgement.tasks for standing in task.standings}
+    return {name for task in judgement.tasks for name in _names(task)}
+
+
+def _names(task: OnTask) -> set[str]:
+    return {standing.name for standing in task.standings}
 
 
 _PRACTICES: dict[str, Callable[[Comparison, Judgement], Found]] = {
