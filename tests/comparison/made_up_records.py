@@ -29,10 +29,12 @@ def record(
     machine: str = "m",
     flops: float = 4e6,
     code: str = "amla",
+    joules: float | None = None,
 ) -> Record:
-    points = (Point(1, 10, 1e6, 1.0, accuracy / 2), Point(4, 40, flops, 4.0, accuracy))
-    spent = Spent(4, 40, flops, 4.0, None, {"diverged": 1})
-    final = Spent(2, 10, 1e6, 1.0)
+    first = Point(1, 10, 1e6, 1.0, accuracy / 2, joules=joules and joules / 4)
+    points = (first, Point(4, 40, flops, 4.0, accuracy, joules=joules))
+    spent = Spent(4, 40, flops, 4.0, joules, {"diverged": 1})
+    final = Spent(2, 10, 1e6, 1.0, joules)
     about = {"machine": machine, "code": code}
     return Record(task, seed, accuracy, 100, accuracy, network, parameters, 5000, spent, final, points, about)
 

@@ -14,6 +14,7 @@ UNITS = {
     "trials": "networks tried",
     "steps": "steps of training",
     "flops": "operations of training",
+    "joules": "joules of training",
     "seconds": "seconds of training",
 }
 UNITS_OF_TABLES = {"trials": "networks tried", "seconds": "simulated seconds"}
@@ -188,13 +189,7 @@ def against_size(found: OnTask, theme: Theme = "auto") -> Chart | None:
         {"mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 1.2}},
         {
             "mark": {"type": "circle", "size": 60, "opacity": 1},
-            "encoding": {
-                "tooltip": [
-                    {"field": "name"},
-                    {"field": "parameters", "format": ","},
-                    _tested(found),
-                ]
-            },
+            "encoding": {"tooltip": [{"field": "name"}, {"field": "parameters", "format": ","}, _tested(found)]},
         },
     ]
     metric = metric_name(found.metric)

@@ -12,7 +12,7 @@ from amla.comparison.controls import HAND_MADE, RANDOM, SAMPLING
 from amla.comparison.judgement import Judgement, OnTask
 from amla.comparison.spending import spending
 from amla.comparison.tabled import RECORDS, is_tabled
-from amla.comparison.words import spent
+from amla.comparison.words import energy, spent
 from amla.reports.numbers import count, duration, plural
 from amla.spec.values import value
 from amla.study.settings.places import Inline, Local
@@ -78,7 +78,8 @@ def _protocol(comparison: Comparison, judgement: Judgement) -> Found:
 def _over_time(comparison: Comparison, judgement: Judgement) -> Found:
     if is_tabled(comparison):
         return True, "curves of the best so far, and of what is chosen, against networks and simulated seconds"
-    return True, "curves of the best so far against networks, steps, operations and seconds"
+    joules = ", joules" if any(task.curves.get("joules") for task in judgement.tasks) else ""
+    return True, f"curves of the best so far against networks, steps, operations{joules} and seconds"
 
 
 def _chance(comparison: Comparison, judgement: Judgement) -> Found:
@@ -129,7 +130,9 @@ def _cost(comparison: Comparison, judgement: Judgement) -> Found:
     if is_tabled(comparison):
         whole = f"{count(flops)} operations and {duration(seconds)} of simulated time in all"
         return True, f"{whole}: what the trainings would have taken; looking up takes next to nothing"
-    return True, f"{count(flops)} operations of training and {duration(seconds)} in all, failed trials included"
+    joules = [s.joules * n for s, n in runs if s.joules is not None]
+    said = f", {energy(sum(joules))}" if joules and len(joules) == len(runs) else ""
+    return True, f"{count(flops)} operations of training{said} and {duration(seconds)} in all, failed trials included"
 
 
 def _details(comparison: Comparison, judgement: Judgement) -> Found:

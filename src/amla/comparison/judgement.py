@@ -20,7 +20,7 @@ from amla.evidence.paired import interval
 from amla.evidence.ranks import Ranking, ranking
 from amla.spec.values import Number, value
 
-MEASURES = ("trials", "steps", "flops", "seconds")  # that a curve may be drawn against
+MEASURES = ("trials", "steps", "flops", "joules", "seconds")  # that a curve may be drawn against
 OF_TABLES = ("trials", "seconds")  # the same on tables, where each network takes as many steps
 
 
@@ -30,8 +30,8 @@ class Standing:
 
     `relative` is the relative improvement over random sampling in percent (Yang et al. 2020), where that was run. Costs
     are means over runs, sizes of networks medians: `flops` of search and final training, `search_flops` of the search
-    alone. `joules` are None where they could not be read. `searches` is False where one network was drawn or given.
-    `regret` is how much less the mean is than the best of a table, None where there is no table.
+    alone, `joules` of both, None unless they could be read of all trials. `searches` is False where one network was
+    drawn or given. `regret` is how much less the mean is than the best of a table, None where there is no table.
     """
 
     name: str
@@ -171,7 +171,7 @@ def _standing(name: str, runs: Mapping[int, Record], is_control: bool, searches:
     accuracies = _accuracies(runs)
     mean, (low, high) = _mean(list(accuracies.values())), interval(list(accuracies.values()))
     found = list(runs.values())
-    joules = [phase.joules for run in found for phase in (run.search, run.final)]
+    joules = [joule for run in found for joule in (run.search.joules, run.final.joules)]
     failures: dict[str, int] = {}
     for run, phase in product(found, ("search", "final")):
         for reason, count in getattr(run, phase).failures.items():
@@ -204,11 +204,13 @@ def _accuracies(runs: Mapping[int, Record]) -> dict[int, float]:
 
 
 def _curves(measure: str, by_name: Mapping[str, Mapping[int, Record]]) -> dict[str, Anytime]:
-    """Return the curves of those that search for longer than one network."""
+    """Return the curves of those that search for longer than one network, none unless all know what they spent."""
+    long = {name: runs for name, runs in by_name.items() if all(run.search.trials > 1 for run in runs.values())}
+    if any(getattr(point, measure) is None for runs in long.values() for run in runs.values() for point in run.points):
+        return {}
     curves = {
         name: anytime([[(getattr(point, measure), point.best) for point in run.points] for run in runs.values()])
-        for name, runs in by_name.items()
-        if all(run.search.trials > 1 for run in runs.values())
+        for name, runs in long.items()
     }
     return {name: curve for name, curve in curves.items() if curve and curve.spent[-1] > 0}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from amla.comparison.checklist import Item
 from amla.comparison.judgement import Judgement, OnTask
 from amla.comparison.page import MET
-from amla.comparison.words import alone, best_known, confounded, noise, points, reached, spent, verdict
+from amla.comparison.words import alone, best_known, confounded, energy, noise, points, reached, spent, verdict
 from amla.reports.names import metric_name
 from amla.reports.numbers import SPACE, count, duration, percent, plural
 
@@ -56,6 +56,7 @@ def _task(found: OnTask) -> list[str]:
         "MACs",
     ]
     head += ["networks", "operations of search", "of search and final training", "time of a run"]
+    head += ["energy"] if any(s.joules is not None for s in found.standings) else []
     head += ["below the best"] if found.known else []
     rows = (
         (
@@ -70,6 +71,7 @@ def _task(found: OnTask) -> list[str]:
             count(s.search_flops),
             count(s.flops),
             duration(s.search_seconds + s.final_seconds),
+            *([energy(s.joules)] if "energy" in head else []),
             *([] if s.regret is None else [points(s.regret)]),
         )
         for s in found.standings

@@ -7,7 +7,7 @@ from amla.comparison.checklist import Item
 from amla.comparison.incumbents import Milestone
 from amla.comparison.judgement import Judgement, OnTask, Standing
 from amla.comparison.pairs import Pair
-from amla.comparison.words import alone, best_known, confounded, noise, points, reached, spent, verdict
+from amla.comparison.words import alone, best_known, confounded, energy, noise, points, reached, spent, verdict
 from amla.evidence.ranks import Ranking
 from amla.reports.markup import Content, Html, Section, element, join, row, section, table
 from amla.reports.names import metric_name
@@ -155,20 +155,15 @@ def _costs(found: OnTask) -> Html:
             count(s.flops),
             duration(s.search_seconds),
             duration(s.final_seconds),
-            _energy(s.joules, is_table=found.known is not None),
+            energy(s.joules, is_table=found.known is not None),
             ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in s.failures.items()) or "none",
             numbers=range(7),
         )
         for s in found.standings
     ]
-    said = "What a run took on average: networks and steps are those of the search, energy is that of all trainings"
-    return table(said, head, rows)
-
-
-def _energy(joules: float | None, is_table: bool) -> str:
-    if joules is None:
-        return "looked up" if is_table else "not readable"
-    return f"{count(joules)}{SPACE}J"
+    return table(
+        "What a run took on average: networks and steps are those of the search, energy that of both", head, rows
+    )
 
 
 def _bounds(standing: Standing) -> str:

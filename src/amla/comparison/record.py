@@ -25,7 +25,8 @@ class Point:
     """What a search had used up when it was told of a trial, and the best validation metric that it knew then.
 
     `seconds` are those of all trials together; where a table answered, the simulated time that had passed. `tested` is
-    what the network that the search would choose then would test at, None where nobody knows.
+    what the network that the search would choose then would test at, `joules` are of all trials done, both None where
+    nobody knows.
     """
 
     trials: int
@@ -34,11 +35,12 @@ class Point:
     seconds: float
     best: float
     tested: float | None = None
+    joules: float | None = None
 
 
 @value
 class Spent:
-    """What a phase took. `joules` are None where nothing could be read."""
+    """What a phase took. `joules` are None unless they could be read of all trials that are done."""
 
     trials: int
     steps: int
@@ -94,7 +96,7 @@ def record(run: Run) -> Record | None:
     found, about = result(run), run.study.provenance
     if found is None:
         return None
-    points = _points(run.search, run.study.metric)
+    points = points_of(run.search, run.study.metric)
     return Record(
         task=benchmark(run.study),
         seed=run.study.seed,
@@ -132,41 +134,49 @@ def about_of(provenance: Provenance | None) -> dict[str, str]:
     return {"machine": provenance.machine, "code": provenance.code, **provenance.versions}
 
 
-def _points(history: History, metric: str) -> tuple[Point, ...]:
+def points_of(history: History, metric: str) -> tuple[Point, ...]:
     """Return what the search knew after each trial; only those that improved it, and the last."""
     found: list[Point] = []
     best, used = float("-inf"), (0, 0, 0.0, 0.0)
+    joules: float | None = 0.0
     for count, trial in enumerate(history.finished, start=1):
         outcome = trial.outcome
         steps, flops, seconds = used[1:]
         if isinstance(outcome, Measurement):
             steps, flops = steps + trial.proposal.budget, flops + (outcome.cost.flops if outcome.cost else 0.0)
-            reached = outcome.metrics.get(metric, float("-inf"))
+            joules, reached = _both(joules, _joules(outcome)), outcome.metrics.get(metric, float("-inf"))
         else:
             reached = float("-inf")
         used = (count, steps, flops, seconds + (outcome.seconds if outcome else 0.0))
         if reached > best:
             best = reached
-            found.append(Point(*used, best))
+            found.append(Point(*used, best, joules=joules))
     if found and found[-1].trials != used[0]:
-        found.append(Point(*used, best))
+        found.append(Point(*used, best, joules=joules))
     return tuple(found)
 
 
 def spent(history: History) -> Spent:
     """Return what a phase took."""
-    joules = [t.measurement.cost.joules for t in history.done if t.measurement.cost]
-    known = [joule for joule in joules if joule is not None]
+    joules = list(accumulate((_joules(trial.measurement) for trial in history.done), _both))
     failures = Counter[str](t.outcome.reason for t in history.failed if isinstance(t.outcome, Failure))
-    total = list(accumulate(known))[-1] if known and len(known) == len(joules) else None
     return Spent(
         len(history),
         history.steps,
         history.flops,
         history.seconds,
-        total,
+        joules[-1] if joules else None,
         dict(failures),
     )
+
+
+def _joules(measurement: Measurement) -> float | None:
+    return measurement.cost.joules if measurement.cost else None
+
+
+def _both(one: float | None, other: float | None) -> float | None:
+    """Return what two took together, None unless both are known."""
+    return None if one is None or other is None else one + other
 
 
 def _devices(run: Run) -> set[str]:

@@ -126,6 +126,13 @@ def spent(found: OnTask) -> str | None:
     )
 
 
+def energy(joules: float | None, *, is_table: bool = False) -> str:
+    """Return an energy in three digits: "4.00 kJ", "512 J"; of a table's trials none was used."""
+    if joules is None:
+        return "looked up" if is_table else "not readable"
+    return f"{count(joules)}{SPACE}J"
+
+
 def points(share: float) -> str:
     """Return a difference of shares in points: "1.24", "-0.30"."""
     return f"{100 * share:.2f}".replace("-", "\u2212")
