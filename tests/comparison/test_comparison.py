@@ -3,14 +3,19 @@
 import pytest
 from made_up_records import FILE, comparison
 
+from amla.algorithms.protocol import Algorithm
 from amla.comparison.comparison import from_yaml, load, to_yaml
 from amla.comparison.controls import searching
+from amla.comparison.record import benchmark
 from amla.spec.constraints import Constraints
+from amla.study.algorithm import algorithm_of
 from amla.study.resolve import space_of, task_of
-from amla.study.settings.searches import NacSettings, RandomSettings
+from amla.study.settings.searches import NacSettings, RandomSettings, Terms
 from amla.study.study import StudyError
 from amla.study.unsearched import plain_network
 from amla.tasks.load import load as load_dataset
+from amla.trials.history import History
+from amla.trials.trial import Proposal
 
 
 def test_a_comparison_is_its_file():
@@ -81,6 +86,32 @@ def test_where_it_is_not_known_how_many_networks_that_is_a_contender_takes_its_p
     assert list(searching(comparison(named))) == ["random-sampling"]
 
 
+def test_contenders_differ_in_their_terms_on_the_same_task():
+    named = "  again: {algorithm: {kind: nac, steps: 10}, terms: {distinct: true, seeds: 2, most: {macs: 9e9}}}\nseeds:"
+    both = comparison(FILE.replace("seeds:", named))
+    plain, held = (both.study("digits", both.contenders[name], 0) for name in ("ours", "again"))
+    assert plain.terms is None
+    assert held.terms == Terms(distinct=True, seeds=2, most={"macs": 9e9})
+    assert benchmark(plain) == benchmark(held)
+    task = task_of(held, load_dataset("digits"))
+    tried = algorithm_of(held, space_of(held, task), 10)
+    first, second = next_two(tried)
+    assert (first.architecture, first.seed) == (second.architecture, second.seed - 1)
+    assert searching(both)["again-random-pruning"].terms == held.terms
+    assert searching(both)["random-search"].terms is None
+
+
+def test_no_contender_knows_of_searches_before():
+    with pytest.raises(StudyError, match=r"terms\.after is \['runs/digits'\]; a contender begins with nothing"):
+        comparison(FILE.replace("steps: 10}}", "steps: 10}, terms: {after: [runs/digits]}}"))
+
+
+def test_chance_does_not_guess_how_many_networks_terms_leave():
+    nac = FILE.replace("nac, steps: 10}}", f"nac, steps: 10}}, {RUN_OFF}, terms: {{distinct: true}}}}")
+    with pytest.raises(StudyError, match=r"on its terms is not known\. Put random-search among the contenders"):
+        searching(comparison(nac))
+
+
 def test_without_controls_there_are_none():
     assert searching(comparison(FILE + "controls: false\n")) == {}
 
@@ -105,6 +136,14 @@ def test_the_network_made_by_hand_is_what_people_would_build(space: str, kept: l
     assert network is not None
     found = space_of(study, task).space.read(network)
     assert [name.rsplit("/", 1)[-1] for (name,) in found.values()] == kept
+
+
+def next_two(algorithm: Algorithm) -> tuple[Proposal, Proposal]:
+    history, first = History(), algorithm.ask(History())
+    assert first is not None
+    second = algorithm.ask(history.asked(first))
+    assert second is not None
+    return first, second
 
 
 def test_constraints_of_a_task_hold_for_contenders_and_controls():

@@ -13,7 +13,7 @@ from amla.spec.text import explain, plain_yaml, written_yaml
 from amla.spec.values import SpecError, value
 from amla.study.run import Limit
 from amla.study.settings.places import BackendSettings, ExecutorSettings, Inline, Simulated, TabularSettings, Torch
-from amla.study.settings.searches import AlgorithmSettings, FixedSettings, RandomSettings, RunOffSettings
+from amla.study.settings.searches import AlgorithmSettings, FixedSettings, RandomSettings, RunOffSettings, Terms
 from amla.study.settings.spaces import EnvelopeSettings, SpaceSettings
 from amla.study.study import Data, Final, Study, StudyError
 from amla.tasks.recipe import Recipe
@@ -37,10 +37,20 @@ class Setting:
 
 @value
 class Contender:
-    """A way of searching. What else may differ between two studies belongs to the task, and is the same for all."""
+    """A way of searching. What else may differ between two studies belongs to the task, and is the same for all.
+
+    Its `terms` know of no searches before: what one knows from the start the others do not have paid for.
+    """
 
     algorithm: AlgorithmSettings
     run_off: RunOffSettings | None = None
+    terms: Terms | None = None
+
+    def __post_init__(self) -> None:
+        if self.terms and self.terms.after:
+            raise StudyError(
+                f"terms.after is {list(self.terms.after)}; a contender begins with nothing, as others do. Leave it out."
+            )
 
     @property
     def searches(self) -> bool:
@@ -105,6 +115,7 @@ class Comparison:
             limit=self.limit,
             seed=seed,
             run_off=contender.run_off,
+            terms=contender.terms,
             constraints=shared.constraints,
             metric=shared.metric,
         )

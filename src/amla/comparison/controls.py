@@ -48,15 +48,16 @@ def _tries(comparison: Comparison, first: Contender) -> int:
     """Return how many networks random search tries: as many as the limit pays for, or as a run-off leaves it."""
     if first.run_off is None:
         return comparison.limit.trials or WITHOUT_END
-    match first.algorithm:
-        case NacSettings(iterations=iterations, candidates=candidates, windows=windows):
+    match first.algorithm, first.terms:
+        case NacSettings(iterations=iterations, candidates=candidates, windows=windows), None:
             return 1 + iterations * (candidates + windows - 1)
-        case RandomSettings(trials=trials):
+        case RandomSettings(trials=trials), None:
             return trials
-        case algorithm:
+        case algorithm, terms:
+            tries = "tries on its terms" if terms else "tries"
             raise StudyError(
                 f"random-search should have the run-off of the first contender, after as many networks; but how many "
-                f"the algorithm {algorithm.kind!r} tries is not known. Put random-search among the contenders."
+                f"the algorithm {algorithm.kind!r} {tries} is not known. Put random-search among the contenders."
             )
 
 

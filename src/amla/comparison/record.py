@@ -121,7 +121,8 @@ def _worth(found: Result) -> float:
 
 def benchmark(study: Study) -> str:
     """Return a digest of all that must be the same for two runs to stand in one table, the data themselves included."""
-    same = replace(study, data=replace(study.data, stream=Data.stream))  # read from memory or not, they are the same
+    # Read from memory or not, data are the same. Terms are the contender's.
+    same = replace(study, data=replace(study.data, stream=Data.stream), terms=None)
     shared = {name: part for name, part in to_plain(same).items() if name not in OWN}
     data = study.provenance.data if study.provenance else ""
     return blake2b(_study.dump_json({**shared, "fingerprint": data}), digest_size=8).hexdigest()
