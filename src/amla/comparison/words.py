@@ -130,7 +130,8 @@ def energy(joules: float | None, *, is_table: bool = False) -> str:
     """Return an energy in three digits: "4.00 kJ", "512 J"; of a table's trials none was used."""
     if joules is None:
         return "looked up" if is_table else "not readable"
-    return f"{count(joules)}{SPACE}J"
+    said = count(joules)
+    return f"{said}J" if said[-1].isalpha() else f"{said}{SPACE}J"
 
 
 def points(share: float) -> str:
