@@ -44,6 +44,9 @@ def search(
     prefer: Literal["accurate", "small", "fast"] = "accurate",
     metric: Metric | None = None,
     labels: Labels = "auto",
+    tune: int | None = None,
+    stop_below: str | None = None,
+    max_trials: int | None = None,
     data_dir: str | PathLike[str] | None = None,
     progress: bool | Callable[[str], None] = False,
     **settings: Any,
@@ -62,9 +65,10 @@ def search(
     seconds or such as "5ms", measured here or by the agent at `latency_device`. `prefer` says which of the trained
     networks is taken: the most accurate, or of those that cannot be told from it the smallest or the fastest. The
     search looks for the highest `metric` on the validation part (default: accuracy, or r2 of numbers to be predicted).
-    `labels` says whether they are "classes" or "numbers" to be predicted; "auto": as they look. `progress` prints
-    lines, or calls what is given with them. `settings` change any setting of the study: recipe={"batch": 128}, or
-    **{"recipe.batch": 128}.
+    `labels` says whether they are "classes" or "numbers" to be predicted; "auto": as they look. In `tune` short
+    trainings it is looked for how to train what was found. The search ends after `max_trials` networks, or once so much
+    more time promises fewer points than `stop_below`, "0.1/10m". `progress` prints lines, or calls what is given with
+    them. `settings` change any setting of the study: recipe={"batch": 128}, or **{"recipe.batch": 128}.
     Raises StudyError, DataError, SpaceError or SpecError for what cannot be run, and says what to do.
     """
     began = Moment.now()
@@ -86,6 +90,9 @@ def search(
         prefer=prefer,
         metric=metric,
         labels=labels,
+        tune=tune,
+        stop_below=stop_below,
+        max_trials=max_trials,
     )
     if isinstance(data, str | PathLike):
         given = replace(given, source=os.fspath(data))

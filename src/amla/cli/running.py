@@ -101,6 +101,10 @@ def search(
             show_default=False,
         ),
     ] = None,
+    max_trials: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Train so many networks at most in the search.", show_default=False),
+    ] = None,
     metric: MetricName = None,
     labels: LabelsAre = "auto",
     seed: Seed = 0,
@@ -140,6 +144,7 @@ def search(
             tune=tune,
             metric=metric,
             labels=labels,
+            max_trials=max_trials,
         )
         search_data(given, run, data_dir, settings or [], plain, Elsewhere(store, files), began)
 

@@ -54,7 +54,8 @@ class Asked:
     """What somebody says of a search; what is not said fits the data.
 
     `budget` is a time such as "10m"; `stop_below` a gain in points that so much more time must promise, "0.1/10m";
-    `workers` a number of processes, "auto", or None for what fits the algorithm.
+    `workers` a number of processes, "auto", or None for what fits the algorithm; `max_trials` how many networks a
+    search trains at most.
     """
 
     source: str
@@ -72,6 +73,7 @@ class Asked:
     baselines: bool = True
     stop_below: str | None = None
     tune: int | None = None
+    max_trials: int | None = None
 
 
 def asked(
@@ -101,7 +103,7 @@ def asked(
         algorithm=_called(given.algorithm, study.algorithm),
         executor=executor_of(given.workers, given.algorithm),
         backend=Torch(device=given.device),
-        limit=replace(study.limit, clock=given.budget_clock),
+        limit=replace(study.limit, clock=given.budget_clock, trials=given.max_trials),
         constraints=given.constraints,
         latency=given.latency,
         prefer=given.prefer,

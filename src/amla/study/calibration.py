@@ -171,11 +171,16 @@ class _Calibrating:
     def _hopeless(self, seen: Sequence[_Seen]) -> str:
         took = sorted(one.took for one in seen)
         least, middle, most = (milliseconds(each / NANO) for each in (took[0], median(took), took[-1]))
+        measured = (
+            f"of {len(seen)} that were measured, from the smallest ones on, the fastest took {least}, the median is "
+            f"{middle}, the slowest took {most}"
+            if len(seen) > 1
+            else f"the smallest took {least}"
+        )
         return (
-            f"No network of the space is known to be within {milliseconds(self.limit / NANO)}: of {len(seen)} that "
-            f"were measured, from the smallest ones on, the fastest took {least}, the median is {middle}, the slowest "
-            f"took {most}. Allow more, or take a space with fewer cells or kinds of branches, a larger "
-            "space.stem_stride, or smaller images (data.size)."
+            f"No network of the space is known to be within {milliseconds(self.limit / NANO)}: {measured}. Allow more, "
+            "or take a space with fewer cells or kinds of branches, a larger space.stem_stride, or smaller images "
+            "(data.size)."
         )
 
 
