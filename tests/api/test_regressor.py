@@ -146,7 +146,7 @@ def test_it_is_a_step_of_pipelines_and_is_tuned_and_cross_validated():
     ("images", "numbers", "said"),
     [
         (np.zeros((9, 64)), np.arange(9) / 2, "rows of features; AmlaRegressor"),
-        (np.zeros((9, 8, 8, 2)), np.arange(9) / 2, "images are"),
+        (np.zeros((9, 2, 8, 8)), np.arange(9) / 2, "images are"),
         (np.zeros((9, 8, 8)), np.full(9, 0.5), "y is 0.5 for every sample"),
         (np.zeros((5, 8, 8)), np.arange(5) / 2, r"5 sample\(s\).* minimum of 6"),
         (np.zeros((9, 8, 8)), np.ones((9, 2)), "1d array"),

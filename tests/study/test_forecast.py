@@ -36,7 +36,7 @@ def test_the_final_training_has_what_tuning_leaves_of_a_limit():
     def left(tuning: TuningSettings | None) -> float:
         return expected(replace(limited, tuning=tuning))[FINAL]
 
-    whole = 1e5 * (1 - plan.RESERVE_SHARE) * SPEED.flops - searching
+    whole = (1e5 * (1 - plan.RESERVE_SHARE) - plan.CLOSING_SECONDS) * SPEED.flops - searching
     assert left(None) == pytest.approx(whole)
     assert left(TuningSettings(6)) == pytest.approx(whole - plan.TUNING_SHARE * 1e5 * SPEED.flops)
     assert left(TuningSettings(6, steps=70)) == pytest.approx(whole - training_flops(6 * 4000, 70 * 32))

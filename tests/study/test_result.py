@@ -84,7 +84,8 @@ class TestReport:
         assert shown.final == run.final[0].proposal.architecture
         assert shown.history == run.search
         assert set(shown.curves) == {"search/0", "search/1", "search/2"}
-        assert shown.notices == ("a notice",)
+        assert shown.notices[0] == "a notice"
+        assert shown.notices[1] == "20 of 20 validation examples (100.0 %) are training examples, too"
         assert shown.classes == {"cat": (15, 20), "dog": (18, 20)}
         assert (shown.environment["seed"], shown.environment["device"]) == ("3", "abacus")
         assert {"machine", "code", "python", "numpy"} <= shown.environment.keys()
