@@ -117,7 +117,7 @@ def regret(found: OnTask, measure: str, theme: Theme = "auto") -> Chart | None:
         if s > 0
     ]
     x = quantity("spent", UNITS_OF_TABLES[measure], "~s")
-    y = quantity("median", f"points below the best ({LEAST_REGRET:g}: that or less)", "~r")
+    y = quantity("median", "points below the best", "~r")
     x["scale"], y["scale"] = {"type": "log", "nice": False}, {"type": "log", "nice": False}
     x["axis"]["values"] = POWERS
     y["axis"]["values"] = [LEAST_REGRET * power for power in POWERS]

@@ -2,7 +2,17 @@
 
 from collections.abc import Sequence
 
-from amla.comparison.charts import MANY, UNITS, UNITS_OF_TABLES, accuracies, against_size, anytime, ranks, regret
+from amla.comparison.charts import (
+    LEAST_REGRET,
+    MANY,
+    UNITS,
+    UNITS_OF_TABLES,
+    accuracies,
+    against_size,
+    anytime,
+    ranks,
+    regret,
+)
 from amla.comparison.checklist import Item
 from amla.comparison.incumbents import Milestone
 from amla.comparison.judgement import Judgement, OnTask, Standing
@@ -60,7 +70,10 @@ def _task(found: OnTask, named: bool) -> list[Section | None]:
     metric = metric_name(found.metric)
     best = f"The best validation {metric} so far" if is_held_out else f"The best {metric} seen so far, on the test part"
     curves = [
-        *((f"What is chosen so far, tested, and {unit}", regret(found, name)) for name, unit in units.items()),
+        *(
+            (f"What is chosen so far, tested, and {unit}; {LEAST_REGRET:g} is that or less", regret(found, name))
+            for name, unit in units.items()
+        ),
         *((f"{best}, and {unit}", anytime(found, name)) for name, unit in units.items()),
     ]
     return [
