@@ -32,6 +32,7 @@ import numpy as np
 import torch
 from arms import space_of, task_of
 from scipy.stats import kendalltau, spearmanr
+from scores import ranked_kinds
 from worth import SCORES, kept, trained, worth
 
 from amla.spaces.envelope import Envelope
@@ -67,18 +68,6 @@ def network_of(space: Envelope, kinds: Choice) -> Architecture:
     return space.space.close(decisions)
 
 
-def ranked(readings: Mapping[NodeId, float]) -> dict[str, float]:
-    """Return the mean rank of every kind in its cell, the weakest first, as NAC orders kinds that leave all cells."""
-    cells: dict[str, list[NodeId]] = {}
-    for branch in readings:
-        cells.setdefault(branch.rpartition("/")[0], []).append(branch)
-    places: dict[str, list[int]] = {}
-    for branches in cells.values():
-        for place, branch in enumerate(sorted(branches, key=lambda b: readings[b])):
-            places.setdefault(kind(branch), []).append(place)
-    return {of: mean(ranks) for of, ranks in sorted(places.items())}
-
-
 def shares(accuracy: Mapping[Choice, float], kinds: Sequence[str], size: int) -> dict[Choice, float]:
     """Return for every choice of a size which share of all of them is worse; that of equal ones counts half."""
     found = {frozenset(some): accuracy[canonical(frozenset(some))] for some in combinations(kinds, size)}
@@ -102,7 +91,7 @@ def figures_of(
     figures = {f"worth_{one}": 100 * of for one, of in zip(kinds, worths, strict=True)}
     renamed = [dict(zip(kinds, names, strict=True)) for names in permutations(kinds)]
     for score in SCORES:
-        ranks = [ranked(of_seed[score]) for of_seed in readings]
+        ranks = [ranked_kinds(of_seed[score]) for of_seed in readings]
         keeps = [frozenset(sorted(kinds, key=lambda one: (of[one], one))[-size:]) for of in ranks]
         share = mean(of_size[some] for some in keeps)
         by_chance = [mean(of_size[frozenset(names[one] for one in some)] for some in keeps) for names in renamed]

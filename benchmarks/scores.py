@@ -114,8 +114,8 @@ def stages(readings: Mapping[str, float]) -> list[dict[str, float]]:
     return [of for of in found.values() if len(of) > 2]
 
 
-def lower_kinds(readings: Mapping[str, float]) -> set[str]:
-    """Return the half of the kinds of branches that NAC prunes if cells are kept alike."""
+def ranked_kinds(readings: Mapping[str, float]) -> dict[str, float]:
+    """Return the mean rank of every kind of branch in its cell, the weakest first, as NAC orders kinds."""
     cells: dict[str, list[str]] = {}
     for branch in readings:
         cells.setdefault(branch.rpartition("/")[0], []).append(branch)
@@ -123,7 +123,13 @@ def lower_kinds(readings: Mapping[str, float]) -> set[str]:
     for branches in cells.values():
         for place, branch in enumerate(sorted(branches, key=lambda branch: readings[branch])):
             places.setdefault(branch.rpartition("/")[2], []).append(place)
-    ordered = sorted(places, key=lambda kind: (mean(places[kind]), kind))
+    return {kind: mean(ranks) for kind, ranks in places.items()}
+
+
+def lower_kinds(readings: Mapping[str, float]) -> set[str]:
+    """Return the half of the kinds of branches that NAC prunes if cells are kept alike."""
+    ranks = ranked_kinds(readings)
+    ordered = sorted(ranks, key=lambda kind: (ranks[kind], kind))
     return set(ordered[: len(ordered) // 2])
 
 

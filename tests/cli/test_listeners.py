@@ -70,7 +70,7 @@ class TestPlain:
     def listener(self, pipe: Console, clock: Clock) -> PlainListener:
         listener = PlainListener(pipe, NAC, 1295, clock)
         listener.expects(EXPECTED)
-        assert re.fullmatch(r"to come: 412\sG operations at most, 93\s% of them in the final training\n", heard(pipe))
+        assert re.fullmatch(r"it takes 412\sG operations at most, 93\s% of them in the final training\n", heard(pipe))
         pipe.file = io.StringIO()
         listener.begins(SEARCH, History())
         return listener

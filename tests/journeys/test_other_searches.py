@@ -47,3 +47,12 @@ def test_a_search_on_terms_is_told_means(archive: Path, here: Here):
     assert "searching by regularised evolution, 3 networks" in ended.out
     assert "network 6 of 6: " in ended.out
     assert [trial.proposal.seed for trial in read(Path("runs/shapes")).search.trials] == [0, 1] * 3
+
+
+def test_a_search_bounded_by_networks_says_so_before_and_after(archive: Path, here: Here):
+    given = ("--set", "algorithm.steps=2", "--max-trials", "2")
+    ended = here("search", str(archive), "--algorithm", "random", *given, *SMALL)
+    assert (ended.code, ended.err) == (0, "")
+    assert "random choice of 2 networks" in ended.out
+    assert "random network 2 of 2" in ended.out
+    assert "ended early: the limit of 2 trials was reached." in " ".join(ended.out.split())

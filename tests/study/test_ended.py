@@ -9,7 +9,14 @@ from amla.study.algorithm import algorithm_of
 from amla.study.ended import why_ended
 from amla.study.resolve import space_of
 from amla.study.run import Limit
-from amla.study.settings.searches import NacSettings, RandomSettings, RunOffSettings, StopSettings, Terms
+from amla.study.settings.searches import (
+    EvolutionSettings,
+    NacSettings,
+    RandomSettings,
+    RunOffSettings,
+    StopSettings,
+    Terms,
+)
 from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.study import Study
 from amla.trials.history import History
@@ -71,6 +78,11 @@ def test_a_limit_that_ended_it_is_named(limit: Limit, said: str, run_off: RunOff
     why = why_ended(replace(few, limit=limit), task_for(few), history)
     assert why == f"{said}{', before its run-off' if run_off else ''}."
     assert why_ended(replace(few, limit=Limit(trials=4)), task_for(few), history) is None
+
+
+def test_a_search_without_end_did_not_end_early():
+    endless = replace(STUDY, algorithm=EvolutionSettings(None, 10), limit=Limit(trials=3))
+    assert why_ended(endless, task_for(endless), searched(endless)) is None
 
 
 @pytest.mark.parametrize("run_off", [None, RunOffSettings(2, 3)])

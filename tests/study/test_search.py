@@ -17,7 +17,7 @@ from amla.spec.costs import costs, training_flops
 from amla.spec.digest import digest
 from amla.storage.files import Files
 from amla.storage.records import Records
-from amla.study.arrangement import FILE, Arranged
+from amla.study.arrangement import FILE, Arranged, recorded
 from amla.study.baselines import beside
 from amla.study.folder import BEST, WEIGHTS, Run
 from amla.study.moment import Moment
@@ -200,6 +200,19 @@ class TestTime:
         place.run(TIMED)
         assert place.history(REHEARSAL).seconds + place.history(SEARCH).seconds <= 0.36 * LIMIT
         assert len(place.history(SEARCH).done) == 4
+
+    def test_what_passed_before_it_was_under_way_is_noted_once_and_taken_from_the_final_training(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(Moment, "ago", lambda began, clock: LIMIT / 4)
+        machine = place.run(TIMED)
+        found = recorded(place.files)
+        assert found is not None
+        assert found.opening == LIMIT / 4
+        assert 0.65 * LIMIT <= machine.now <= 0.75 * LIMIT
+        monkeypatch.setattr(Moment, "ago", lambda began, clock: 0.0)
+        place.run(TIMED)  # which is over, and goes by what was noted
+        assert recorded(place.files) == found
 
     @pytest.mark.parametrize("limit", [Limit(seconds=LIMIT, steps=1), Limit(trials=1, seconds=LIMIT)])
     def test_limits_besides_that_of_time_hold_too(self, place: Place, limit: Limit):

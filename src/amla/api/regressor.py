@@ -18,10 +18,10 @@ LEAST = 6  # samples: two each to train on, to choose by and to test on, as one 
 class AmlaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Finds a small network for images with a number each, trains it, and predicts that number with it.
 
-    `X` is (n, height, width) or (n, height, width, channels); rows that are flattened images are
-    taken with `image_shape`. What is a pixel is said at `AmlaClassifier`. `y` is (n,), in whatever units: predictions
-    are in the same. The search looks for the highest R², and training images are taken as they are, as mirrored or
-    shifted ones might have another number.
+    `X` is (n, height, width) or (n, height, width, channels); rows that are flattened images are taken with
+    `image_shape`. What is a pixel is said at `AmlaClassifier`. `y` is (n,), in whatever units: predictions are in the
+    same. The search looks for the highest R², and training images are taken as they are, as mirrored or shifted ones
+    might have another number.
 
     Parameters:
         budget: the time to spend, such as "10m", or in seconds; None: a fixed number of steps.

@@ -137,7 +137,7 @@ def _searched(
             say(str(reach))
 
     def listening(study: Study) -> AbstractContextManager[Lines]:
-        for notice in (*dataset.notices, *(study.provenance.findings if study.provenance else ())):
+        for notice in (*dataset.notices, *study.findings):
             say(notice)
         return nullcontext(Lines(say, study.metric))
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from amla.cli.app import app, client_commands, users_mistakes
-from amla.cli.options import DataDir, Server
+from amla.cli.options import AsJson, DataDir, Server
 
 
 @app.command()
@@ -77,7 +77,7 @@ def replay(
     seeds: Annotated[
         int, typer.Option(min=0, help="With how many other seeds to train it besides, to see the noise of training.")
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Train the network of a run again, and check its test accuracy against the record; exits with 1 if it differs."""
@@ -91,7 +91,7 @@ def replay(
 def doctor(
     store: Annotated[str, typer.Argument(help="A run folder, or the URL of a database of many runs.")],
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended; no record is lost.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check a run for everything that can be wrong with it; exits with 1 if something is."""
     with users_mistakes():

@@ -58,7 +58,7 @@ def ahead(flops: Mapping[str, float]) -> str:
     """Return one line about what the phases of a study are expected to take, in floating-point operations."""
     whole = max(sum(flops.values()), 1.0)
     share = percent(flops.get(FINAL, 0.0) / whole, 0)
-    return f"to come: {count(whole)} operations at most, {share} of them in the final training"
+    return f"it takes {count(whole)} operations at most, {share} of them in the final training"
 
 
 def going_on(phase: str, history: History) -> str:
@@ -140,7 +140,7 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
         case DartsSearchSettings() | EnasSettings() | RandomSharingSettings():
             return f"leg {trial_id - failed + 1}"
         case RandomSettings(trials=trials):
-            return f"random network {trial_id + 1} of {_most(study, trials * seeds + finalists)}"
+            return f"random network {trial_id + 1} of {most_trials(study, trials * seeds + finalists)}"
         case ZeroCostSettings(candidates=candidates, trained=trained):
             if (place := trial_id - candidates * seeds) < 0:
                 return f"untrained network {trial_id + 1} of {candidates * seeds}"
@@ -150,10 +150,10 @@ def called(study: Study, phase: str, trial_id: TrialId, failed: int) -> str:
         case FixedSettings(architectures=files):
             return f"network {trial_id + 1} of {len(files) * seeds}"
         case settings:
-            whole = "" if settings.trials is None else f" of {_most(study, settings.trials * seeds + finalists)}"
+            whole = "" if settings.trials is None else f" of {most_trials(study, settings.trials * seeds + finalists)}"
             return f"{'leg' if isinstance(settings, AshaSettings) else 'network'} {trial_id + 1}{whole}"
 
 
-def _most(study: Study, asked: int) -> int:
+def most_trials(study: Study, asked: int) -> int:
     """Return how many trials a search has that would ask for so many."""
     return asked if study.limit.trials is None else min(asked, study.limit.trials)

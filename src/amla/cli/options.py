@@ -14,6 +14,7 @@ DataDir = Annotated[
 ]
 Plain = Annotated[bool, typer.Option("--plain", help="Print lines instead of a live display (as when piped).")]
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best]", show_default=False)]
 Seed = Annotated[int, typer.Option(min=0, help="The seed of everything random.")]
 Settings = Annotated[

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from amla.cli.console import escape, opened, say
 from amla.cli.constraints import print_latency, print_reaches
+from amla.cli.lines import most_trials
 from amla.cli.live import LiveListener, PlainListener
 from amla.cli.show import print_run
 from amla.reports.names import example_words
@@ -158,7 +159,7 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
         f"{channels} × {sizes}, {_labels(task)}",
     )
     trains = not isinstance(study.backend, TabularSettings)
-    for notice in (*task.dataset.notices, *(study.provenance.findings if study.provenance else ())):
+    for notice in (*task.dataset.notices, *study.findings):
         say(console, f"[yellow]note[/yellow] {escape(notice)}")
     if trains:
         say(console, _augmentation(study.recipe.augment, examples))
@@ -184,7 +185,7 @@ def _method(study: Study, task: Task) -> str:
             size = f" from {count(found.parameters)} parameters, {count(found.macs)} MACs {one}" if found else ""
             return f"searching by nac{' as in 2018' if mode == 'paper' else ''}{size}"
         case RandomSettings(trials=trials):
-            return f"searching by random choice of {plural(trials, 'network')}"
+            return f"searching by random choice of {plural(most_trials(study, trials), 'network')}"
         case DartsSearchSettings() | EnasSettings() | RandomSharingSettings() as one_shot:
             size = count(costs(network).parameters) if (network := _first(study, task)) else "no"
             return f"searching by {one_shot.kind}, in one network with {size} parameters for all"
@@ -197,13 +198,13 @@ def _method(study: Study, task: Task) -> str:
             return f"training {plural(len(files), 'given network')}"
         case AshaSettings(rungs=rungs, brackets=brackets) as asha:
             name = f"hyperband in {plural(brackets, 'bracket')}" if brackets > 1 else "successive halving (ASHA)"
-            return f"searching by {name}, {plural(rungs, 'rung')}{_as_many(asha.trials, 'leg')}"
+            return f"searching by {name}, {plural(rungs, 'rung')}{_as_many(study, asha.trials, 'leg')}"
         case settings:
-            return f"searching by {NAMES[settings.kind]}{_as_many(settings.trials, 'network')}"
+            return f"searching by {NAMES[settings.kind]}{_as_many(study, settings.trials, 'network')}"
 
 
-def _as_many(trials: int | None, name: str) -> str:
-    return "" if trials is None else f", {plural(trials, name)}"
+def _as_many(study: Study, trials: int | None, name: str) -> str:
+    return "" if trials is None else f", {plural(most_trials(study, trials), name)}"
 
 
 def _augmentation(augment: Augment, examples: str) -> str:

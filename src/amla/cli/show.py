@@ -39,7 +39,7 @@ def show_run(folder: Path) -> None:
     """Print the run in `folder`, and what was found in its data. Raises StudyError if there is none."""
     console, run = opened(), read(folder)
     print_run(console, run)
-    for finding in run.study.provenance.findings if run.study.provenance else ():
+    for finding in run.study.findings:
         say(console, f"[yellow]note[/yellow] {escape(finding)}")
 
 

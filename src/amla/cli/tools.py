@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from amla.cli.app import app, users_mistakes
-from amla.cli.options import DataDir
+from amla.cli.options import AsJson, DataDir
 
 
 @app.command()
@@ -59,7 +59,7 @@ def probe_device(
     ] = "onnx",
     batch: Annotated[int, typer.Option(min=1, max=1024, help="Inputs at once.")] = 1,
     threads: Annotated[int, typer.Option(min=1, max=256, help="Threads to compute with.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     listen: Annotated[
         bool, typer.Option("--listen", help="Measure over HTTP for searches elsewhere, until it is ended.")
     ] = False,

@@ -94,7 +94,7 @@ def _averages(known: Result) -> list[tuple[str, str]]:
 def _data(found: Trained) -> list[str]:
     study = found.run.study
     about = study.provenance
-    findings = [f"- {finding.rstrip('.')}." for finding in (about.findings if about else ())]
+    findings = [f"- {finding.rstrip('.')}." for finding in study.findings]
     table = _table(
         ("Source", f"`{study.data.source}`"),
         ("Fingerprint", f"`{about.data}`" if about else "not noted"),

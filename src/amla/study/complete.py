@@ -60,7 +60,7 @@ def complete(
     counts from then. Nothing is done if the study is finished. Raises StudyError for a folder with another study in it,
     StoreError if another process drives it, and what `Search.run` raises.
     """
-    asked, finished = began or Moment.now(), is_complete(folder)
+    began, finished = began or Moment.now(), is_complete(folder)
     if not finished:
         check(study, task)  # a study that cannot be run leaves no folder behind
         study = calibrated(study, task, folder, meter_of(study, notice), unsaid)
@@ -79,7 +79,7 @@ def complete(
         try:
             meter = meter_of(study, notice)
             files = files_of(folder)
-            Search(Underway(study, task, log, files, folder, listener, asked, data_dir, meter, notice)).run()
+            Search(Underway(study, task, log, files, folder, listener, began, data_dir, meter, notice)).run()
         except BaseException as error:
             with suppress(Exception):  # what happened first is what the user must hear of
                 if isinstance(error, KeyboardInterrupt):  # a report takes a moment

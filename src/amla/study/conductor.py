@@ -68,7 +68,7 @@ class Conductor:
         begun = any(len(self.underway.store.history(phase)) for phase in (REHEARSAL, SEARCH))
         if begun and (known := recorded(self.underway.files)):
             return known
-        opening = self.underway.asked.ago(study.limit.clock)
+        opening = self.underway.began.ago(study.limit.clock)
         found = arrange(study, settings, algorithm, self.underway.batch, self._opened, self.underway.listener.times)
         found = replace(found, opening=opening)
         record(self.underway.files, found)

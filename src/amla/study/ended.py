@@ -7,11 +7,10 @@ from amla.algorithms.paper import PaperNac, PaperRandom
 from amla.algorithms.stopping import promise_of
 from amla.reports.names import metric_name
 from amla.reports.numbers import count, duration, plural
-from amla.study import plan
 from amla.study.algorithm import algorithm_of
+from amla.study.remaining import search_limit
 from amla.study.resolve import space_of
 from amla.study.run import Limit
-from amla.study.settings.places import TabularSettings
 from amla.study.settings.searches import NacSettings, RemoteSettings, StopSettings
 from amla.study.study import Study
 from amla.tasks.task import Task
@@ -40,10 +39,9 @@ def why_ended(study: Study, task: Task, searched: History) -> str | None:
 
 
 def _limited(study: Study, task: Task, searched: History) -> str | None:
-    """Return which limit ended the search, if one did: it would have asked for more."""
-    limit, share = study.limit, 1.0 if isinstance(study.backend, TabularSettings) else plan.SEARCH_SHARE
-    given = replace(limit, seconds=None if limit.seconds is None else share * limit.seconds)
-    if not given.reached(searched):
+    """Return which limit ended the search, if one did: it would have asked for more, and not without end."""
+    given, without_end = search_limit(study), getattr(study.algorithm, "trials", 0) is None
+    if without_end or not given.reached(searched):
         return None
     first = searched[0].proposal.budget
     if not isinstance(study.algorithm, RemoteSettings):  # which is not asked again

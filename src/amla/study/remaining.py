@@ -1,10 +1,13 @@
 """What a limit of seconds leaves: for the search once all is arranged, and for the final training after the others."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from amla.study import plan
 from amla.study.arrangement import Arranged
 from amla.study.phases import BASELINES, REHEARSAL, SEARCH, TUNING
+from amla.study.run import Limit
+from amla.study.settings.places import TabularSettings
 from amla.study.study import Study
 from amla.trials.history import History
 
@@ -17,6 +20,14 @@ def preparing(study: Study, arranged: Arranged) -> float:
         return opening + max(0.0, arranged.seconds - sum(timing.starting for timing in arranged.timings))
     starting = arranged.starting(arranged.final) + arranged.starting(arranged.search)
     return opening + arranged.seconds + starting
+
+
+def search_limit(study: Study, workers: int = 1) -> Limit:
+    """Return what the search of a study may use up: of its seconds a share, for each of so many workers."""
+    if study.limit.seconds is None:
+        return study.limit
+    share = 1.0 if isinstance(study.backend, TabularSettings) else plan.SEARCH_SHARE
+    return replace(study.limit, seconds=study.limit.seconds * share * workers)
 
 
 def final_seconds(study: Study, arranged: Arranged, history: Callable[[str], History]) -> float:

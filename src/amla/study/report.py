@@ -53,7 +53,7 @@ def report(run: Run, dataset: Dataset) -> Report:
         curves=_curves(run, shown),
         beside=compared,
         tuning=run.tuning,
-        notices=(*dataset.notices, *(provenance.findings if provenance else ())),
+        notices=(*dataset.notices, *run.study.findings),
         environment=machine | {"seed": str(run.study.seed), "device": _device(run)},
         classes=by_class(tested, dataset.classes) if tested else {},
         metric=metric,

@@ -5,7 +5,7 @@ on as if it had not been.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from amla.algorithms.finish import Finish
@@ -25,7 +25,7 @@ from amla.study.gauged import in_time
 from amla.study.gauged import recorded as latencies_in
 from amla.study.phases import BASELINES, BASELINES_SEED, FINAL, REHEARSAL, SEARCH, TUNING
 from amla.study.prefer import preferred
-from amla.study.remaining import final_seconds
+from amla.study.remaining import final_seconds, search_limit
 from amla.study.resolve import algorithm_of, space_of
 from amla.study.run import Limit
 from amla.study.spaces import Found
@@ -69,7 +69,8 @@ class Search:
         algorithm = algorithm_of(self.study, space, steps)
         if not self.underway.looks_up:
             self.underway.listener.expects(self._forecast(self._foreseen(space, steps), steps, speed))
-        searched = self.conductor.run(SEARCH, algorithm, self._search_limit())
+        limit = search_limit(self.study, self.conductor.arranged.search.workers)
+        searched = self.conductor.run(SEARCH, algorithm, limit)
         for trial in searched.done:  # from which nothing can start any more
             self.underway.files.drop(f"{SEARCH}/{trial.id}")
         choice = preferred(self.study.prefer, searched, self.study.metric)
@@ -174,13 +175,6 @@ class Search:
             speed = plan.speed(history.done[-1].measurement, self.underway.batch)
         return widened(self.study, self.underway.task, winner, self._left * speed.flops), speed
 
-    def _search_limit(self) -> Limit:
-        limit = self.study.limit
-        if limit.seconds is None:
-            return limit
-        share = 1 if self.underway.looks_up else plan.SEARCH_SHARE
-        return replace(limit, seconds=limit.seconds * share * self.conductor.arranged.search.workers)
-
     def _final(self, winner: Architecture, changes: Changes, left: float, speed: plan.Speed | None) -> Algorithm:
         study = self.study
         if study.final.steps is not None or speed is None:
@@ -195,7 +189,7 @@ class Search:
 
     def _foreseen(self, space: Found, steps: int) -> list[plan.Leg]:
         """Return the legs of the search if none of them ends early."""
-        return plan.foreseen(algorithm_of(self.study, space, steps, early=False), steps)
+        return plan.foreseen(algorithm_of(self.study, space, steps, early=False), steps)[: self.study.limit.trials]
 
     def _forecast(self, legs: list[plan.Leg], steps: int, speed: plan.Speed | None) -> dict[str, float]:
         return forecast(

@@ -80,7 +80,10 @@ class Final:
 
 @value
 class Provenance:
-    """What a study was run with: written into the run's study.yaml, and checked when that is run again."""
+    """What a study was run with: written into the run's study.yaml, and checked when that is run again.
+
+    `examples` is how many there are to train on, to validate and to test on; `findings` say what was found in the data.
+    """
 
     data: str
     task: str
@@ -125,6 +128,11 @@ class Study:
     def final_recipe(self) -> Recipe:
         """The recipe of the final training."""
         return self.final.recipe or self.recipe
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What was found in the data it was run on, in words; nothing before that."""
+        return self.provenance.findings if self.provenance else ()
 
     def seconds_a_trial(self, phase: str) -> float | None:
         """Return after how many seconds a trial of a phase has failed, None for never.

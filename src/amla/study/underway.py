@@ -22,7 +22,7 @@ def unsaid(line: str) -> None:
 class Underway:
     """One study in its run folder, with the task, where events and weights are kept, and who is told of what happens.
 
-    It was `asked` for at some moment. `meter` measures how long networks take, where the study asks for that; `notice`
+    `began` is when it was asked for. `meter` measures how long networks take, where the study asks for that; `notice`
     is told what hinders nothing.
     """
 
@@ -32,7 +32,7 @@ class Underway:
     files: Files
     folder: Path
     listener: Listener
-    asked: Moment
+    began: Moment
     data_dir: Path | None = None
     meter: Meter | None = None
     notice: Callable[[str], None] = unsaid
