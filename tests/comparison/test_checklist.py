@@ -131,6 +131,23 @@ def test_searches_of_equal_limits_are_to_have_spent_the_same(flops: float, met: 
         assert whole in told
 
 
+@pytest.mark.parametrize(("given", "met"), [(3.9e6, True), (3.6e6, False)])
+def test_of_whole_runs_it_is_all_that_they_trained_for(given: float, met: bool):
+    """What the final training has is what the search has left, so that those count which search nothing."""
+    of = comparison(FILE.replace("final: {steps: 10}", "final: {}").replace("{steps: 100}", "{flops: 5000000}"))
+    found = dict(records(ours=[0.9], random_search=[0.8]))
+    found[Bout("digits", "hand-made", 0)] = record(0.7, 0, flops=given)
+    item, judgement = items(of, found)[15], judged(of, found, 3)
+    assert item.met is met
+    whole = f"Runs took {given / 1e6 + 1:.2f}\u202fM operations on average (hand-made) to 5.00\u202fM ("
+    for told in (
+        item.evidence,
+        markdown(judgement, (), "", "").replace("\u00a0", "\u202f"),
+        render(judgement, (), "", ""),
+    ):
+        assert whole in told
+
+
 def test_where_operations_are_not_the_limit_it_is_for_the_author_to_say_what_was_spent(of_tables: dict[int, Item]):
     assert items(comparison(), records(ours=[0.9], random_search=[0.8]))[15].met is None
     assert of_tables[15].met is None

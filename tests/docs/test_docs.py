@@ -27,6 +27,7 @@ from amla.spec.ops import Op
 from amla.storage import lease
 from amla.storage import tables as tables_of_log
 from amla.study import plan, presets
+from amla.study.run import Limit
 from amla.study.study import Data, Study, from_plain, load
 from amla.tasks.load import load as load_dataset
 
@@ -203,7 +204,7 @@ def test_the_numbers_of_a_plan_are_those_in_the_code():
         f"for {plan.REHEARSAL_STEPS} steps",
         f"rehearsal of {plan.WIDE_STEPS} steps",
         f"no more than {plan.ENOUGH_STEPS} steps or an epoch",
-        f"gets up to {plan.SEARCH_SHARE * 100:.0f} % of the time",
+        f"gets up to {Limit().search * 100:.0f} % of the time",
         f"less {plan.RESERVE_SHARE * 100:.0f} %",
         f"at least {plan.LEAST_STEPS} steps",
         f"fewer than {presets.LEAST_EPOCHS} epochs",

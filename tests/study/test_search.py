@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from amla.reports.descent import guests
-from amla.spec.costs import costs, training_flops
+from amla.spec.costs import at_scale, costs, training_flops
 from amla.spec.digest import digest
 from amla.storage.files import Files
 from amla.storage.records import Records
@@ -22,7 +22,7 @@ from amla.study.baselines import beside
 from amla.study.folder import BEST, WEIGHTS, Run
 from amla.study.moment import Moment
 from amla.study.phases import BASELINES, FINAL, PHASES, REHEARSAL, SEARCH, TUNING
-from amla.study.plan import BASELINE_SHARE, REHEARSAL_STEPS, SEARCH_SHARE, TUNING_SHARE, WIDE_STEPS
+from amla.study.plan import BASELINE_SHARE, LEAST_STEPS, REHEARSAL_STEPS, TUNING_SHARE, WIDE_STEPS
 from amla.study.resolve import check, clock_of, task_of
 from amla.study.run import Limit
 from amla.study.search import Search
@@ -35,18 +35,21 @@ from amla.study.study import Data, Final, Study, StudyError
 from amla.study.timing import Arrangement, Timing
 from amla.study.underway import Underway
 from amla.tasks.dataset import Dataset, Examples
-from amla.tasks.recipe import Recipe
+from amla.tasks.recipe import Recipe, Small
 from amla.tasks.task import Task
 from amla.trials.history import History
 from amla.trials.progress import Progress, Report
 from amla.trials.snapshot import Snapshot
-from amla.trials.trial import Failure, Measurement, Outcome, Trial
+from amla.trials.trial import Cost, Failure, Measurement, Outcome, Trial
 
 LIMIT = 600.0
+SEARCH_SHARE = Limit().search
+OPERATIONS = 2e10
 SPACE = EnvelopeSettings(width=6, cells=(1, 1), max_cells=(4, 4))
 TIMED = Study("made-up", Data("made-up"), Recipe(16), SPACE, NacSettings(3), limit=Limit(seconds=LIMIT))
 COUNTED = Study("made-up", Data("made-up"), Recipe(16), SPACE, NacSettings(3, steps=10), Final(50))
 BESIDE = replace(TIMED, baselines=BaselineSettings(random=1))
+WHOLE = replace(TIMED, limit=Limit(flops=OPERATIONS))
 TUNED = replace(TIMED, tuning=TuningSettings(3))
 WIDER = replace(TIMED, space=replace(SPACE, width=60, macs=200_000), final=Final(macs="auto"))
 OVERHEAD = 1.0  # seconds of a trial besides training
@@ -103,7 +106,8 @@ class Machine:
             probe: {node: 1 / (1 + place) for place, node in enumerate(nodes)} for probe, nodes in ask.probes.items()
         }
         metrics = {"accuracy": self.reaches(phase, trial), "examples": 20.0, "macs": float(macs), "step_seconds": step}
-        return Measurement(metrics, statistics, self.now - began)
+        cost = Cost("cpu", training_flops(macs, 16) * ask.budget)
+        return Measurement(metrics, statistics, self.now - began, cost)
 
 
 class Ears:
@@ -176,6 +180,59 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 def halfway(first: float, second: float) -> Callable[[float], float]:
     return lambda now: first if now < LIMIT / 2 else second
+
+
+class TestOperations:
+    """A limit of operations alone is that of the whole run, to one step of training."""
+
+    @pytest.mark.parametrize(
+        "study",
+        [
+            WHOLE,
+            replace(WHOLE, algorithm=RandomSettings(6)),
+            replace(WHOLE, algorithm=NacSettings(3, steps=20)),
+            replace(WHOLE, algorithm=RandomSettings(1000, steps=20)),
+            replace(WHOLE, baselines=BaselineSettings(), tuning=TuningSettings(3)),
+            replace(WHOLE, space=replace(SPACE, width=60, macs=200_000), final=Final(macs="auto")),
+            replace(WHOLE, final=Final(recipe=Recipe(16, small=Small(0.5, 0.4)))),
+        ],
+        ids=["steps unknown", "random", "steps given", "without end", "with all phases", "wider", "smaller first"],
+    )
+    def test_all_of_it_is_used_and_no_more(self, place: Place, study: Study):
+        place.run(study)
+        used = sum(place.history(phase).flops for phase in PHASES)
+        network, final = place.history(FINAL).done[0].proposal.architecture, place.history(FINAL).flops
+        a_step = training_flops(costs(network).macs, 16)
+        if study.final.recipe:  # which the machine knows nothing of, and counts as if images were large from the start
+            small = costs(at_scale(network, 0.5)).macs
+            assert final * (0.4 * small / costs(network).macs + 0.6) == pytest.approx(
+                OPERATIONS - (used - final), abs=a_step
+            )
+        else:
+            assert OPERATIONS - a_step < used <= OPERATIONS
+        assert len(place.history(REHEARSAL)) == 0
+
+    @pytest.mark.parametrize("share", [0.25, 0.5])
+    def test_the_search_has_its_share_and_a_trial_more_at_most(self, place: Place, share: float):
+        study = replace(WHOLE, algorithm=RandomSettings(1000, steps=20), limit=Limit(flops=OPERATIONS, search=share))
+        place.run(study)
+        last = place.history(SEARCH).done[-1].measurement.cost
+        assert last is not None
+        assert place.history(SEARCH).flops - last.flops < share * OPERATIONS <= place.history(SEARCH).flops
+
+    def test_a_leg_is_as_long_as_the_share_of_the_search_pays_for(self, place: Place):
+        place.run(WHOLE)
+        assert len(place.history(SEARCH).done) == 4
+        assert 0.5 * SEARCH_SHARE * OPERATIONS <= place.history(SEARCH).flops <= SEARCH_SHARE * OPERATIONS
+
+    def test_a_limit_that_pays_for_nothing_still_trains_something_to_the_end(self, place: Place):
+        place.run(replace(WHOLE, limit=Limit(flops=1.0)))
+        assert place.history(FINAL).done[0].proposal.budget == LEAST_STEPS
+
+    def test_with_a_number_of_final_steps_it_is_the_limit_of_the_search(self, place: Place):
+        place.run(replace(WHOLE, algorithm=RandomSettings(1000, steps=20), final=Final(50)))
+        assert place.history(SEARCH).flops >= OPERATIONS
+        assert place.history(FINAL).done[0].proposal.budget == 50
 
 
 class TestTime:

@@ -28,7 +28,7 @@ def test_the_steps_of_a_search_take_its_share_of_the_limit(seconds: float):
         plan.legs_seconds(each, plan.Speed(1e9), LEGS, STUDY.recipe.batch, len(task_for().parts.validation.labels))
         for each in (steps, steps + 1)
     ]
-    assert taken[0] <= plan.SEARCH_SHARE * seconds - 10.0 < taken[1]
+    assert taken[0] <= STUDY.limit.search * seconds - 10.0 < taken[1]
 
 
 def test_too_few_steps_are_said_with_the_limit_that_would_do():

@@ -149,7 +149,7 @@ def _equal_spending(comparison: Comparison, judgement: Judgement) -> Found:
         return None, "what limits a search is not its operations; say whether the contenders spent the same"
     found = {task.task: (both, spent(task)) for task in judgement.tasks if (both := spending(task))}
     if not found:
-        return None, "there are no two searches whose operations were counted"
+        return None, "there are no two of them whose operations were counted"
     said = " ".join(f"{task}: {words}" if len(found) > 1 else f"{words}" for task, (_, words) in found.items())
     return all(both.is_equal for both, _ in found.values()), f"{said} 5 % at most are held to be equal"
 

@@ -100,6 +100,10 @@ class Comparison:
                 except StudyError as error:
                     raise StudyError(f"{name} on {task}: {error}") from None
 
+    def is_whole(self, task: str) -> bool:
+        """Whether the limit of operations is that of whole runs on a task, whose final trainings have what is left."""
+        return self.study(task, next(iter(self.contenders.values())), 0).is_whole
+
     def study(self, task: str, contender: Contender, seed: int) -> Study:
         """Return the study of a contender on a task. Raises StudyError where the two do not fit together."""
         shared = self.tasks[task]

@@ -62,7 +62,7 @@ class OnTask:
     `metric` is what all are judged by, on the test part. `curves` are by what they are drawn against and by contender;
     `fronts` of parameters and that, and `volumes` what each dominates. `noise` is the standard deviation of it over the
     seeds of one network. `about` is where and with what runs came about. `refused` says which runs do not belong in
-    the table, and why.
+    the table, and why. With `whole` the limit of operations is that of whole runs, not of searches.
 
     Where a table answered, `known` is what it says of all networks, `incumbents` are curves of what the network chosen
     so far would test at, and `milestones` what could have been said after fewer networks.
@@ -82,6 +82,7 @@ class OnTask:
     incumbents: Mapping[str, Mapping[str, Anytime]] = field(default_factory=dict)
     milestones: tuple[Milestone, ...] = ()
     metric: str = "accuracy"
+    whole: bool = False
 
 
 @value
@@ -150,6 +151,7 @@ def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
         incumbents=curves(by_name),
         milestones=milestones(list(comparison.contenders), by_name),
         metric=comparison.tasks[task].metric,
+        whole=comparison.is_whole(task),
     )
 
 

@@ -1,22 +1,36 @@
-"""What searches spent: their limit is the same, but some end before it, and the last leg of others goes beyond it."""
+"""What runs spent: their limit is the same, but some searches end before it, and the last leg of others goes beyond."""
 
 from amla.comparison.judgement import OnTask, Standing
 from amla.spec.values import value
 
-EQUAL = 0.05  # of the most: searches that are further apart did not spend the same
+EQUAL = 0.05  # of the most: what is further apart did not spend the same
 
 
 @value
 class Spending:
-    """Of those that search, who spent the fewest and the most operations on it, on average over runs."""
+    """Who spent the fewest and the most operations, on average over runs.
+
+    On the `whole` run, where the limit is that of whole runs, or else on the search, of those that search.
+    """
 
     least: Standing
     most: Standing
+    whole: bool = False
+
+    @property
+    def fewest(self) -> float:
+        """The operations of the least."""
+        return self.least.flops if self.whole else self.least.search_flops
+
+    @property
+    def dearest(self) -> float:
+        """The operations of the most."""
+        return self.most.flops if self.whole else self.most.search_flops
 
     @property
     def apart(self) -> float:
         """How much less the least is, as a share of the most."""
-        return 1 - self.least.search_flops / self.most.search_flops
+        return 1 - self.fewest / self.dearest
 
     @property
     def is_equal(self) -> bool:
@@ -25,8 +39,12 @@ class Spending:
 
 
 def spending(found: OnTask) -> Spending | None:
-    """Return what searches of a task spent, None below two searches, or where operations were not counted."""
-    searching = sorted((s for s in found.standings if s.searches), key=lambda standing: standing.search_flops)
-    if len(searching) < 2 or searching[-1].search_flops <= 0:
+    """Return what was spent on a task, None below two of those it is about, or where operations were not counted."""
+    if found.whole:
+        ordered = sorted(found.standings, key=lambda standing: standing.flops)
+    else:
+        ordered = sorted((s for s in found.standings if s.searches), key=lambda standing: standing.search_flops)
+    if len(ordered) < 2:
         return None
-    return Spending(searching[0], searching[-1])
+    spent = Spending(ordered[0], ordered[-1], found.whole)
+    return spent if spent.dearest > 0 else None

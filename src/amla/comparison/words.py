@@ -112,16 +112,18 @@ def confounded(found: OnTask) -> str | None:
 
 
 def spent(found: OnTask) -> str | None:
-    """Return from how many to how many operations searches took, and whole runs; None below two searches."""
-    searches = spending(found)
-    if searches is None:
+    """Return from how many to how many operations searches took, and whole runs; None below two of them."""
+    both = spending(found)
+    if both is None:
         return None
-    least, most = searches.least, searches.most
+    least, most = both.least.name, both.most.name
+    said = f"took {count(both.fewest)} operations on average ({least}) to {count(both.dearest)} ({most})"
+    if both.whole:
+        return f"Runs {said}, {percent(both.apart)} apart: the final training has what the search left of the limit."
     all_runs = sorted(found.standings, key=lambda standing: standing.flops)
     fewest, dearest = all_runs[0], all_runs[-1]
     return (
-        f"Searches took {count(least.search_flops)} operations on average ({least.name}) to {count(most.search_flops)} "
-        f"({most.name}), {percent(searches.apart)} apart; with final training runs took {count(fewest.flops)} "
+        f"Searches {said}, {percent(both.apart)} apart; with final training runs took {count(fewest.flops)} "
         f"({fewest.name}) to {count(dearest.flops)} ({dearest.name})."
     )
 

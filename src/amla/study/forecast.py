@@ -26,11 +26,14 @@ def forecast(
     compared = len(DEPTHS) + 1 + study.baselines.random if study.baselines else 0
     trials, given = (study.tuning.trials, study.tuning.steps) if study.tuning else (0, None)
     most = max(work, default=0.0)
-    found = {
+    found: dict[str, float] = {
         SEARCH: training_flops(int(sum(work)), steps * batch),
         BASELINES: training_flops(int(compared * most), steps * batch),
         TUNING: training_flops(int(trials * most), (given or steps) * final_batch),
     }
+    if study.is_whole and study.limit.flops is not None:
+        found[SEARCH] = min(found[SEARCH], study.limit.flops * study.limit.search)
+        return {**found, FINAL: max(0.0, study.limit.flops - sum(found.values()))}
     if study.final.steps is not None or speed is None:
         largest = max((leg.macs for leg in legs), default=0)
         return {**found, FINAL: training_flops(largest, (study.final.steps or 0) * final_batch)}

@@ -80,6 +80,7 @@ _RANGES = {
     "limit.seconds": (_LEAST, _MOST, "more than 0, and finite"),
     "limit.steps": (1, _MOST, "1 or more"),
     "limit.flops": (1, 1e30, "1 or more"),
+    "limit.search": (0.01, 0.95, "from 0.01 to 0.95"),
     "trial_seconds": (_LEAST, _MOST, "more than 0, and finite"),
     "seed": (0, _MOST, "0 or more"),
 }

@@ -11,13 +11,13 @@ from typing import get_args
 
 from amla.algorithms.protocol import Algorithm
 from amla.spec.architecture import Architecture, NodeId
-from amla.spec.costs import costs, macs, shapes, training_flops
+from amla.spec.costs import at_scale, costs, macs, shapes, training_flops
 from amla.spec.supernet import supernet
+from amla.tasks.recipe import Recipe
 from amla.tasks.task import Metric
 from amla.trials.history import History
 from amla.trials.trial import FIT, Measurement, Relax, Untrained
 
-SEARCH_SHARE = 0.25  # of the seconds, for the search; the final training has the rest, less the reserve
 BASELINE_SHARE = 0.08  # for training what was found and its baselines alike, where there are any
 MOST_BASELINE_SHARE = 0.2  # for their fewest steps; without baselines, if these take more
 TUNING_SHARE = 0.15  # for tuning how the network is trained, if the study asks for that
@@ -110,10 +110,29 @@ def search_steps(
 
     `measured` is the speed of each of the `workers`. No leg is longer than is enough, by the `examples` of an epoch.
     """
-    enough = max(ENOUGH_STEPS, ENOUGH_EPOCHS * examples // batch)
+    enough = enough_steps(batch, examples)
     none = legs_seconds(0, measured, legs, batch, scored, workers)
     step = legs_seconds(1, measured, legs, batch, scored, workers) - none
     return min(max(LEAST_STEPS, int((seconds - none) / step)), enough) if step else enough
+
+
+def steps_within(flops: float, legs: list[Leg], batch: int, examples: int) -> int:
+    """Return the steps of a whole leg with which these legs train for so many operations, no more than is enough."""
+    step, enough = training_flops(1, batch) * sum(leg.work for leg in legs), enough_steps(batch, examples)
+    return min(max(LEAST_STEPS, int(flops / step)), enough) if step else enough
+
+
+def final_steps(flops: float, network: Architecture, recipe: Recipe, batch: int) -> int:
+    """Return for how many steps a network trains in so many operations, on images as small as its recipe has them."""
+    parts = [(1.0, 1.0)] if recipe.small is None else [(recipe.small.scale, recipe.small.until)]
+    parts += [] if recipe.small is None else [(1.0, 1 - recipe.small.until)]
+    step = sum(share * training_flops(costs(at_scale(network, scale)).training_macs, batch) for scale, share in parts)
+    return max(LEAST_STEPS, int(flops / step)) if step else LEAST_STEPS
+
+
+def enough_steps(batch: int, examples: int) -> int:
+    """Return for how many steps a leg trains at most, by the `examples` of an epoch."""
+    return max(ENOUGH_STEPS, ENOUGH_EPOCHS * examples // batch)
 
 
 def legs_seconds(steps: int, measured: Speed, legs: list[Leg], batch: int, scored: int, workers: int = 1) -> float:

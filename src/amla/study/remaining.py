@@ -1,4 +1,4 @@
-"""What a limit of seconds leaves: for the search once all is arranged, and for the final training after the others."""
+"""What a limit leaves: for the search once all is arranged, and for the final training after the others."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,11 +23,23 @@ def preparing(study: Study, arranged: Arranged) -> float:
 
 
 def search_limit(study: Study, workers: int = 1) -> Limit:
-    """Return what the search of a study may use up: of its seconds a share, for each of so many workers."""
-    if study.limit.seconds is None:
-        return study.limit
-    share = 1.0 if isinstance(study.backend, TabularSettings) else plan.SEARCH_SHARE
-    return replace(study.limit, seconds=study.limit.seconds * share * workers)
+    """Return what the search of a study may use up: a share of its seconds for each worker, or of its flops.
+
+    Where something else says how long the final training is, all operations are the search's.
+    """
+    limit = study.limit
+    if limit.seconds is not None:
+        share = 1.0 if isinstance(study.backend, TabularSettings) else limit.search
+        return replace(limit, seconds=limit.seconds * share * workers)
+    if study.is_whole and limit.flops is not None:
+        return replace(limit, flops=limit.flops * limit.search)
+    return limit
+
+
+def final_flops(study: Study, history: Callable[[str], History]) -> float:
+    """Return the operations that a limit leaves for the final training, by the `history` of each phase before it."""
+    spent = sum(history(phase).flops for phase in (SEARCH, BASELINES, TUNING))
+    return max(0.0, (study.limit.flops or 0.0) - spent)
 
 
 def final_seconds(study: Study, arranged: Arranged, history: Callable[[str], History]) -> float:

@@ -35,10 +35,10 @@ def contradictions(study: "Study") -> Iterator[str]:
         )
     if study.limit.seconds is None:
         for place, steps in (("algorithm.steps", study.algorithm.steps), ("final.steps", study.final.steps)):
-            if steps is None:
-                yield f"{place} is not given, and neither is limit.seconds; one of them must be."
-        if study.final.macs == "auto":
-            yield "final.macs is auto, which needs limit.seconds; give one of them as a number."
+            if steps is None and study.limit.flops is None:
+                yield f"{place} is not given, and neither is limit.seconds or limit.flops; one of them must be."
+        if study.final.macs == "auto" and not study.is_whole:
+            yield "final.macs is auto, which needs limit.seconds, or limit.flops without final.steps; give a number."
     if study.final.macs is not None and not isinstance(study.space, EnvelopeSettings):
         yield f"final.macs is given, but the networks of space.kind {study.space.kind} keep their width."
     if isinstance(study.backend, TabularSettings) or isinstance(study.executor, Simulated):

@@ -42,7 +42,8 @@ class Limit:
 
     `seconds` go by the wall or, where others use the machine too, by CPU time: the `clock` "cpu" counts what the trials
     would have taken on as many idle cores as there are. `steps` are those of all legs together, and `flops` the
-    floating-point operations of their training, as counted: what comparisons are fair by.
+    floating-point operations of their training, as counted: what comparisons are fair by. `search` is the share for the
+    search where the limit is of a whole run, whose final training has the rest.
     """
 
     trials: int | None = None
@@ -50,6 +51,7 @@ class Limit:
     clock: Literal["wall", "cpu"] = "wall"
     steps: int | None = None
     flops: float | None = None
+    search: float = 0.25
 
     def reached(self, history: History) -> bool:
         """Return whether `history` has used the limit up, by what its finished trials took together."""

@@ -25,7 +25,7 @@ from amla.study.gauged import in_time
 from amla.study.gauged import recorded as latencies_in
 from amla.study.phases import BASELINES, BASELINES_SEED, FINAL, REHEARSAL, SEARCH, TUNING
 from amla.study.prefer import preferred
-from amla.study.remaining import final_seconds, search_limit
+from amla.study.remaining import final_flops, final_seconds, search_limit
 from amla.study.resolve import algorithm_of, space_of
 from amla.study.run import Limit
 from amla.study.spaces import Found
@@ -108,7 +108,7 @@ class Search:
         """Return the steps of a leg of the search, and what its limit pays for, by a rehearsal, if it has one."""
         limit, given = self.study.limit.seconds, self.study.algorithm.steps
         if limit is None or self.underway.looks_up:
-            return given or 0, None
+            return given or self._steps_within(space), None
         rehearsed = self._rehearse(algorithm_of(self.study, space, plan.LEAST_STEPS))
         table = Timetable(
             self.study, self.underway.task, self.conductor.arranged, limit, plan.speed(rehearsed, self.underway.batch)
@@ -118,6 +118,12 @@ class Search:
         if given is None and (few := table.too_few(legs, rehearsed.seconds, steps)):
             self.underway.notice(few)
         return given or steps, table
+
+    def _steps_within(self, space: Found) -> int:
+        """Return the steps of a leg that the search's limit of operations pays for; 0 if it has none."""
+        flops, examples = search_limit(self.study).flops, len(self.underway.task.parts.train.labels)
+        legs = self._foreseen(space, plan.LEAST_STEPS)
+        return 0 if flops is None else plan.steps_within(flops, legs, self.underway.batch, examples)
 
     def _rehearse(self, algorithm: Algorithm) -> Measurement:
         first = plan.first(algorithm)
@@ -166,7 +172,7 @@ class Search:
         rehearsal, of a network about as wide.
         """
         if self.study.final.macs != "auto" or speed is None:
-            return widened(self.study, self.underway.task, winner, 0.0), speed
+            return widened(self.study, self.underway.task, winner, self._left_flops), speed
         guess = widened(self.study, self.underway.task, winner, self._left * speed.flops)
         history = self.conductor.run(
             REHEARSAL, Fixed((winner, guess), plan.WIDE_STEPS, (self.study.seed,), keep=False), Limit()
@@ -176,16 +182,22 @@ class Search:
         return widened(self.study, self.underway.task, winner, self._left * speed.flops), speed
 
     def _final(self, winner: Architecture, changes: Changes, left: float, speed: plan.Speed | None) -> Algorithm:
-        study = self.study
-        if study.final.steps is not None or speed is None:
-            return Finish(Fixed((winner,), study.final.steps or 0, (study.seed,), recipe=changes))
-        pace = speed.steps_a_second(costs(winner).macs, self.underway.final_batch)
+        study, batch = self.study, self.underway.final_batch
+        if speed is None or study.final.steps is not None:
+            steps = study.final.steps or plan.final_steps(self._left_flops, winner, study.final_recipe, batch)
+            return Finish(Fixed((winner,), steps, (study.seed,), recipe=changes))
+        pace = speed.steps_a_second(costs(winner).macs, batch)
         return Finish(Paced(winner, left, pace, study.seed, recipe=changes))
 
     @property
     def _left(self) -> float:
         """The seconds that a limit leaves for the final training."""
         return final_seconds(self.study, self.conductor.arranged, self.underway.store.history)
+
+    @property
+    def _left_flops(self) -> float:
+        """The operations that a limit leaves for the final training."""
+        return final_flops(self.study, self.underway.store.history)
 
     def _foreseen(self, space: Found, steps: int) -> list[plan.Leg]:
         """Return the legs of the search if none of them ends early."""

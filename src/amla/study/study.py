@@ -66,9 +66,9 @@ class Data:
 
 @value
 class Final:
-    """The final training, on all that is not test. `steps` None: as many as the limit of seconds allows.
+    """The final training, on all that is not test. `steps` None: as many as the limit of seconds, or of flops, leaves.
 
-    With `macs` the network found is made wider first, as far as that allows; "auto": as the time pays for. Then
+    With `macs` the network found is made wider first, as far as that allows; "auto": as the limit pays for. Then
     `stem_stride` may be another one than that of the space.
     """
 
@@ -141,6 +141,11 @@ class Study:
         recipe or to the end is as long as a whole line of legs, and nothing can stand in for it.
         """
         return self.trial_seconds if phase == SEARCH else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its limit of operations is that of the whole run, whose final training has what others leave."""
+        return self.limit.flops is not None and self.limit.seconds is None and self.final.steps is None
 
     @property
     def devices(self) -> int:

@@ -33,7 +33,7 @@ class Timetable:
         if steps >= plan.FEW_STEPS:
             return None
         useful = plan.legs_seconds(plan.USEFUL_STEPS, self._each, legs, self._batch, self._scored, self._workers)
-        wanted = self.seconds + (useful - self._for_search(spent)) / plan.SEARCH_SHARE
+        wanted = self.seconds + (useful - self._for_search(spent)) / self.study.limit.search
         return (
             f"a budget of {duration(self.seconds)} pays for {plural(steps, 'step')} of each network in the search, "
             f"which tell little of how good it is; {plan.USEFUL_STEPS} would take {duration(wanted)} in all"
@@ -51,7 +51,7 @@ class Timetable:
         return seconds <= plan.MOST_BASELINE_SHARE * self.seconds
 
     def _for_search(self, spent: float) -> float:
-        return plan.SEARCH_SHARE * self.seconds - spent - preparing(self.study, self.arranged)
+        return self.study.limit.search * self.seconds - spent - preparing(self.study, self.arranged)
 
     @property
     def _each(self) -> plan.Speed:
