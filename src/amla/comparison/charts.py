@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from amla.comparison.judgement import OnTask, Standing
+from amla.comparison.judgement import OnTask
+from amla.comparison.standing import Standing
 from amla.evidence.anytime import Anytime
 from amla.evidence.ranks import Ranking
 from amla.reports.names import metric_name

@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +68,8 @@ class Contender:
 class Comparison:
     """Contenders, each run with every seed on every task, until it has used `limit` up or ends by itself.
 
-    With `controls` what any search must beat is run besides; see `amla.comparison.controls`. Seeds are 0, 1 and so on;
-    runs of one seed are a pair.
+    Where there are `limits`, by name, all of that is done within each of them. With `controls` what any search must
+    beat is run besides; see `amla.comparison.controls`. Seeds are 0, 1 and so on; runs of one seed are a pair.
     """
 
     name: str
@@ -75,30 +77,42 @@ class Comparison:
     contenders: Mapping[str, Contender]
     seeds: int = 8
     limit: Limit = Limit()
+    limits: Mapping[str, Limit] = field(default_factory=dict)
     controls: bool = True
     backend: BackendSettings = Torch()
     executor: ExecutorSettings = Inline()
 
     def __post_init__(self) -> None:
-        for what, names in (("name", (self.name,)), ("tasks", self.tasks), ("contenders", self.contenders)):
-            if not names:
+        named = {"name": (self.name,), "tasks": self.tasks, "contenders": self.contenders, "limits": self.limits}
+        for what, names in named.items():
+            if not names and what != "limits":
                 raise StudyError(f"{what} is empty; a comparison has one or more.")
             for name in names:
                 if not NAME.fullmatch(name):
                     raise StudyError(f"{what} has {name!r}; use letters, digits, '_' and '-', 64 at most.")
         if not 1 <= self.seeds <= SEEDS:
             raise StudyError(f"seeds is {self.seeds}; it must be from 1 to {SEEDS}.")
+        if self.limits and self.limit != Limit():
+            raise StudyError("limit and limits are both given; put that limit among the others, by a name.")
         if isinstance(self.backend, TabularSettings) and not isinstance(self.executor, Simulated):
             raise StudyError(
                 f"executor.kind is {self.executor.kind}, but searches compared on a table take simulated time; say "
                 "executor: {kind: simulated}."
             )
-        for task in self.tasks:
-            for name, contender in self.contenders.items():
+        for within, part in self.parts.items():
+            for task, (name, contender) in product(part.tasks, part.contenders.items()):
                 try:
-                    self.study(task, contender, 0)
+                    part.study(task, contender, 0)
                 except StudyError as error:
-                    raise StudyError(f"{name} on {task}: {error}") from None
+                    limit = f" within {within}" if within else ""
+                    raise StudyError(f"{name} on {task}{limit}: {error}") from None
+
+    @property
+    def parts(self) -> Mapping[str, "Comparison"]:
+        """The comparisons that it is made of, each with one limit, by the limit's name; itself, "", if it has one."""
+        if not self.limits:
+            return {"": self}
+        return {name: replace(self, limit=limit, limits={}) for name, limit in self.limits.items()}
 
     def is_whole(self, task: str) -> bool:
         """Whether the limit of operations is that of whole runs on a task, whose final trainings have what is left."""

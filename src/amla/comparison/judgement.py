@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from itertools import product
-from statistics import median, stdev
+from statistics import stdev
 
 from pydantic import TypeAdapter
 
@@ -14,45 +13,14 @@ from amla.comparison.incumbents import Milestone, curves, milestones
 from amla.comparison.pairs import Pair, pairs
 from amla.comparison.record import Known, Record
 from amla.comparison.runs import Records, all_searching
+from amla.comparison.standing import Standing, accuracies, standing
 from amla.evidence.anytime import Anytime, anytime
 from amla.evidence.fronts import Point, front, hypervolume, reference
-from amla.evidence.paired import interval
 from amla.evidence.ranks import Ranking, ranking
-from amla.spec.values import Number, value
+from amla.spec.values import value
 
 MEASURES = ("trials", "steps", "flops", "joules", "seconds")  # that a curve may be drawn against
 OF_TABLES = ("trials", "seconds")  # the same on tables, where each network takes as many steps
-
-
-@value
-class Standing:
-    """How a contender did on a task: test accuracies by seed, their mean and its 95 % interval, and what it took.
-
-    `relative` is the relative improvement over random sampling in percent (Yang et al. 2020), where that was run. Costs
-    are means over runs, sizes of networks medians: `flops` of search and final training, `search_flops` of the search
-    alone, `joules` of both, None unless they could be read of all trials. `searches` is False where one network was
-    drawn or given. `regret` is how much less the mean is than the best of a table, None where there is no table.
-    """
-
-    name: str
-    is_control: bool
-    searches: bool
-    accuracies: Mapping[int, float]
-    mean: float
-    low: Number
-    high: Number
-    relative: float | None
-    parameters: float
-    macs: float
-    trials: float
-    steps: float
-    flops: float
-    search_flops: float
-    search_seconds: float
-    final_seconds: float
-    joules: float | None
-    failures: Mapping[str, int]
-    regret: float | None = None
 
 
 @value
@@ -130,7 +98,7 @@ def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
     base = sum(sampled) / len(sampled) if sampled else None
     searching = {name for name, contender in all_searching(comparison).items() if contender.searches}
     standings = [
-        _standing(name, runs, name not in comparison.contenders, name in searching, base)
+        standing(name, runs, name not in comparison.contenders, name in searching, base)
         for name, runs in by_name.items()
     ]
     known = next((found.known for found in kept.values()), None)
@@ -140,7 +108,7 @@ def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
         task=task,
         benchmark=benchmark,
         standings=tuple(sorted(standings, key=lambda standing: -standing.mean)),
-        pairs=pairs(list(comparison.contenders), {name: _accuracies(runs) for name, runs in by_name.items()}),
+        pairs=pairs(list(comparison.contenders), {name: accuracies(runs) for name, runs in by_name.items()}),
         curves={measure: _curves(measure, by_name) for measure in (OF_TABLES if known else MEASURES)},
         fronts=fronts,
         volumes={name: hypervolume(points, corner) for name, points in fronts.items()},
@@ -167,42 +135,6 @@ def _same_task(records: Records) -> tuple[str, tuple[str, ...]]:
         if found.task != usual
     ]
     return usual, tuple(refused)
-
-
-def _standing(name: str, runs: Mapping[int, Record], is_control: bool, searches: bool, base: float | None) -> Standing:
-    accuracies = _accuracies(runs)
-    mean, (low, high) = _mean(list(accuracies.values())), interval(list(accuracies.values()))
-    found = list(runs.values())
-    joules = [joule for run in found for joule in (run.search.joules, run.final.joules)]
-    failures: dict[str, int] = {}
-    for run, phase in product(found, ("search", "final")):
-        for reason, count in getattr(run, phase).failures.items():
-            failures[reason] = failures.get(reason, 0) + count
-    return Standing(
-        name=name,
-        is_control=is_control,
-        searches=searches,
-        accuracies=accuracies,
-        mean=mean,
-        low=max(0.0, low) if len(runs) > 1 else low,
-        high=min(1.0, high) if len(runs) > 1 else high,
-        relative=None if base is None else 100 * (mean - base) / base,
-        parameters=median(run.parameters for run in found),
-        macs=median(run.macs for run in found),
-        trials=_mean([run.search.trials for run in found]),
-        steps=_mean([run.search.steps for run in found]),
-        flops=_mean([run.search.flops + run.final.flops for run in found]),
-        search_flops=_mean([run.search.flops for run in found]),
-        search_seconds=_mean([run.search.seconds for run in found]),
-        final_seconds=_mean([run.final.seconds for run in found]),
-        joules=None if None in joules else sum(joule for joule in joules if joule is not None) / len(found),
-        failures=failures,
-        regret=found[0].known.best - mean if found[0].known else None,
-    )
-
-
-def _accuracies(runs: Mapping[int, Record]) -> dict[int, float]:
-    return {seed: found.accuracy for seed, found in sorted(runs.items())}
 
 
 def _curves(measure: str, by_name: Mapping[str, Mapping[int, Record]]) -> dict[str, Anytime]:
@@ -235,7 +167,3 @@ def _ranked(comparison: Comparison, tasks: Sequence[OnTask]) -> Ranking | None:
 
 def _point(found: Record) -> Point:
     return float(found.parameters), found.accuracy
-
-
-def _mean(numbers: Sequence[float]) -> float:
-    return sum(numbers) / len(numbers)

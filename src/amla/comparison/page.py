@@ -15,8 +15,9 @@ from amla.comparison.charts import (
 )
 from amla.comparison.checklist import Item
 from amla.comparison.incumbents import Milestone
-from amla.comparison.judgement import Judgement, OnTask, Standing
+from amla.comparison.judgement import Judgement, OnTask
 from amla.comparison.pairs import Pair
+from amla.comparison.standing import Standing
 from amla.comparison.words import alone, best_known, confounded, energy, noise, points, reached, spent, verdict
 from amla.evidence.ranks import Ranking
 from amla.reports.markup import Content, Html, Section, element, join, row, section, table

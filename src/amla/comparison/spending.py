@@ -1,6 +1,7 @@
 """What runs spent: their limit is the same, but some searches end before it, and the last leg of others goes beyond."""
 
-from amla.comparison.judgement import OnTask, Standing
+from amla.comparison.judgement import OnTask
+from amla.comparison.standing import Standing
 from amla.spec.values import value
 
 EQUAL = 0.05  # of the most: what is further apart did not spend the same
