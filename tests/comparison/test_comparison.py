@@ -29,6 +29,15 @@ def test_a_comparison_is_its_file():
         (FILE.replace("ours:", "our/s:"), "contenders has 'our/s'; use letters"),
         (FILE.replace(", steps: 10}}", "}}"), "ours on digits: algorithm.steps is not given"),
         (FILE.replace("kind: nac", "kind: magic"), "contenders.ours.algorithm"),
+        (FILE + "limits: {short: {steps: 10}}\n", "limit and limits are both given"),
+        (FILE.replace("limit:", "limits:").replace("steps: 100", "a/b: {steps: 10}"), "limits has 'a/b'; use letters"),
+        (
+            FILE.replace("limit:", "limits:")
+            .replace("steps: 100", "one: {flops: 10}")
+            .replace("{steps: 10}", "{}")
+            .replace("one: {flops: 10}", "one: {flops: 10}, two: {steps: 10}"),
+            "limits.two: ours on digits: final.steps is not given",
+        ),
         (FILE.replace("algorithm: {", "space: {kind: envelope}, algorithm: {"), "contenders.ours"),
         ("- 1", ""),
         ("a: &a [*a]", ""),
@@ -37,6 +46,26 @@ def test_a_comparison_is_its_file():
 def test_what_is_wrong_is_said_by_its_address(wrong, said):
     with pytest.raises(StudyError, match=said or None):
         from_yaml(wrong)
+
+
+def test_within_several_limits_it_is_one_comparison_for_each():
+    limits = "limits: {short: {steps: 50}, long: {steps: 200}}"
+    whole = comparison(FILE.replace("limit: {steps: 100}", limits))
+    assert {name: (part.limit.steps, dict(part.limits)) for name, part in whole.parts.items()} == {
+        "short": (50, {}),
+        "long": (200, {}),
+    }
+    assert whole.parts["long"] == comparison(FILE.replace("steps: 100", "steps: 200"))
+    assert from_yaml(to_yaml(whole)) == whole
+    assert comparison().parts == {"": comparison()}
+
+
+def test_its_costs_are_those_that_any_contender_goes_by():
+    assert comparison().costs == ()
+    nsga2 = "  small: {algorithm: {kind: nsga2, steps: 10, costs: [macs, parameters]}}\nseeds:"
+    asha = "  quick: {algorithm: {kind: asha, steps: 10, costs: [parameters]}}\nseeds:"
+    file = FILE.replace("seeds:", asha).replace("seeds:", nsga2)
+    assert comparison(file).costs == ("parameters", "macs")
 
 
 def test_on_a_table_it_takes_simulated_time():
@@ -126,6 +155,7 @@ def test_a_budget_is_asked_for():
     [
         ("{kind: nasbench201, width: 4, cells: 1}", ["3x3", "none", "3x3", "skip", "none", "skip"]),
         ("{kind: nasbench_macro, width: 4, last: 8}", ["mb3-3x3"] * 8),
+        ("{kind: enas_macro, width: 4, layers: 3}", ["3x3", "op"] * 3),
     ],
 )
 def test_the_network_made_by_hand_is_what_people_would_build(space: str, kept: list[str]):

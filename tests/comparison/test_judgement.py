@@ -8,11 +8,11 @@ from made_up_records import FILE, comparison, record, records
 
 from amla.comparison.checklist import checklist
 from amla.comparison.comparison import to_yaml
-from amla.comparison.judgement import as_json, judged
+from amla.comparison.judgement import as_json, by_limit, judged, together
 from amla.comparison.markdown import markdown
 from amla.comparison.page import render
 from amla.comparison.runs import Bout
-from amla.comparison.words import alone, noise, too_few, verdict
+from amla.comparison.words import alone, limits, noise, too_few, verdict
 
 
 def on_digits(found):
@@ -165,9 +165,91 @@ def test_several_tasks_are_ranked():
     found = {}
     for task in ("one", "two", "digits"):
         found |= records(task, ours=[0.9], random_search=[0.8], random_sampling=[0.7])
-    ranks = judged(comparison(file), found, 9).ranking
-    assert ranks
+    ranks = judged(comparison(file), found, 9).rankings[""]
     assert ranks.ranks == {"ours": 1.0, "random-search": 2.0, "random-sampling": 3.0}
+
+
+def test_within_several_limits_all_is_said_of_each_and_what_a_larger_one_buys():
+    low = judged(comparison(), records(ours=[0.8, 0.82], random_search=[0.7, 0.72]), 4)
+    high = judged(comparison(), records(ours=[0.9, 0.92], random_search=[0.7, 0.72]), 4)
+    whole = together({"short": low, "long": high})
+    assert (whole.planned, whole.done) == (8, 8)
+    assert [found.called for found in whole.tasks] == ["digits within short", "digits within long"]
+    assert limits(by_limit(whole)["digits"]) == {
+        "ours": ("81.00\u202f% (68.29 to 93.71)", "91.00\u202f% (78.29 to 100.00)"),
+        "random-search": ("71.00\u202f% (58.29 to 83.71)", "71.00\u202f% (58.29 to 83.71)"),
+    }
+    page, text = render(whole, checklist(comparison(), whole), "", ""), markdown(whole, (), "", "")
+    assert "2 seeds on 1 task within 2 limits" in page.replace("8 seeds", "2 seeds")
+    for told in (page, text):
+        assert "hat a larger limit buys" in told
+        assert "digits within long" in told
+    assert 'href="#digits-within-long-verdicts"' in page
+    assert by_limit(together({"": low})) == {}
+    assert "larger limit" not in render(together({"": low}), (), "", "")
+
+
+def test_ranks_are_of_each_limit_by_itself():
+    shared = "{data: {source: digits}, final: {steps: 10}}"
+    three = comparison(FILE.replace("  digits:", f"  one: {shared}\n  two: {shared}\n  digits:"))
+    found = {}
+    for task in ("one", "two", "digits"):
+        found |= records(task, ours=[0.9], random_search=[0.8], random_sampling=[0.7])
+    whole = together({"short": judged(three, found, 6), "long": judged(three, found, 6)})
+    assert list(whole.rankings) == ["short", "long"]
+    assert "Over all tasks within short" in render(whole, (), "", "")
+    assert "## Over all tasks within long" in markdown(whole, (), "", "")
+
+
+FRONTS = FILE.replace("{kind: nac, steps: 10}", "{kind: nsga2, steps: 10}").replace("nac", "nsga2")
+
+
+def fronts(found, **fronts):
+    """Return records with these fronts, by contender and seed, of an accuracy and a cost."""
+    return {bout: replace(of, front=fronts[bout.contender.replace("-", "_")][bout.seed]) for bout, of in found.items()}
+
+
+def test_whole_fronts_are_compared_by_what_they_dominate():
+    good = [((0.9, 1000.0), (0.8, 500.0 - seed)) for seed in range(8)]
+    found = fronts(records(ours=[0.9] * 8, random_search=[0.9] * 8), ours=good, random_search=[((0.9, 1000.0),)] * 8)
+    task = judged(comparison(FRONTS), found, 16).tasks[0]
+    assert task.trade is not None
+    (pair,) = task.trade.pairs
+    assert pair.is_real
+    assert pair.difference.mean > 0.05
+    assert not task.pairs[0].is_real  # by accuracy they are the same
+    judgement = judged(comparison(FRONTS), found, 16)
+    for told in (render(judgement, (), "", ""), markdown(judgement, (), "", "")):
+        assert "points of hypervolume" in told
+        assert "the front of accuracy and parameters is compared" in told
+
+
+def test_the_box_is_that_of_what_nobody_beats_so_that_useless_networks_count_nothing():
+    one = [((0.9, 1000.0), (0.5, 100.0))]
+    with_useless = [((0.9, 1000.0), (0.5, 100.0), (0.1, 99.0))]
+    useless = [((0.9, 1000.0), (0.5, 100.0), (0.1, 100.0))]
+    usual, same, other = (
+        judged(
+            comparison(FRONTS),
+            fronts(records(ours=[0.9], random_search=[0.9]), ours=front, random_search=one),
+            2,
+        )
+        .tasks[0]
+        .trade
+        for front in (one, useless, with_useless)
+    )
+    assert usual
+    assert same
+    assert other
+    assert usual.volumes == same.volumes
+    assert usual.corner == pytest.approx((0.46, 1090.0))
+    assert other.corner == pytest.approx((0.02, 1090.1))
+
+
+def test_who_goes_by_no_cost_has_no_fronts_to_compare():
+    found = fronts(records(ours=[0.9]), ours=[((0.9, 1000.0),)])
+    assert judged(comparison(), found, 1).tasks[0].trade is None
+    assert judged(comparison(FRONTS), records(ours=[0.9]), 1).tasks[0].trade is None  # of records of before
 
 
 def test_reports_hold_every_number_and_need_nothing_else():

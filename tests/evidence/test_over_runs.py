@@ -1,12 +1,14 @@
 """What several runs say besides: how many more it takes, who wins how often, ranks, fronts, and curves."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from amla.evidence.anytime import anytime
-from amla.evidence.fronts import front, hypervolume, reference
+from amla.evidence.fronts import dominated, front, hypervolume, reference, undominated
 from amla.evidence.improvement import improvement
 from amla.evidence.paired import holm, sign_flip
 from amla.evidence.power import least, needed
@@ -115,3 +117,22 @@ def test_the_earlier_of_two_that_end_alike_has_the_larger_area():
     assert early
     assert late
     assert early.area > late.area
+
+
+ROWS = st.lists(st.tuples(*[st.integers(0, 4)] * 3), min_size=1, max_size=6)
+
+
+@given(ROWS)
+def test_the_volume_is_as_many_unit_cubes_as_a_row_is_low_enough_for(rows):
+    def covered(at: tuple[int, ...]) -> bool:
+        return any(all(low <= place for low, place in zip(row, at, strict=True)) for row in rows)
+
+    assert dominated(rows, (4, 4, 4)) == sum(map(covered, product(range(4), repeat=3)))
+
+
+@given(ROWS)
+def test_what_is_undominated_dominates_all_that_the_rest_does(rows):
+    kept = undominated(rows)
+    assert dominated(kept, (5, 5, 5)) == dominated(rows, (5, 5, 5))
+    for row in kept:
+        assert dominated([other for other in kept if other != row], (5, 5, 5)) < dominated(kept, (5, 5, 5))

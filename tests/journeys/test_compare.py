@@ -51,7 +51,7 @@ def test_it_runs_every_contender_and_control_and_goes_on_with_more_seeds(here: H
     assert {path: path.stat().st_mtime_ns for path in kept} == kept  # nothing is run again
     assert json.loads(Path("runs/tiny/report.json").read_text())["done"] == 2 * len(NAMES)
     again = here("compare", str(file), "--seeds", "2", "--report")
-    assert again.out.count("No evidence at this n") == 6
+    assert again.out.count(" undecided ") == 6
 
 
 def test_one_contender_without_controls_is_run_and_compared_with_nothing(here: Here, file: Path):
@@ -72,6 +72,23 @@ def test_it_goes_on_however_its_folder_is_named_and_wherever_it_was_moved(here: 
         ended = here("compare", str(file), "--folder", folder)
         assert (ended.code, ended.err) == (0, "")
         assert "of 7: " not in ended.out  # nothing is run again
+
+
+def test_within_several_limits_all_of_it_is_run_in_each(here: Here, file: Path):
+    limits = "limits: {short: {flops: 1.0e+8}, long: {flops: 3.0e+8}}\ncontrols: false"
+    file.write_text(FILE.replace("limit: {steps: 4}", limits).replace("{steps: 4}", "{}"))
+    ended = here("compare", str(file))
+    assert (ended.code, ended.err) == (0, "")
+    assert "1 seed on 1 task within 2 limits, 2 runs" in ended.out.replace("\n", " ")
+    assert "2 of 2: nac on digits within long, seed 0" in ended.out.replace("\n", " ")
+    found = json.loads(Path("runs/tiny/report.json").read_text())
+    short, long = (on["standings"][0] for on in found["tasks"])
+    assert short["flops"] == pytest.approx(1e8, rel=0.1)
+    assert long["flops"] == pytest.approx(3e8, rel=0.1)
+    assert "What a larger limit buys" in Path("runs/tiny/report.html").read_text()
+    assert sorted(path.name for path in Path("runs/tiny").iterdir() if path.is_dir()) == ["long", "short"]
+    again = here("compare", str(file))
+    assert "going on after 2 runs" in again.out
 
 
 def test_another_comparison_does_not_mix_with_what_is_there(here: Here, file: Path):

@@ -1,6 +1,7 @@
 """A search on a table: `amla run` from the first line to the report, in seconds."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ def test_searches_are_compared_on_a_table_and_more_seeds_go_on(here: Here):
     Path("searches.yaml").write_text(COMPARISON)
     ended = here("compare", "searches.yaml", "--data-dir", str(TABLES))
     assert (ended.code, ended.err) == (0, "")
-    assert "evolution beats random-sampling by" in ended.out.replace("\n", " ")
+    assert re.search(r"^evolution +beats +random-sampling +\d", ended.out, re.MULTILINE)
     found = json.loads(Path("runs/searches/report.json").read_text())
     assert found["done"] == found["planned"] == 8 * 5
     assert [at["trials"] for at in found["tasks"][0]["milestones"]] == [10, 25]
@@ -112,6 +113,20 @@ def test_searches_are_compared_on_a_table_and_more_seeds_go_on(here: Here):
     more = here("compare", "searches.yaml", "--data-dir", str(TABLES), "--seeds", "9")
     assert "going on after 40 runs" in more.out
     assert json.loads(Path("runs/searches/report.json").read_text())["done"] == 9 * 5
+
+
+def test_whole_fronts_are_compared_on_a_table(here: Here):
+    evolution = COMPARISON[COMPARISON.index("  evolution:") : COMPARISON.index("\n", COMPARISON.index("  evolution:"))]
+    nsga2 = "  nsga2: {algorithm: {kind: nsga2, trials: null, steps: 50, costs: [parameters]}}"
+    Path("fronts.yaml").write_text(COMPARISON.replace(evolution, nsga2))
+    ended = here("compare", "fronts.yaml", "--data-dir", str(TABLES))
+    assert (ended.code, ended.err) == (0, "")
+    assert "Whole fronts of accuracy and parameters, points of" in ended.out
+    (folder,) = Path("runs").iterdir()
+    (found,) = json.loads((folder / "report.json").read_text())["tasks"]
+    assert list(found["trade"]["volumes"]) == ["nsga2", "random-search"]
+    assert found["trade"]["tested"]
+    assert all(0 < share < 1 for of in found["trade"]["volumes"].values() for share in of.values())
 
 
 def test_a_comparison_without_its_table_says_where_to_name_it(here: Here):

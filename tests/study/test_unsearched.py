@@ -1,15 +1,19 @@
 """Networks by hand are what people would build, and random ones are about as large as what was found."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from made_up_runs import STUDY, task_for
 
+from amla.spaces.darts import darts
 from amla.spec.constraints import Constraints
 from amla.spec.costs import costs
+from amla.spec.decisions import read
+from amla.spec.text import to_json
 from amla.study.resolve import space_of
-from amla.study.settings.spaces import EnvelopeSettings
+from amla.study.settings.spaces import DartsSettings, EnvelopeSettings, TemplateSettings
 from amla.study.spaces import envelope_of
 from amla.study.unsearched import APART, alike, plain_inside, plain_kind, plain_network
 
@@ -32,6 +36,43 @@ def test_a_plain_network_has_one_convolution_a_cell_and_so_many_cells_a_stage(de
 )
 def test_the_plain_branch_is_the_first_of_its_kind(branches: tuple[str, ...], kind: str | None):
     assert plain_kind(replace(SPACE, branches=branches)) == kind
+
+
+def test_in_the_space_of_darts_it_is_a_chain_of_separable_convolutions_each_beside_a_skip():
+    task, settings = task_for(), DartsSettings(4, 3, 1, None)
+    network = plain_network(settings, Constraints(), task)
+    assert network is not None
+    found = space_of(replace(STUDY, space=settings), task).space.read(network)
+    for cell in ("cell0", "cell2"):  # of which the second one reduces
+        edges = {gene.partition("/")[2]: kept for gene, kept in found.items() if gene.startswith(cell)}
+        assert [[name[-5:] for name in edges[f"node{node}"]] for node in range(4)] == [
+            ["from0", "from1"],
+            ["from1", "from2"],
+            ["from1", "from3"],
+            ["from1", "from4"],
+        ]
+        kinds = {gene: kept[0].rpartition("/")[2] for gene, kept in edges.items() if "from" in gene}
+        assert kinds == {
+            "node0/from0": "skip",
+            "node1/from1": "skip",
+            "node2/from1": "skip",
+            "node3/from1": "skip",
+            "node0/from1": "3x3sep",
+            "node1/from2": "3x3sep",
+            "node2/from3": "3x3sep",
+            "node3/from4": "3x3sep",
+        }
+
+
+def test_of_a_template_it_is_what_each_pick_names_first(tmp_path: Path):
+    cells = darts((1, 8, 8), 2, width=4, cells=3, stem=1, auxiliary=None)
+    file = tmp_path / "mine.arch.json"
+    file.write_text(to_json(cells.template))
+    network = plain_network(TemplateSettings(str(file)), Constraints(), task_for())
+    assert network is not None
+    kept = read(cells.template, network)
+    assert len(kept) > 4
+    assert all(cells.template[gene].inputs[: len(names)] == names for gene, names in kept.items())
 
 
 def test_none_is_beyond_the_constraints():

@@ -46,12 +46,12 @@ def accuracies(found: OnTask, theme: Theme = "auto") -> Chart | None:
     # A few bad runs among many would press all others together; they are drawn at the axis' end.
     x["scale"] |= {"domainMin": min(_low(s) for s in found.standings), "clamp": True}
     ink = colour("ink", theme)
-    colours = _colours(found, theme)
+    hues = colours(found, theme)
     tip = [{"field": "name", "title": "contender"}, {"field": "seed"}, _tested(found)]
     layer = [
         {
             "mark": {"type": "circle", "size": 46, "opacity": 0.6 if len(runs) <= MANY * len(names) else 0.2},
-            "encoding": {"x": x, "color": colours | {"legend": None}, "tooltip": tip},
+            "encoding": {"x": x, "color": hues | {"legend": None}, "tooltip": tip},
         },
         {
             "data": {"values": means},
@@ -65,7 +65,7 @@ def accuracies(found: OnTask, theme: Theme = "auto") -> Chart | None:
         },
     ]
     said = (
-        f"Test {metric_name(found.metric)} of every run on {found.task}, by contender, with means and 95 % intervals."
+        f"Test {metric_name(found.metric)} of every run on {found.called}, by contender, with means and 95 % intervals."
     )
     return chart(runs, theme, said, encoding={"y": y}, layer=layer, height=ROW * len(names) + 10)
 
@@ -96,10 +96,8 @@ def anytime(found: OnTask, measure: str, theme: Theme = "auto") -> Chart | None:
         "encoding": {"y": {"field": "median", "type": "quantitative"}, "tooltip": tip},
     }
     best = f"The best {metric_name(found.metric)} that was seen so far"
-    said = f"{best} on {found.task} against {unit}: median and quartiles of runs."
-    return chart(
-        rows, theme, said, encoding={"x": x, "color": _colours(found, theme, curves)}, layer=[band, line, near]
-    )
+    said = f"{best} on {found.called} against {unit}: median and quartiles of runs."
+    return chart(rows, theme, said, encoding={"x": x, "color": colours(found, theme, curves)}, layer=[band, line, near])
 
 
 def regret(found: OnTask, measure: str, theme: Theme = "auto") -> Chart | None:
@@ -135,8 +133,8 @@ def regret(found: OnTask, measure: str, theme: Theme = "auto") -> Chart | None:
         "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 2},
         "encoding": {"y": y, "tooltip": tip},
     }
-    said = f"How far what is chosen so far tests below the best of the table on {found.task}: median and quartiles."
-    encoding = {"x": x, "color": _colours(found, theme, curves)}
+    said = f"How far what is chosen so far tests below the best of the table on {found.called}: median and quartiles."
+    encoding = {"x": x, "color": colours(found, theme, curves)}
     return chart(rows, theme, said, encoding=encoding, layer=[band, line])
 
 
@@ -184,7 +182,7 @@ def against_size(found: OnTask, theme: Theme = "auto") -> Chart | None:
     encoding = {
         "x": quantity("parameters", "parameters", "~s"),
         "y": quantity("accuracy", None, ".1%"),
-        "color": _colours(found, theme),
+        "color": colours(found, theme),
     }
     layer = [
         {"mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 1.2}},
@@ -194,7 +192,7 @@ def against_size(found: OnTask, theme: Theme = "auto") -> Chart | None:
         },
     ]
     metric = metric_name(found.metric)
-    said = f"Test {metric} against parameters on {found.task}: those runs of each contender that none of its own beats."
+    said = f"Test {metric} against parameters on {found.called}: runs that none of the same contender beats."
     return chart(rows, theme, said, encoding=encoding, layer=layer)
 
 
@@ -220,7 +218,7 @@ def _readings(curve: Anytime) -> Iterator[tuple[float, dict[str, float]]]:
         yield spent, {"median": median, "low": low, "high": high}
 
 
-def _colours(found: OnTask, theme: Theme, shown: Mapping[str, object] | None = None) -> Chart:
+def colours(found: OnTask, theme: Theme, shown: Mapping[str, object] | None = None) -> Chart:
     """Return the colours of contenders, the same on all tasks; controls come last, the rest of them grey."""
     names = _in_order(found)
     domain = [name for name in names if shown is None or name in shown]

@@ -52,7 +52,8 @@ def _at_once(comparison: Comparison, judgement: Judgement) -> Found:
 
 def _benchmark(comparison: Comparison, judgement: Judgement) -> Found:
     refused = sum(len(task.refused) for task in judgement.tasks)
-    said = ", ".join(f"{task.task}: {task.benchmark}" for task in judgement.tasks)
+    digests = {task.task: task.benchmark for task in judgement.tasks if task.benchmark}
+    said = ", ".join(f"{task}: {found}" for task, found in digests.items())
     return (
         True,
         f"one digest a task of data, split, metric, space, recipe and final training ({said}); {refused} runs refused",
@@ -84,15 +85,18 @@ def _over_time(comparison: Comparison, judgement: Judgement) -> Found:
 
 def _chance(comparison: Comparison, judgement: Judgement) -> Found:
     missing = [
-        f"{name} on {task.task}" for task in judgement.tasks for name in (SAMPLING, RANDOM) if name not in _names(task)
+        f"{name} on {task.called}"
+        for task in judgement.tasks
+        for name in (SAMPLING, RANDOM)
+        if name not in _names(task)
     ]
     if missing:
         return (
             False,
             f"missing: {', '.join(missing)}; {'run the rest' if comparison.controls else 'set controls to true'}",
         )
-    by_hand = [task.task for task in judgement.tasks if HAND_MADE in _names(task)]
-    without = [task.task for task in judgement.tasks if HAND_MADE not in _names(task)]
+    by_hand = [task.called for task in judgement.tasks if HAND_MADE in _names(task)]
+    without = [task.called for task in judgement.tasks if HAND_MADE not in _names(task)]
     hand = [f"{said} on {', '.join(tasks)}" for said, tasks in (("one", by_hand), ("none", without)) if tasks]
     return True, f"random sampling and random search, by the same pipeline; of networks made by hand {', '.join(hand)}"
 
@@ -145,9 +149,9 @@ def _details(comparison: Comparison, judgement: Judgement) -> Found:
 
 
 def _equal_spending(comparison: Comparison, judgement: Judgement) -> Found:
-    if comparison.limit.flops is None:
+    if any(part.limit.flops is None for part in comparison.parts.values()):
         return None, "what limits a search is not its operations; say whether the contenders spent the same"
-    found = {task.task: (both, spent(task)) for task in judgement.tasks if (both := spending(task))}
+    found = {task.called: (both, spent(task)) for task in judgement.tasks if (both := spending(task))}
     if not found:
         return None, "there are no two of them whose operations were counted"
     said = " ".join(f"{task}: {words}" if len(found) > 1 else f"{words}" for task, (_, words) in found.items())

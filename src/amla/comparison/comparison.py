@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import field, replace
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -99,20 +99,33 @@ class Comparison:
                 f"executor.kind is {self.executor.kind}, but searches compared on a table take simulated time; say "
                 "executor: {kind: simulated}."
             )
-        for within, part in self.parts.items():
-            for task, (name, contender) in product(part.tasks, part.contenders.items()):
-                try:
-                    part.study(task, contender, 0)
-                except StudyError as error:
-                    limit = f" within {within}" if within else ""
-                    raise StudyError(f"{name} on {task}{limit}: {error}") from None
+        if self.limits:
+            dict(self.parts)  # each of which is checked as it is made
+            return
+        for task, (name, contender) in product(self.tasks, self.contenders.items()):
+            try:
+                self.study(task, contender, 0)
+            except StudyError as error:
+                raise StudyError(f"{name} on {task}: {error}") from None
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """All that any contender goes by besides the metric: what networks cost."""
+        named = (getattr(contender.algorithm, "costs", ()) for contender in self.contenders.values())
+        return tuple(dict.fromkeys(chain.from_iterable(named)))
 
     @property
     def parts(self) -> Mapping[str, "Comparison"]:
         """The comparisons that it is made of, each with one limit, by the limit's name; itself, "", if it has one."""
         if not self.limits:
             return {"": self}
-        return {name: replace(self, limit=limit, limits={}) for name, limit in self.limits.items()}
+        found = {}
+        for name, limit in self.limits.items():
+            try:
+                found[name] = replace(self, limit=limit, limits={})
+            except StudyError as error:
+                raise StudyError(f"limits.{name}: {error}") from None
+        return found
 
     def is_whole(self, task: str) -> bool:
         """Whether the limit of operations is that of whole runs on a task, whose final trainings have what is left."""

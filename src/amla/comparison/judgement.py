@@ -1,7 +1,7 @@
 """What the runs of a comparison say: on each task standings, differences, curves and fronts; over tasks ranks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from statistics import stdev
 
 from pydantic import TypeAdapter
@@ -14,6 +14,7 @@ from amla.comparison.pairs import Pair, pairs
 from amla.comparison.record import Known, Record
 from amla.comparison.runs import Records, all_searching
 from amla.comparison.standing import Standing, accuracies, standing
+from amla.comparison.trade import Trade, trade
 from amla.evidence.anytime import Anytime, anytime
 from amla.evidence.fronts import Point, front, hypervolume, reference
 from amla.evidence.ranks import Ranking, ranking
@@ -30,7 +31,8 @@ class OnTask:
     `metric` is what all are judged by, on the test part. `curves` are by what they are drawn against and by contender;
     `fronts` of parameters and that, and `volumes` what each dominates. `noise` is the standard deviation of it over the
     seeds of one network. `about` is where and with what runs came about. `refused` says which runs do not belong in
-    the table, and why. With `whole` the limit of operations is that of whole runs, not of searches.
+    the table, and why. `limit` is its name where there are several; with `whole` it is of the operations of whole runs,
+    not of searches. `trade` says what whole fronts are worth, where a contender goes by costs.
 
     Where a table answered, `known` is what it says of all networks, `incumbents` are curves of what the network chosen
     so far would test at, and `milestones` what could have been said after fewer networks.
@@ -51,12 +53,20 @@ class OnTask:
     milestones: tuple[Milestone, ...] = ()
     metric: str = "accuracy"
     whole: bool = False
+    limit: str = ""
+    trade: Trade | None = None
+
+    @property
+    def called(self) -> str:
+        """Its task, and within which limit, where there are several."""
+        return f"{self.task} within {self.limit}" if self.limit else self.task
 
 
 @value
 class Judgement:
     """All that a comparison says so far: of `planned` runs, those that are done.
 
+    `tasks` are those of each limit. `rankings` over tasks are by limit, "" where there is one; none below three tasks.
     `about` are all values that its runs have of machine, code, libraries and device.
     """
 
@@ -65,8 +75,14 @@ class Judgement:
     planned: int
     done: int
     tasks: tuple[OnTask, ...]
-    ranking: Ranking | None
+    rankings: Mapping[str, Ranking] = field(default_factory=dict)
     about: Circumstances = field(default_factory=dict)
+
+
+def by_limit(judgement: Judgement) -> dict[str, tuple[OnTask, ...]]:
+    """Return the tasks that were run within several limits, each with what was said within every one of them."""
+    found = {on.task: tuple(each for each in judgement.tasks if each.task == on.task) for on in judgement.tasks}
+    return {task: each for task, each in found.items() if len(each) > 1 and any(on.standings for on in each)}
 
 
 _judgement = TypeAdapter(Judgement)
@@ -78,14 +94,33 @@ def as_json(judgement: Judgement) -> str:
 
 
 def judged(comparison: Comparison, records: Records, planned: int) -> Judgement:
-    """Return what the records of a comparison say."""
+    """Return what the records of a comparison say that has one limit; see `together`."""
     tasks = tuple(
         _on_task(comparison, task, {bout: found for bout, found in records.items() if bout.task == task})
         for task in comparison.tasks
     )
     usual = {found.task: found.benchmark for found in tasks}
     about = circumstances(found for bout, found in records.items() if found.task == usual[bout.task])
-    return Judgement(comparison.name, comparison.seeds, planned, len(records), tasks, _ranked(comparison, tasks), about)
+    ranked = _ranked(tasks)
+    rankings = {} if ranked is None else {"": ranked}
+    return Judgement(comparison.name, comparison.seeds, planned, len(records), tasks, rankings, about)
+
+
+def together(parts: Mapping[str, Judgement]) -> Judgement:
+    """Return what the parts of a comparison say, each with a limit of its own, by the limit's name."""
+    first = next(iter(parts.values()))
+    about: dict[str, set[str]] = {}
+    for part in parts.values():
+        for name, values in part.about.items():
+            about.setdefault(name, set()).update(values)
+    return replace(
+        first,
+        planned=sum(part.planned for part in parts.values()),
+        done=sum(part.done for part in parts.values()),
+        tasks=tuple(replace(found, limit=limit) for limit, part in parts.items() for found in part.tasks),
+        rankings={limit: ranked for limit, part in parts.items() for ranked in part.rankings.values()},
+        about={name: tuple(sorted(values)) for name, values in about.items()},
+    )
 
 
 def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
@@ -120,6 +155,7 @@ def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
         milestones=milestones(list(comparison.contenders), by_name),
         metric=comparison.tasks[task].metric,
         whole=comparison.is_whole(task),
+        trade=trade(list(comparison.contenders), comparison.costs, by_name),
     )
 
 
@@ -159,7 +195,7 @@ def _noise(by_name: Mapping[str, Mapping[int, Record]]) -> float | None:
     return None
 
 
-def _ranked(comparison: Comparison, tasks: Sequence[OnTask]) -> Ranking | None:
+def _ranked(tasks: Sequence[OnTask]) -> Ranking | None:
     by_task = [{standing.name: standing.mean for standing in found.standings} for found in tasks]
     everywhere = [name for name in (by_task[0] if by_task else ()) if all(name in means for means in by_task)]
     return ranking({name: [means[name] for means in by_task] for name in everywhere})

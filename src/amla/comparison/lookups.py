@@ -12,7 +12,7 @@ from amla.algorithms.fixed import Fixed
 from amla.algorithms.protocol import Algorithm, reached
 from amla.comparison.comparison import Comparison, Contender
 from amla.comparison.incumbents import pooled
-from amla.comparison.record import Known, Point, Record, about_of, benchmark, spent
+from amla.comparison.record import Known, Point, Record, about_of, benchmark, front_of, spent
 from amla.evaluation.tables import Entry, Table
 from amla.evaluation.tabular import DEVICE, Tabular
 from amla.execution.simulated import SimulatedExecutor
@@ -22,6 +22,7 @@ from amla.spec.digest import digest
 from amla.storage.memory import Memory
 from amla.study.folder import provenance
 from amla.study.phases import FINAL, SEARCH
+from amla.study.prefer import front
 from amla.study.resolve import algorithm_of, task_of
 from amla.study.run import Limit, run
 from amla.study.settings.places import Simulated
@@ -112,7 +113,17 @@ class Bench:
             points=followed.points(),
             about=self._about,
             known=self.known,
+            front=self._front(searched),
         )
+
+    def _front(self, searched: History) -> tuple[tuple[float, ...], ...]:
+        """Return the networks that a search would offer, chosen by what it saw, with what they test at."""
+        if not (costs := self.comparison.costs):
+            return ()
+        chosen = front(searched, costs)
+        seen = front_of(chosen, "accuracy", costs)
+        tested = [self._tested(trial.proposal.architecture) for trial in chosen]
+        return tuple((worth, *point[1:]) for worth, point in zip(tested, seen, strict=True) if worth is not None)
 
     @cached_property
     def known(self) -> Known:

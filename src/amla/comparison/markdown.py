@@ -1,11 +1,24 @@
 """The report of a comparison as Markdown, for a repository or an issue."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from amla.comparison.checklist import Item
-from amla.comparison.judgement import Judgement, OnTask
+from amla.comparison.judgement import Judgement, OnTask, by_limit
 from amla.comparison.page import MET
-from amla.comparison.words import alone, best_known, confounded, energy, noise, points, reached, spent, verdict
+from amla.comparison.words import (
+    VOLUME,
+    alone,
+    best_known,
+    confounded,
+    energy,
+    limits,
+    noise,
+    points,
+    reached,
+    spent,
+    traded,
+    verdict,
+)
 from amla.reports.names import metric_name
 from amla.reports.numbers import SPACE, count, duration, percent, plural
 
@@ -14,11 +27,14 @@ def markdown(judgement: Judgement, items: Sequence[Item], file: str, command: st
     """Return the report as text; see `amla.comparison.page.render`."""
     lines = [f"# Comparison {judgement.name}", ""]
     lines += [f"{plural(judgement.seeds, 'seed')}; {judgement.done} of {judgement.planned} runs are done.", ""]
+    for task, within in by_limit(judgement).items():
+        lines += [f"## {task}: what a larger limit buys", ""]
+        lines += _table(("contender", *(found.limit for found in within)), _rows(limits(within)))
     for found in judgement.tasks:
         lines += _task(found)
-    if ranks := judgement.ranking:
+    for limit, ranks in judgement.rankings.items():
         lines += [
-            "## Over all tasks",
+            f"## Over all tasks within {limit}" if limit else "## Over all tasks",
             "",
             f"Friedman's p is {ranks.p:.3f}; critical difference {ranks.critical:.2f}.",
             "",
@@ -33,7 +49,7 @@ def markdown(judgement: Judgement, items: Sequence[Item], file: str, command: st
 
 
 def _task(found: OnTask) -> list[str]:
-    lines = [f"## {found.task}", "", *(f"- {verdict(pair)}" for pair in found.pairs), ""]
+    lines = [f"## {found.called}", "", *(f"- {verdict(pair)}" for pair in found.pairs), ""]
     lines += [
         text + "\n"
         for text in (
@@ -76,14 +92,24 @@ def _task(found: OnTask) -> list[str]:
         )
         for s in found.standings
     )
-    return [*lines, *_table(head, rows), *_milestones(found)]
+    return [*lines, *_table(head, rows), *_traded(found), *_milestones(found)]
+
+
+def _traded(found: OnTask) -> list[str]:
+    if (said := traded(found)) is None or found.trade is None:
+        return []
+    lines = [f"### {found.called}: whole fronts", "", said, ""]
+    means = sorted(found.trade.means.items(), key=lambda item: -item[1][0])
+    rows = ((name, percent(mean), f"{100 * low:.1f} to {100 * high:.1f}") for name, (mean, low, high) in means)
+    lines += _table(("contender", "share of the box", "95 % interval"), rows)
+    return [*lines, *(f"- {verdict(pair, VOLUME)}" for pair in found.trade.pairs), ""]
 
 
 def _milestones(found: OnTask) -> list[str]:
     if not found.milestones:
         return []
     names = list(found.milestones[-1].reached)
-    lines = [f"### {found.task}: after fewer networks", ""]
+    lines = [f"### {found.called}: after fewer networks", ""]
     lines += ["What is chosen after so many networks tests at: mean and standard deviation over runs.", ""]
     rows = (
         (name, *(reached(at.reached[name]) if name in at.reached else "" for at in found.milestones)) for name in names
@@ -93,6 +119,10 @@ def _milestones(found: OnTask) -> list[str]:
         if at.pairs:
             lines += [f"After {at.trials} networks:", "", *(f"- {verdict(pair)}" for pair in at.pairs), ""]
     return lines
+
+
+def _rows(cells: Mapping[str, Sequence[str]]) -> Iterator[Sequence[str]]:
+    yield from ((name, *found) for name, found in cells.items())
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

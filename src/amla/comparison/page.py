@@ -15,29 +15,42 @@ from amla.comparison.charts import (
 )
 from amla.comparison.checklist import Item
 from amla.comparison.incumbents import Milestone
-from amla.comparison.judgement import Judgement, OnTask
+from amla.comparison.judgement import Judgement, OnTask, by_limit
 from amla.comparison.pairs import Pair
-from amla.comparison.standing import Standing
-from amla.comparison.words import alone, best_known, confounded, energy, noise, points, reached, spent, verdict
+from amla.comparison.sheets import costs, differences, standings, traded_volumes, volumes, within_limits
+from amla.comparison.trade_chart import fronts
+from amla.comparison.words import VOLUME, alone, best_known, confounded, noise, reached, spent, traded, verdict
 from amla.evidence.ranks import Ranking
 from amla.reports.markup import Content, Html, Section, element, join, row, section, table
 from amla.reports.names import metric_name
-from amla.reports.numbers import DASH, SPACE, count, duration, percent, plural
+from amla.reports.numbers import DASH, SPACE, plural
 from amla.reports.page import page
 from amla.reports.plots import canvas
 from amla.reports.vega import Chart
 
+FEW = 3  # pairs, of which everything is shown at once
 MET = {True: "met", False: "not met", None: "for the author to say"}
 
 
 def render(judgement: Judgement, items: Sequence[Item], file: str, command: str) -> str:
     """Return the report as a page; `file` is the comparison as YAML, `command` what ran it."""
-    parts = [part for found in judgement.tasks for part in _task(found, len(judgement.tasks) > 1)]
-    parts += [_ranks(judgement.ranking), _checklist(items), _about(judgement), _file(file, command)]
-    told = [part for part in parts if part]
-    links = (element("li", element("a", part.title, href=f"#{part.anchor}")) for part in told)
-    contents = element("nav", element("ul", *links), aria_label="Contents")
-    return page(judgement.name, join((_headline(judgement), contents, *(part.html for part in told))), charts=True)
+    several = len(judgement.tasks) > 1
+    tasks = {found.called: [part for part in _task(found, several) if part] for found in judgement.tasks}
+    before, after = [_limits(judgement)], [_ranks(limit, found) for limit, found in judgement.rankings.items()]
+    after += [_checklist(items), _about(judgement), _file(file, command)]
+    links = [
+        *((part.title, part) for part in before if part),
+        *(
+            (name if several else part.title, part)
+            for name, of in tasks.items()
+            for part in of[: 1 if several else None]
+        ),
+        *((part.title, part) for part in after if part),
+    ]
+    anchors = (element("li", element("a", title, href=f"#{part.anchor}")) for title, part in links)
+    contents = element("nav", element("ul", *anchors), aria_label="Contents")
+    told = [part.html for part in (*before, *(part for of in tasks.values() for part in of), *after) if part]
+    return page(judgement.name, join((_headline(judgement), contents, *told)), charts=True)
 
 
 def _headline(judgement: Judgement) -> Html:
@@ -49,14 +62,22 @@ def _headline(judgement: Judgement) -> Html:
         if everything
         else ("Nothing is compared" if judgement.done else "Nothing can be compared yet")
     )
-    tasks = plural(len(judgement.tasks), "task")
-    lead = f"{plural(judgement.seeds, 'seed')} on {tasks}; {judgement.done} of {judgement.planned} runs are done."
+    limits = len({found.limit for found in judgement.tasks})
+    tasks = plural(len(judgement.tasks) // limits, "task")
+    within = f" within {limits} limits" if limits > 1 else ""
+    done = f"{judgement.done} of {judgement.planned} runs are done."
+    lead = f"{plural(judgement.seeds, 'seed')} on {tasks}{within}; {done}"
     return element("header", name, element("h1", title), element("p", lead, class_="lead"))
 
 
+def _limits(judgement: Judgement) -> Section | None:
+    sheets = [within_limits(found) for found in by_limit(judgement).values()]
+    return section("limits", "What a larger limit buys", *sheets) if sheets else None
+
+
 def _task(found: OnTask, named: bool) -> list[Section | None]:
-    of = f" on {found.task}" if named else ""
-    anchor = f"{found.task}-" if named else ""
+    of = f" on {found.called}" if named else ""
+    anchor = f"{found.called.replace(' ', '-')}-" if named else ""
     if not found.standings:
         return [section(f"{anchor}standings", f"Nothing has been run{of}", element("p", "Run the command again."))]
     notes = [
@@ -65,7 +86,6 @@ def _task(found: OnTask, named: bool) -> list[Section | None]:
         if text
     ]
     told = [element("p", text) for text in (spent(found),) if text]
-    verdicts = _verdicts(found.pairs)
     units = UNITS_OF_TABLES if found.known else UNITS
     is_held_out = found.known is None or found.known.held_out
     metric = metric_name(found.metric)
@@ -77,13 +97,15 @@ def _task(found: OnTask, named: bool) -> list[Section | None]:
         ),
         *((f"{best}, and {unit}", anytime(found, name)) for name, unit in units.items()),
     ]
+    said = join((differences(found.pairs), _in_words(found.pairs))) if found.pairs else None
     return [
-        section(f"{anchor}verdicts", f"What can be said{of}", element("ul", *verdicts) if verdicts else None, *notes),
-        section(f"{anchor}standings", f"Test {metric}{of}", _figure(accuracies(found), _cut(found)), _standings(found)),
+        section(f"{anchor}verdicts", f"What can be said{of}", said, *notes),
+        section(f"{anchor}standings", f"Test {metric}{of}", _figure(accuracies(found), _cut(found)), standings(found)),
         _charts(f"{anchor}curves", f"The best so far{of}", curves),
         _milestones(f"{anchor}milestones", f"After fewer networks{of}", found.milestones),
-        section(f"{anchor}sizes", f"Size and {metric}{of}", _figure(against_size(found)), _volumes(found)),
-        section(f"{anchor}costs", f"What it took{of}", *told, _costs(found)),
+        _trade(f"{anchor}fronts", f"Whole fronts{of}", found),
+        section(f"{anchor}sizes", f"Size and {metric}{of}", _figure(against_size(found)), volumes(found)),
+        section(f"{anchor}costs", f"What it took{of}", *told, costs(found)),
     ]
 
 
@@ -92,30 +114,6 @@ def _cut(found: OnTask) -> str | None:
     if all(len(s.accuracies) <= MANY for s in found.standings):
         return None
     return "A dot a run, with the mean and its interval; runs that are worse than the axis shows stand at its beginning"
-
-
-def _standings(found: OnTask) -> Html:
-    below = {} if all(s.regret is None for s in found.standings) else {"Below the best": True}
-    head = {"Contender": False, "Mean": True, f"95{SPACE}% interval": True, "Worst": True, "Best": True, "Runs": True}
-    head |= {"Over random sampling": True, **below, "Parameters": True, "MACs": True}
-    rows = [
-        row(
-            s.name,
-            percent(s.mean, 2),
-            _bounds(s),
-            percent(min(s.accuracies.values()), 2),
-            percent(max(s.accuracies.values()), 2),
-            str(len(s.accuracies)),
-            DASH if s.relative is None else f"{s.relative:+.2f}{SPACE}%",
-            *([DASH if s.regret is None else points(s.regret)] if below else []),
-            count(s.parameters),
-            count(s.macs),
-            numbers=range(9),
-            class_=None if s.is_control else "chosen",
-        )
-        for s in found.standings
-    ]
-    return table(f"Test {metric_name(found.metric)} over seeds, the best first; controls are not set off", head, rows)
 
 
 def _milestones(anchor: str, title: str, found: Sequence[Milestone]) -> Section | None:
@@ -140,59 +138,35 @@ def _milestones(anchor: str, title: str, found: Sequence[Milestone]) -> Section 
     return section(anchor, title, table(said, head, rows), *verdicts)
 
 
-def _verdicts(pairs: Sequence[Pair]) -> list[Html]:
-    return [element("li", verdict(pair)) for pair in pairs]
+def _trade(anchor: str, title: str, found: OnTask) -> Section | None:
+    if found.trade is None:
+        return None
+    compared = found.trade.pairs
+    said = join((differences(compared, VOLUME), _in_words(compared, VOLUME))) if compared else None
+    figure = _figure(fronts(found), "The front of every run")
+    return section(anchor, title, element("p", traded(found)), figure, traded_volumes(found.trade), said)
 
 
-def _volumes(found: OnTask) -> Html:
-    said = (
-        f"How much of size and {metric_name(found.metric)} each front dominates, from a corner a tenth beyond the "
-        "dearest and the worst; "
-        "a search for that alone looks for no small networks"
-    )
-    order = sorted(found.volumes.items(), key=lambda pair: -pair[1])
-    most = max(found.volumes.values()) or 1.0
-    rows = [row(name, percent(volume / most), str(len(found.fronts[name])), numbers=(0, 1)) for name, volume in order]
-    return table(said, {"Contender": False, "Hypervolume, of the largest": True, "Runs on its front": True}, rows)
-
-
-def _costs(found: OnTask) -> Html:
-    head = {"Contender": False, "Networks": True, "Steps": True, "Operations of search": True}
-    head |= {"Of search and final": True, "Time of search": True, "Of final": True}
-    head |= {"Energy": True, "Failed trials": False}
-    rows = [
-        row(
-            s.name,
-            f"{s.trials:.1f}",
-            count(s.steps),
-            count(s.search_flops),
-            count(s.flops),
-            duration(s.search_seconds),
-            duration(s.final_seconds),
-            energy(s.joules, is_table=found.known is not None),
-            ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in s.failures.items()) or "none",
-            numbers=range(7),
-        )
-        for s in found.standings
-    ]
-    return table(
-        "What a run took on average: networks and steps are those of the search, energy that of both", head, rows
+def _in_words(pairs: Sequence[Pair], unit: str = "points") -> Html:
+    summary = element("summary", "In words, and how often a run of one is better than one of the other")
+    return element(
+        "details",
+        summary,
+        element("ul", *(element("li", verdict(pair, unit)) for pair in pairs)),
+        open="" if len(pairs) <= FEW else None,
     )
 
 
-def _bounds(standing: Standing) -> str:
-    if len(standing.accuracies) < 2:
-        return DASH
-    return f"{100 * standing.low:.2f}{DASH}{100 * standing.high:.2f}{SPACE}%"
+def _verdicts(pairs: Sequence[Pair], unit: str = "points") -> list[Html]:
+    return [element("li", verdict(pair, unit)) for pair in pairs]
 
 
 def _refused(found: OnTask) -> list[str]:
     return [f"Refused a place in the table: {why}." for why in found.refused]
 
 
-def _ranks(found: Ranking | None) -> Section | None:
-    if found is None:
-        return None
+def _ranks(limit: str, found: Ranking) -> Section | None:
+    within = f" within {limit}" if limit else ""
     rows = [row(name, f"{rank:.2f}", numbers=(0,)) for name, rank in found.ranks.items()]
     groups = [element("li", f"{', '.join(group)} cannot be told apart") for group in found.groups]
     said = (
@@ -202,7 +176,12 @@ def _ranks(found: Ranking | None) -> Section | None:
     diagram = _figure(ranks(found), "Critical differences: what a bar joins cannot be told apart")
     means = table("Mean rank over tasks, 1 being best", {"Contender": False, "Mean rank": True}, rows)
     return section(
-        "ranks", "Over all tasks", element("p", said), diagram, means, element("ul", *groups) if groups else None
+        f"ranks-{limit}" if limit else "ranks",
+        f"Over all tasks{within}",
+        element("p", said),
+        diagram,
+        means,
+        element("ul", *groups) if groups else None,
     )
 
 

@@ -1,7 +1,7 @@
 """What a comparison keeps of one run: what it found, what that scored at last, what it cost, and how it came about."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from hashlib import blake2b
 from itertools import accumulate
@@ -11,10 +11,11 @@ from pydantic import TypeAdapter
 from amla.spec.digest import digest
 from amla.spec.values import Number, value
 from amla.study.folder import Run
+from amla.study.prefer import front
 from amla.study.result import Result, result
 from amla.study.study import Data, Provenance, Study, to_plain
 from amla.trials.history import History
-from amla.trials.trial import Failure, Measurement
+from amla.trials.trial import Failure, Measurement, Trial
 
 # of a study, and not of its task
 OWN = ("algorithm", "run_off", "seed", "name", "provenance", "limit", "executor", "trackers")
@@ -70,7 +71,8 @@ class Record:
 
     `accuracy` is of the test part, read once, or what the task's metric is there, if it is another one; `validation` is
     the best of that in the search; `network` is the digest of what was found. `about` are versions and hardware,
-    `known` is what the table says where one answered.
+    `known` is what the table says where one answered. `front` is, where any contender goes by costs, the
+    metric and these costs of all networks that none beats.
     """
 
     task: str
@@ -86,13 +88,14 @@ class Record:
     points: tuple[Point, ...]
     about: Mapping[str, str]
     known: Known | None = None
+    front: tuple[tuple[float, ...], ...] = ()
 
 
 _study = TypeAdapter(dict[str, object])
 
 
-def record(run: Run) -> Record | None:
-    """Return the record of a run, None before it has been tested."""
+def record(run: Run, costs: Sequence[str] = ()) -> Record | None:
+    """Return the record of a run, with its front by some costs; None before it has been tested."""
     found, about = result(run), run.study.provenance
     if found is None:
         return None
@@ -110,6 +113,7 @@ def record(run: Run) -> Record | None:
         final=spent(run.final),
         points=points,
         about=about_of(about) | {"device": ", ".join(sorted(_devices(run)))},
+        front=front_of(front(run.search, costs, run.study.metric), run.study.metric, costs) if costs else (),
     )
 
 
@@ -133,6 +137,11 @@ def about_of(provenance: Provenance | None) -> dict[str, str]:
     if provenance is None:
         return {}
     return {"machine": provenance.machine, "code": provenance.code, **provenance.versions}
+
+
+def front_of(trials: Sequence[Trial], metric: str, costs: Sequence[str]) -> tuple[tuple[float, ...], ...]:
+    """Return the metric and the costs of each of some trials."""
+    return tuple(tuple(trial.measurement.metrics[name] for name in (metric, *costs)) for trial in trials)
 
 
 def points_of(history: History, metric: str) -> tuple[Point, ...]:

@@ -87,7 +87,7 @@ class Running:
         study = self.comparison.study(bout.task, contender, bout.seed)
         place = self.place(bout)
         task = task_of(study, dataset)
-        return record(complete(study, task, place, silently, self.data_dir))
+        return record(complete(study, task, place, silently, self.data_dir), self.comparison.costs)
 
     def confirm(self, bout: Bout) -> None:
         """Raise StudyError if the folder of a bout holds another study than that of this comparison."""
@@ -106,7 +106,7 @@ class Running:
     def _records(self) -> Iterator[tuple[Bout, Record]]:
         for bout in self.bouts():
             place = self.place(bout)
-            if (place / folders.STUDY).is_file() and (found := record(folders.read(place))):
+            if (place / folders.STUDY).is_file() and (found := record(folders.read(place), self.comparison.costs)):
                 yield bout, found
 
     def _contender(self, bout: Bout) -> Contender | None:
@@ -141,14 +141,13 @@ class Running:
         return task_of(study, self.datasets[task])
 
 
-def begin(comparison: Comparison, folder: Path, data_dir: Path | None) -> Running:
-    """Return a comparison with the data of its tasks loaded.
+def begin(comparison: Comparison, folder: Path, data_dir: Path | None) -> dict[str, Running]:
+    """Return the parts of a comparison, by the name of their limit, with the data of their tasks loaded once.
 
     Raises DataError, and StudyError, SpaceError or SpecError for what could only fail later.
     """
-    first = next(iter(comparison.contenders.values()))
-    studies = {name: comparison.study(name, first, 0) for name in comparison.tasks}
-    datasets = {name: read(study.data, data_dir) for name, study in studies.items()}
-    running = Running(comparison, folder, datasets, data_dir)
-    running.check()
-    return running
+    datasets = {name: read(setting.data, data_dir) for name, setting in comparison.tasks.items()}
+    found = {limit: Running(part, folder / limit, datasets, data_dir) for limit, part in comparison.parts.items()}
+    for running in found.values():
+        running.check()
+    return found

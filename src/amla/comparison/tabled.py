@@ -159,6 +159,17 @@ class Tabled:
         return {name: Bench(self.comparison, name, self._table(study)) for name, study in tasks.items()}
 
 
+def tabled(comparison: Comparison, folder: Path, data_dir: Path | None) -> dict[str, Tabled]:
+    """Return the parts of a comparison on tables, by the name of their limit.
+
+    Raises StudyError for what could only fail later.
+    """
+    found = {limit: Tabled(part, folder / limit, data_dir) for limit, part in comparison.parts.items()}
+    for part in found.values():
+        part.check()
+    return found
+
+
 def is_tabled(comparison: Comparison) -> bool:
     """Return whether a comparison is on tables."""
     return isinstance(comparison.backend, TabularSettings)

@@ -1,26 +1,31 @@
 """A comparison in words: who beats whom by how much, or that nothing can be told yet and what it would take."""
 
+from collections.abc import Sequence
+
 from amla.comparison.circumstances import mixed
 from amla.comparison.incumbents import Reached
 from amla.comparison.judgement import OnTask
 from amla.comparison.pairs import Pair
 from amla.comparison.record import Known
 from amla.comparison.spending import spending
+from amla.comparison.standing import Standing
 from amla.evidence.power import least as least_seeds
-from amla.reports.numbers import SPACE, count, percent, plural
+from amla.reports.costs import cost_name
+from amla.reports.names import metric_name
+from amla.reports.numbers import DASH, SPACE, count, percent, plural
 
 
-def verdict(pair: Pair) -> str:
+def verdict(pair: Pair, unit: str = "points") -> str:
     """Return what can be said of two contenders, in two or three sentences."""
     apart = pair.difference
     if pair.is_real and apart.mean < 0:
         gain, low, high = -apart.mean, -apart.high, -apart.low
-        return f"{pair.theirs} beats {pair.ours} by {points(gain)} points {_sure(pair, low, high)}. {_often(pair)}"
+        return f"{pair.theirs} beats {pair.ours} by {points(gain)} {unit} {_sure(pair, low, high)}. {_often(pair)}"
     sure = _sure(pair, apart.low, apart.high)
     if pair.is_real:
-        return f"{pair.ours} beats {pair.theirs} by {points(apart.mean)} points {sure}. {_often(pair)}"
+        return f"{pair.ours} beats {pair.theirs} by {points(apart.mean)} {unit} {sure}. {_often(pair)}"
     said = (
-        f"No evidence at this n that {pair.ours} and {pair.theirs} differ: {points(apart.mean)} points {sure}. "
+        f"No evidence at this n that {pair.ours} and {pair.theirs} differ: {points(apart.mean)} {unit} {sure}. "
         f"{_often(pair)}"
     )
     if apart.n < (fewest := least_seeds(pair.family)):
@@ -28,6 +33,41 @@ def verdict(pair: Pair) -> str:
     if pair.needed is not None:
         return f"{said} About {pair.needed} seeds would tell a difference as large."
     return said
+
+
+VOLUME = "points of hypervolume"
+
+
+def traded(found: OnTask) -> str | None:
+    """Return by what whole fronts are compared, None where nobody goes by costs."""
+    if found.trade is None:
+        return None
+    names = [metric_name(found.metric), *map(cost_name, found.trade.costs)]
+    seen = "tested, of networks chosen by what searches saw" if found.trade.tested else "validated, as searches saw it"
+    return (
+        f"Of each run that tried several networks the front of {', '.join(names[:-1])} and {names[-1]} is compared: "
+        "the share that it dominates of the box around the networks that none of any run beats, whose worst corner is "
+        f"a tenth of their range further out. The {names[0]} is {seen}."
+    )
+
+
+def in_short(pair: Pair) -> tuple[str, ...]:
+    """Return who, how, against whom, by how many points, from where to where, p and n; the winner first, if any."""
+    apart, (ours, theirs) = pair.difference, (pair.ours, pair.theirs)
+    mean, low, high = apart.mean, apart.low, apart.high
+    if pair.is_real and mean < 0:
+        ours, theirs, mean, low, high = theirs, ours, -mean, -high, -low
+    how = "beats" if pair.is_real else "undecided"
+    p = p_value(pair.adjusted).removeprefix("p ").removeprefix("= ")
+    return ours, how, theirs, points(mean), f"{points(low)} to {points(high)}", p, str(apart.n)
+
+
+def needed(pair: Pair) -> str:
+    """Return how many seeds would tell a difference as large, nothing where it is told or no number would."""
+    if pair.is_real:
+        return ""
+    fewest = least_seeds(pair.family)
+    return str(pair.needed or "") if pair.difference.n >= fewest else f"{fewest} or more"
 
 
 def _sure(pair: Pair, low: float, high: float) -> str:
@@ -98,6 +138,20 @@ def best_known(found: OnTask) -> str | None:
     if found.known is None:
         return None
     return f"The best network of the table tests at {percent(found.known.best, 2)}."
+
+
+def limits(tasks: Sequence[OnTask]) -> dict[str, tuple[str, ...]]:
+    """Return what each contender reached within each limit of one task, the best of the last limit first."""
+    means = [{standing.name: mean(standing) for standing in found.standings} for found in tasks]
+    names = dict.fromkeys(name for found in reversed(means) for name in found)
+    return {name: tuple(found.get(name, DASH) for found in means) for name in names}
+
+
+def mean(standing: Standing) -> str:
+    """Return a mean over seeds with its 95 % interval, where there is one: "93.94 % (93.70 to 94.18)"."""
+    said = percent(standing.mean, 2)
+    several = len(standing.accuracies) > 1
+    return f"{said} ({100 * standing.low:.2f} to {100 * standing.high:.2f})" if several else said
 
 
 def reached(said: Reached) -> str:

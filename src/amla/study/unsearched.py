@@ -11,10 +11,18 @@ import numpy as np
 
 from amla.spaces.envelope import Envelope
 from amla.spaces.space import Space, SpaceError
-from amla.spec.architecture import Architecture
+from amla.spec.architecture import Architecture, NodeId
 from amla.spec.constraints import Constraints
 from amla.spec.costs import costs
-from amla.study.settings.spaces import EnvelopeSettings, NasBench201Settings, NasBenchMacroSettings, SpaceSettings
+from amla.study.settings.spaces import (
+    DartsSettings,
+    EnasMacroSettings,
+    EnvelopeSettings,
+    NasBench201Settings,
+    NasBenchMacroSettings,
+    SpaceSettings,
+    TemplateSettings,
+)
 from amla.study.spaces import Found, space_of
 from amla.tasks.task import Task
 
@@ -30,16 +38,13 @@ def plain_network(
 
     In spaces of EnvelopeNets so many plain 3x3 convolutions a stage, as wide as may be (of series, kernels of 9); in
     that of NAS-Bench-201 the cell of a ResNet (two 3x3 convolutions beside a skip); in that of NAS-Bench-Macro the 3x3
-    block throughout. None too where that is beyond the constraints.
+    block throughout; in that of DARTS separable 3x3 convolutions one after the other, each beside a skip; in that of
+    ENAS a chain of 3x3 convolutions; of a template what each Pick names first. None too where that is beyond the
+    constraints.
     """
-    match settings:
-        case EnvelopeSettings():
-            deep = (depth,) * len(settings.cells)
-            settings = replace(settings, cells=deep, max_cells=deep)
-        case NasBench201Settings() | NasBenchMacroSettings():
-            pass
-        case _:
-            return None
+    if isinstance(settings, EnvelopeSettings):
+        deep = (depth,) * len(settings.cells)
+        settings = replace(settings, cells=deep, max_cells=deep)
     found = _plain(settings, space_of(settings, task.shape, task.classes, constraints), depth)
     return found if found is None or constraints.hold(found) else None
 
@@ -87,8 +92,28 @@ def _plain(settings: SpaceSettings, space: Found, depth: int) -> Architecture | 
             return _of(space.space, kept)
         case NasBenchMacroSettings(), _:
             return _of(space.space, ("mb3-3x3",) * len(space.space.genes))
+        case DartsSettings(), _:
+            return space.space.close({gene: _beside_a_skip(gene) for gene in space.space.genes})
+        case EnasMacroSettings(), _:
+            chain = {gene: (f"{gene}/3x3",) for gene in space.space.genes if gene.endswith("/op")}
+            alone = {gene: space.space.template[gene].inputs[:1] for gene in space.space.genes if gene not in chain}
+            return space.space.close(chain | alone)
+        case TemplateSettings(), _:
+            template = space.space.template
+            return space.space.close(
+                {gene: template[gene].inputs[: template.picks[gene].at_least] for gene in space.space.genes}
+            )
         case _:
             return None
+
+
+def _beside_a_skip(gene: NodeId) -> tuple[NodeId, ...]:
+    """Return what a gene of the space of DARTS keeps: a node reads the one before it, and the cell before by a skip."""
+    node, _, edge = gene.rpartition("/node")[2].partition("/from")
+    first, second = (0, 1) if node == "0" else (1, int(node) + 1)
+    if not edge:
+        return f"{gene}/from{first}", f"{gene}/from{second}"
+    return (f"{gene}/skip" if int(edge) == first else f"{gene}/3x3sep",)
 
 
 def _of(space: Space, kept: Sequence[str]) -> Architecture:
