@@ -1,5 +1,6 @@
 """A comparison on a table, through all that runs it: what is known beforehand comes out, and nothing is run twice."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,6 +171,17 @@ def test_records_of_another_comparison_are_refused(tmp_path: Path):
     tabled(tmp_path, seeds=1).run(silent)
     with pytest.raises(StudyError, match=r"(?s)another comparison.*algorithm.sample: 3 there, 5 here"):
         tabled(tmp_path, FILE.replace("sample: 3", "sample: 5"), seeds=1).run(silent)
+
+
+def test_a_setting_that_records_know_nothing_of_is_as_it_was_then(tmp_path: Path):
+    tabled(tmp_path, seeds=1).run(silent)
+    for file in tmp_path.rglob("*.json"):
+        kept = json.loads(file.read_text())
+        del kept["study"]["limit.search"]
+        file.write_text(json.dumps(kept))
+    tabled(tmp_path, seeds=1).run(lambda part, found: pytest.fail("it ran again"))
+    with pytest.raises(StudyError, match=r"(?s)another comparison.*limit.search: 0.25 there, 0.5 here"):
+        tabled(tmp_path, FILE.replace("trials: 200}", "trials: 200, search: 0.5}"), seeds=1).records()
 
 
 def test_records_that_are_none_are_named(tmp_path: Path):

@@ -4,14 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from amla.comparison.checklist import Item
 from amla.comparison.judgement import Judgement, OnTask, by_limit
-from amla.comparison.page import MET
+from amla.comparison.page import FEW, MET
+from amla.comparison.pairs import Pair
 from amla.comparison.words import (
     VOLUME,
     alone,
     best_known,
     confounded,
     energy,
+    in_short,
     limits,
+    needed,
     noise,
     points,
     reached,
@@ -49,7 +52,7 @@ def markdown(judgement: Judgement, items: Sequence[Item], file: str, command: st
 
 
 def _task(found: OnTask) -> list[str]:
-    lines = [f"## {found.called}", "", *(f"- {verdict(pair)}" for pair in found.pairs), ""]
+    lines = [f"## {found.called}", "", *_pairs(found.pairs)]
     lines += [
         text + "\n"
         for text in (
@@ -102,7 +105,7 @@ def _traded(found: OnTask) -> list[str]:
     means = sorted(found.trade.means.items(), key=lambda item: -item[1][0])
     rows = ((name, percent(mean), f"{100 * low:.1f} to {100 * high:.1f}") for name, (mean, low, high) in means)
     lines += _table(("contender", "share of the box", "95 % interval"), rows)
-    return [*lines, *(f"- {verdict(pair, VOLUME)}" for pair in found.trade.pairs), ""]
+    return [*lines, *_pairs(found.trade.pairs, VOLUME)]
 
 
 def _milestones(found: OnTask) -> list[str]:
@@ -117,8 +120,22 @@ def _milestones(found: OnTask) -> list[str]:
     lines += _table(("contender", *(str(at.trials) for at in found.milestones)), rows)
     for at in found.milestones:
         if at.pairs:
-            lines += [f"After {at.trials} networks:", "", *(f"- {verdict(pair)}" for pair in at.pairs), ""]
+            lines += [f"After {at.trials} networks:", "", *_pairs(at.pairs)]
     return lines
+
+
+def _pairs(found: Sequence[Pair], unit: str = "points") -> list[str]:
+    """Return who beats whom, a line a pair, and the same in words, which are folded where there are many."""
+    if not found:
+        return []
+    after = f", p after Holm's correction for {len(found)} pairs" if len(found) > 1 else ""
+    lines = [f"Differences in {unit} over seeds{after}:", ""]
+    rows = ((*in_short(pair), needed(pair)) for pair in found)
+    lines += _table(("", "", "", unit, "95 % interval", "p", "n", "seeds that would tell"), rows)
+    words = [*(f"- {verdict(pair, unit)}" for pair in found), ""]
+    if len(found) <= FEW:
+        return [*lines, *words]
+    return [*lines, "<details><summary>In words</summary>", "", *words, "</details>", ""]
 
 
 def _rows(cells: Mapping[str, Sequence[str]]) -> Iterator[Sequence[str]]:

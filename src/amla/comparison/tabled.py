@@ -19,11 +19,12 @@ from amla.evaluation.tables import Table
 from amla.spec.text import explain
 from amla.spec.values import value
 from amla.storage.files import Files
-from amla.study.folder import flat
+from amla.study.folder import flat, nested
 from amla.study.settings.places import TabularSettings
-from amla.study.study import Study, StudyError, to_plain
+from amla.study.study import Study, StudyError, from_plain, to_plain
 from amla.study.tables import table_of
 
+SEEDED, TABLE = ("seed", "provenance"), "table"
 RECORDS = "records"  # a folder in that of a comparison
 PART = 25  # seeds that are looked up before their records are written
 
@@ -122,7 +123,7 @@ class Tabled:
             return {}
         except ValidationError as error:
             raise StudyError(f"'{self.folder / name}' holds no records: {explain(error)}. Delete it.") from None
-        if differing := self._differing(kept.study, self._study(task, contender)):
+        if differing := self._differing(_whole(kept.study), self._study(task, contender)):
             raise StudyError(
                 f"'{self.folder / name}' holds records of another comparison. Name another folder with --folder, or "
                 f"delete it. They differ in\n  {differing}"
@@ -139,9 +140,7 @@ class Tabled:
         """Return all that decides a record but its seed: of a control that is given, what the first contender's is."""
         first = next(iter(self.comparison.contenders.values()))
         study = self.comparison.study(task, all_searching(self.comparison).get(contender, first), 0)
-        plain = to_plain(study)
-        del plain["seed"], plain["provenance"]
-        return flat(plain) | {"table": self._benches[task].table.fingerprint}
+        return _told(to_plain(study), self._benches[task].table.fingerprint)
 
     @staticmethod
     def _differing(held: Mapping[str, object], asked: Mapping[str, object]) -> str:
@@ -157,6 +156,20 @@ class Tabled:
         first = next(iter(self.comparison.contenders.values()))
         tasks = {name: self.comparison.study(name, first, 0) for name in self.comparison.tasks}
         return {name: Bench(self.comparison, name, self._table(study)) for name, study in tasks.items()}
+
+
+def _whole(held: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the study of records by address, with what amla did not know yet when they were kept: as it was then."""
+    try:
+        plain = to_plain(from_plain(nested({key: leaf for key, leaf in held.items() if key != TABLE})))
+    except StudyError:  # of settings that there are no more
+        return held
+    return {**held, **_told(plain, held.get(TABLE))}
+
+
+def _told(plain: Mapping[str, object], table: object) -> dict[str, object]:
+    """Return all that decides a record but its seed, by address."""
+    return {**flat({key: part for key, part in plain.items() if key not in SEEDED}), TABLE: table}
 
 
 def tabled(comparison: Comparison, folder: Path, data_dir: Path | None) -> dict[str, Tabled]:

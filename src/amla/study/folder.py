@@ -1,11 +1,13 @@
 """A run folder: what a study writes, where, and what can be read back from it while it runs or afterwards."""
 
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib import metadata, resources
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 from amla import __version__
 from amla.backends import processor
@@ -166,6 +168,18 @@ def flat(plain: object, address: str = "") -> dict[str, object]:
         return {address: plain}
     parts = [flat(part, f"{address}.{name}" if address else name) for name, part in plain.items()]
     return {key: leaf for part in parts for key, leaf in part.items()}
+
+
+def nested(leaves: Mapping[str, object]) -> dict[str, Any]:
+    """Return plain values of those by address: what `flat` was told, less what was empty."""
+    found: dict[str, Any] = {}
+    for address, leaf in leaves.items():
+        *steps, last = address.split(".")
+        inner = found
+        for step in steps:
+            inner = inner.setdefault(step, {})
+        inner[last] = leaf
+    return found
 
 
 def _is_unused(folder: Path) -> bool:
