@@ -141,7 +141,7 @@ def _(op: ops.Identity | ops.Input, source: Size, inputs: int) -> Line:
 def padding(op: ops.Conv | ops.Depthwise | ops.Pool, source: Size) -> tuple[Size, list[int]]:
     """Return the padding of both ends along each axis, and what `F.pad` adds besides at the far ends, if anything.
 
-    By the rule of `amla.spec.ops`: an odd one goes to the far end, and is needed only if the last window reads it.
+    By the rule of `amla.spec.windows`: an odd one goes to the far end, and is needed only if the last window reads it.
     """
     if op.padding == "valid":
         return (0,) * len(op.kernel), []

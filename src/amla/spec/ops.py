@@ -1,10 +1,7 @@
 """What a node computes. Library-neutral values; a backend translates each one.
 
-Shapes are (channels, *spatial) without the batch; kernels, strides and dilations are tuples, one number per spatial
-axis, so one set of ops serves series (1-D), images (2-D) and volumes (3-D). An empty stride or dilation means 1
-everywhere. Padding is "same" or "valid". With "same", along an axis of n elements with stride s the output has
-ceil(n / s) elements; dilation * (kernel - 1) elements of padding are split evenly between both ends, the odd one at the
-far end. With "valid" nothing is padded: the output has floor((n - dilation * (kernel - 1) - 1) / s) + 1 elements.
+Shapes are (channels, *spatial) without the batch. Those that look at windows are in `amla.spec.windows`, those that
+normalise in `amla.spec.norms`; all have their name here.
 """
 
 from dataclasses import field
@@ -13,12 +10,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from amla.spec.norms import BatchNorm as BatchNorm
+from amla.spec.norms import LayerNorm as LayerNorm
+from amla.spec.norms import ResponseNorm as ResponseNorm
 from amla.spec.numbers import MOST as MOST
 from amla.spec.numbers import Size as Size
-from amla.spec.numbers import Sizes, check_finite, check_positive, check_window
+from amla.spec.numbers import Sizes, check_finite, check_positive
 from amla.spec.values import SpecError, value
-
-Padding = Literal["same", "valid"]
+from amla.spec.windows import Conv as Conv
+from amla.spec.windows import Depthwise as Depthwise
+from amla.spec.windows import Pool as Pool
 
 
 @value
@@ -30,64 +31,6 @@ class Input:
 
     def __post_init__(self) -> None:
         check_positive(self, "shape", self.shape)
-
-
-@value
-class Conv:
-    """A convolution to `channels` outputs, weights (channels, inputs / groups, *kernel).
-
-    `channels` is None only in an open architecture: the convolution then gets its share of the width of the Pick
-    that it feeds.
-    """
-
-    kind: Literal["conv"] = field(default="conv", kw_only=True)
-    channels: int | None
-    kernel: Sizes
-    stride: Sizes = ()
-    dilation: Sizes = ()
-    groups: int = 1
-    bias: bool = False
-    padding: Padding = "same"
-
-    def __post_init__(self) -> None:
-        check_window(self, self.kernel)
-        check_positive(self, "groups", (self.groups,))
-        if self.channels is not None:
-            check_positive(self, "channels", (self.channels,))
-            if self.channels % self.groups:
-                raise SpecError(f"conv.channels is {self.channels}, which {self.groups} groups do not divide.")
-
-
-@value
-class Depthwise:
-    """A convolution of every channel by itself to `multiplier` outputs, weights (inputs * multiplier, 1, *kernel)."""
-
-    kind: Literal["depthwise"] = field(default="depthwise", kw_only=True)
-    kernel: Sizes
-    stride: Sizes = ()
-    dilation: Sizes = ()
-    multiplier: int = 1
-    bias: bool = False
-    padding: Padding = "same"
-
-    def __post_init__(self) -> None:
-        check_window(self, self.kernel)
-        check_positive(self, "multiplier", (self.multiplier,))
-
-
-@value
-class Pool:
-    """The maximum or the mean of every window; padding takes no part in either."""
-
-    kind: Literal["pool"] = field(default="pool", kw_only=True)
-    reduce: Literal["max", "mean"]
-    kernel: Sizes
-    stride: Sizes = ()
-    dilation: Sizes = ()
-    padding: Padding = "same"
-
-    def __post_init__(self) -> None:
-        check_window(self, self.kernel)
 
 
 @value
@@ -134,50 +77,6 @@ class Classify:
         check_positive(self, "classes", (self.classes,))
         if self.auxiliary is not None and not 0 < self.auxiliary < inf:
             raise SpecError(f"classify.auxiliary is {self.auxiliary}; the weight of a loss must be above 0 and finite.")
-
-
-@value
-class BatchNorm:
-    """Normalise every channel over batch and positions; running statistics move by `momentum` a step."""
-
-    kind: Literal["batch_norm"] = field(default="batch_norm", kw_only=True)
-    epsilon: float = 1e-5
-    momentum: float = 0.1
-    scale: bool = True
-    shift: bool = True
-
-    def __post_init__(self) -> None:
-        check_finite(self, "epsilon", "momentum")
-
-
-@value
-class LayerNorm:
-    """Normalise every example over all its channels and positions, then scale and shift by channel."""
-
-    kind: Literal["layer_norm"] = field(default="layer_norm", kw_only=True)
-    epsilon: float = 1e-5
-
-    def __post_init__(self) -> None:
-        check_finite(self, "epsilon")
-
-
-@value
-class ResponseNorm:
-    """x / (bias + alpha * sum of x^2 over the `radius` channels on either side and itself) ^ beta.
-
-    Krizhevsky et al. 2012, section 3.3, with TensorFlow's parameters: `alpha` is not divided by the window.
-    """
-
-    kind: Literal["response_norm"] = field(default="response_norm", kw_only=True)
-    radius: int = 5
-    alpha: float = 1.0
-    beta: float = 0.5
-    bias: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_finite(self, "alpha", "beta", "bias")
-        if not 0 <= self.radius <= MOST:
-            raise SpecError(f"response_norm.radius is {self.radius}; it must be from 0 to {MOST:,}."[:200])
 
 
 @value
