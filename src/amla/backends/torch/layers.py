@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
+from amla.backends.torch.dropping import SeededDropout
 from amla.spec import ops
 from amla.spec.costs import buffers, weights
 from amla.spec.ops import Size
@@ -188,29 +189,6 @@ class Scaling(Weighted):
         return x * self.scale
 
 
-class SeededDropout(nn.Module):
-    """Dropout whose random numbers come from the generator that the network lends it.
-
-    They are drawn for the whole batch, of which the input is a `share`: the first number of that many.
-    """
-
-    generator: torch.Generator | None = None
-    share: tuple[int, int] = (0, 1)
-
-    def __init__(self, op: ops.Dropout) -> None:
-        super().__init__()
-        self.keep = 1 - op.rate
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Zero and enlarge while training; else return the input."""
-        if not self.training or self.keep == 1:
-            return x
-        number, shares = self.share
-        drawn = torch.empty_like(x) if shares == 1 else x.new_empty_strided((shares * len(x), *x.shape[1:]), x.stride())
-        drawn.bernoulli_(self.keep, generator=self.generator).div_(self.keep)
-        return x * drawn[number * len(x) : (number + 1) * len(x)]
-
-
 class Merging(nn.Module):
     """The sum or the concatenation of several inputs."""
 
@@ -238,10 +216,8 @@ class Zeros(nn.Module):
         return torch.zeros_like(x)
 
 
-layer.register(ops.Conv, Convolution)
-layer.register(ops.Depthwise, Convolution)
-layer.register(ops.Dense, Linear)
-layer.register(ops.Classify, Linear)
+layer.register(ops.Conv | ops.Depthwise, Convolution)
+layer.register(ops.Dense | ops.Classify, Linear)
 layer.register(ops.BatchNorm, BatchNormalisation)
 layer.register(ops.LayerNorm, LayerNormalisation)
 layer.register(ops.Scale, Scaling)
@@ -253,8 +229,7 @@ layer.register(ops.Activation, lambda op, source: _ACTIVATIONS[op.function]())
 layer.register(ops.Dropout, lambda op, source: SeededDropout(op))
 layer.register(ops.Merge, lambda op, source: Merging(op))
 layer.register(ops.Zero, lambda op, source: Zeros())
-layer.register(ops.Input, lambda op, source: nn.Identity())
-layer.register(ops.Identity, lambda op, source: nn.Identity())
+layer.register(ops.Input | ops.Identity, lambda op, source: nn.Identity())
 
 
 def _padding(op: ops.Conv | ops.Depthwise | ops.Pool, source: Size) -> tuple[Size, list[int]]:

@@ -14,7 +14,8 @@ from amla.backends.protocol import Beat
 from amla.backends.torch.ablation import losses_without
 from amla.backends.torch.crew import Alone, Crew, Forward
 from amla.backends.torch.curve import Lines
-from amla.backends.torch.data import DROP, Batches, mixed, reduced
+from amla.backends.torch.data import Batches, reduced
+from amla.backends.torch.dropping import Dropping
 from amla.backends.torch.faults import memory_faults
 from amla.backends.torch.growing import inherit, remember, settle
 from amla.backends.torch.losses import Loss
@@ -57,8 +58,7 @@ class TorchLearner:
         self._weights = {name: w for name, w in self._network.parameters_by_name().items() if w.requires_grad}
         self._mover = Mover(task.recipe, architecture, self._weights)
         self._average = {name: t.detach().clone() for name, t in self._tensors.items()} if task.recipe.ema else {}
-        self._dropping = torch.Generator(device=device)
-        self._network.lend(self._dropping, crew.place)
+        self._dropping = Dropping(self._network.layers, device, crew.place)
         self._batches: Batches | None = None
         self._loss = Loss(task, device)
         self.watch({})
@@ -170,7 +170,7 @@ class TorchLearner:
         for step in range(self.steps, self.steps + steps):
             inputs, labels = crew.share(*batches.training(self.seed, step, recipe.augment))
             inputs = reduced(inputs, self._scale(step, horizon))
-            self._dropping.manual_seed(mixed(self.seed, DROP, step))
+            self._dropping.begin(self.seed, step)
             with faster(self.task.recipe, self.device):
                 logits = network(inputs)
             logits = logits.float()

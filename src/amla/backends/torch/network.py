@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from amla.backends.torch.fusing.passes import takes
 from amla.backends.torch.fusing.program import Graph, Rewrite, Step, last_readings, program
 from amla.backends.torch.fusing.rewrites import REWRITES
-from amla.backends.torch.layers import SeededDropout, layer
+from amla.backends.torch.layers import layer
 from amla.spec import ops
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import shapes
@@ -92,12 +92,6 @@ class Network(nn.Module):
         self.seen |= {node_id: h for node_id, h in values.items() if node_id in self._looked_at}
         self.heads = {node_id: values[node_id] for node_id in self._heads} if self.training else {}
         return values[self._nodes[-1].id]
-
-    def lend(self, generator: torch.Generator, share: tuple[int, int] = (0, 1)) -> None:
-        """Let `generator` be where dropout takes its random numbers from, for a batch of which it sees a share."""
-        for module in self.layers:
-            if isinstance(module, SeededDropout):
-                module.generator, module.share = generator, share
 
     def modules_by_node(self) -> dict[NodeId, nn.Module]:
         """Return the module of every node."""

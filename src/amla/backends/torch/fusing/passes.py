@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
+from amla.backends.torch.dropping import SeededDropout
 from amla.backends.torch.layers import (
     BatchNormalisation,
     Convolution,
     ResponseNormalisation,
     Scaling,
-    SeededDropout,
 )
 from amla.backends.torch.moments import moments_of
 from amla.backends.torch.native.functions import Drop, Norm, depthwise, dropped, fits, normalised, responded, thin

@@ -10,6 +10,7 @@ there so that it drops the same in a pass and alone.
 from collections.abc import Sequence
 from typing import cast
 
+from amla.backends.torch.dropping import SeededDropout
 from amla.backends.torch.fusing.passes import (
     Depthwise,
     Dropped,
@@ -25,7 +26,6 @@ from amla.backends.torch.layers import (
     Convolution,
     ResponseNormalisation,
     Scaling,
-    SeededDropout,
 )
 from amla.spec import ops
 from amla.spec.architecture import Node, NodeId

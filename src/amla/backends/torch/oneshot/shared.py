@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from amla.backends.initial import initial
-from amla.backends.torch.data import DROP, Batches, mixed, reduced
+from amla.backends.torch.data import Batches, reduced
+from amla.backends.torch.dropping import Dropping
 from amla.backends.torch.losses import Loss
 from amla.backends.torch.network import laid_out, read_arrays, write_arrays
 from amla.backends.torch.norms import set_norms, setting
@@ -49,8 +50,7 @@ class SharedWeights:
         }
         self._mover = Mover(task.recipe, whole, self.weights)
         self._mover.begin()
-        self._dropping = torch.Generator(device=device)
-        self.network.lend(self._dropping)
+        self._dropping = Dropping(self.network.layers, device)
         self._setting: list[Tensor] | None = None
         self._loss = Loss(task, device)
 
@@ -69,7 +69,7 @@ class SharedWeights:
         """Return the loss that is to fall, auxiliary heads included, that of the output alone, and the logits."""
         inputs, labels = batch
         recipe = self.task.recipe
-        self._dropping.manual_seed(mixed(self.seed, DROP, step))
+        self._dropping.begin(self.seed, step)
         with faster(recipe, self.device):
             logits = self.network(reduced(inputs, self.scale(step, horizon)), shares).float()
         loss = total = self._loss(logits, labels)

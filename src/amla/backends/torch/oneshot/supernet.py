@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from amla.backends.torch.layers import SeededDropout, layer
+from amla.backends.torch.layers import layer
 from amla.spec import ops
 from amla.spec.architecture import Architecture, Node, NodeId
 from amla.spec.costs import shapes
@@ -76,12 +76,6 @@ class Supernet(nn.Module):
             for node, module in zip(self.template, self.layers, strict=True)
             for role, tensor in module.state_dict(keep_vars=True).items()
         }
-
-    def lend(self, generator: torch.Generator) -> None:
-        """Let `generator` be where dropout takes its random numbers from."""
-        for module in self.layers:
-            if isinstance(module, SeededDropout):
-                module.generator = generator
 
     def _source(self, node: Node) -> ops.Size:
         return self._shapes[node.inputs[0]] if node.inputs else ()
