@@ -103,10 +103,10 @@ def test_the_combination_of_az_nas_has_four_parts():
 def test_what_is_not_linear_becomes_the_identity():
     network = chain(
         ops.Input((3, 8, 8)), ops.Conv(4, (3, 3)), ops.BatchNorm(), ops.Activation(), ops.Pool("mean", (2, 2), (2, 2)),
-        ops.Dropout(0.5), ops.GlobalPool(), ops.Classify(2),
+        ops.Dropout(0.5), ops.DropPath(0.5), ops.GlobalPool(), ops.Classify(2),
     )  # fmt: skip
     kinds = [node.op.kind for node in linear(network)]
-    assert kinds == ["input", "conv", "identity", "identity", "pool", "identity", "global_pool", "classify"]
+    assert kinds == ["input", "conv", "identity", "identity", "pool", *["identity"] * 2, "global_pool", "classify"]
     assert features(network) == "e"  # whether dropout follows or not
 
 
@@ -114,6 +114,7 @@ SPACES = {
     "nasbench201": nasbench201((3, 16, 16), 3, width=4, cells=1),
     "nasbench_macro": nasbench_macro((3, 32, 32), 3, width=4, last=8),
     "darts": darts((3, 16, 16), 3, width=4, cells=3),
+    "darts, drop path": darts((3, 16, 16), 3, width=4, cells=3, drop_path=0.2),
     "enas_macro": enas_macro((3, 16, 16), 3, width=4, layers=6),
     "envelope": envelope((3, 16, 16), 3, width=12, cells=(2, 2), max_cells=(3, 3)).space,
     "envelope, pools": envelope((3, 16, 16), 3, width=12, cells=(1, 1), max_cells=(3, 3), skeleton="pools").space,

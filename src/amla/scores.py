@@ -169,7 +169,7 @@ def linear(architecture: Architecture) -> Architecture:
 def features(architecture: Architecture) -> NodeId:
     """Return the node whose output is pooled, flattened or classified in the end."""
     node = architecture.output
-    while isinstance(node.op, ops.Classify | ops.Dense | ops.Dropout | ops.Flatten | ops.GlobalPool):
+    while isinstance(node.op, ops.Classify | ops.Dense | ops.Dropout | ops.DropPath | ops.Flatten | ops.GlobalPool):
         node = architecture[node.inputs[0]]
     return node.id
 
@@ -206,8 +206,8 @@ def links(architecture: Architecture, found: Sequence[NodeId]) -> tuple[tuple[No
 
 
 def _linear(node: Node) -> Node:
-    kept = not isinstance(node.op, ops.BatchNorm | ops.LayerNorm | ops.ResponseNorm | ops.Activation | ops.Dropout)
-    return node if kept else Node(node.id, ops.Identity(), node.inputs)
+    gone = ops.BatchNorm | ops.LayerNorm | ops.ResponseNorm | ops.Activation | ops.Dropout | ops.DropPath
+    return Node(node.id, ops.Identity(), node.inputs) if isinstance(node.op, gone) else node
 
 
 def _passes_on(architecture: Architecture, node: Node) -> bool:
@@ -222,9 +222,8 @@ def _passes_on(architecture: Architecture, node: Node) -> bool:
 def _is_plain(node: Node) -> bool:
     """Return whether a node has one input, whose places and channels it does not mix."""
     single = isinstance(node.op, ops.Merge) and len(node.inputs) == 1
-    return single or isinstance(
-        node.op, ops.BatchNorm | ops.LayerNorm | ops.Activation | ops.Identity | ops.Scale | ops.Dropout
-    )
+    plain = ops.BatchNorm | ops.LayerNorm | ops.Activation | ops.Identity | ops.Scale | ops.Dropout | ops.DropPath
+    return single or isinstance(node.op, plain)
 
 
 def _is_at(node_id: NodeId, address: NodeId) -> bool:

@@ -86,7 +86,8 @@ def branching() -> Architecture:
             Node("thin", ops.Conv(4, (3, 3)), ("joined",)),
             Node("early/pool", ops.GlobalPool(), ("cell",)),
             Node("early", ops.Classify(4, auxiliary=0.4), ("early/pool",)),
-            Node("pool", ops.GlobalPool(), ("thin",)),
+            Node("path", ops.DropPath(0.4), ("thin",)),
+            Node("pool", ops.GlobalPool(), ("path",)),
             Node("logits", ops.Classify(4), ("pool",)),
         )
     )

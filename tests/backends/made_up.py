@@ -40,6 +40,7 @@ OPS_2D = (
     ops.Zero(),
     ops.Scale(0.5, 0.1),
     ops.Dropout(0.3),
+    ops.DropPath(0.3),
 )
 
 

@@ -72,7 +72,7 @@ def built(architecture: Architecture, *, fused: bool, seed: int = 0) -> Network:
     write_arrays(network.tensors(), initial(architecture, seed))
     if len(architecture.nodes[0].op.shape) == 3:
         network.to(memory_format=torch.channels_last)
-    Dropping(network.layers, torch.device("cpu")).begin(seed, 0)
+    Dropping(network.layers, torch.device("cpu")).begin(seed, 1, 1)
     return network.train()
 
 
@@ -133,7 +133,7 @@ def test_each_rewrite_alone_changes_nothing(rewrite: Callable[[Graph, Node], Ste
     other = Network(architecture, (rewrite, *one_of_dropout(rewrite)))
     write_arrays(other.tensors(), initial(architecture, 0))
     other.to(memory_format=torch.channels_last)
-    Dropping(other.layers, torch.device("cpu")).begin(0, 0)
+    Dropping(other.layers, torch.device("cpu")).begin(0, 1, 1)
     plain, found = computed(one, x), computed(other.train(), x)
     for name, tensor in plain.items():
         torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
@@ -282,7 +282,7 @@ def test_what_is_dropped_is_a_function_of_seed_node_and_place() -> None:
     assert not torch.equal(first[:, :4], first[:, 4:])
     assert first.unique().tolist() == pytest.approx([0, 4 / 3])
     assert (first > 0).float().mean().item() == pytest.approx(0.75, abs=0.03)
-    Dropping(network.layers, torch.device("cpu")).begin(8, 0)
+    Dropping(network.layers, torch.device("cpu")).begin(8, 1, 1)
     assert not torch.equal(network(x), first)
     assert torch.equal(network.eval()(x)[:, 4:], x)
 

@@ -49,6 +49,7 @@ OPS = (
     ops.Zero(),
     ops.Scale(0.5, 0.1),
     ops.Dropout(0.3),
+    ops.DropPath(0.3),
 )  # fmt: skip
 
 
@@ -77,6 +78,18 @@ def agrees(architecture: Architecture) -> bool:
 @pytest.mark.parametrize("op", OPS, ids=lambda op: op.kind)
 def test_every_operation_computes_the_same(op):
     assert agrees(around(op))
+
+
+def test_an_exported_network_drops_paths_when_it_is_trained_on():
+    """By example, at its rate or at the share of it that is `done`; the mean stays."""
+    network = module(around(ops.DropPath(0.5)), weights(around(ops.DropPath(0.5))), FACTS).train()
+    drops, x = network.for_1_2, torch.ones(4000, 3, 2)
+    for done, rate in ((1.0, 0.5), (0.4, 0.2), (0.0, 0.0)):
+        drops.done = done
+        found = drops(x)
+        assert torch.equal(found, found[:, :1, :1].expand_as(found))
+        assert (found == 0).float().mean().item() == pytest.approx(rate, abs=0.032)
+        assert found.max().item() == pytest.approx(1 / (1 - rate))
 
 
 @pytest.mark.parametrize("shape", [(4, 12), (4, 9, 8), (4, 5, 6, 4)])

@@ -73,3 +73,4 @@ def test_ops_are_described_in_words() -> None:
     assert describe(ops.Conv(8, (3, 3), (2, 2))) == "3×3 convolution, stride 2×2 to 8 channels"
     assert describe(ops.Pick(1, 6, "concat")) == "undecided: concatenation of 1 to 6 of its inputs"
     assert describe(ops.BatchNorm()) == "batch norm"
+    assert describe(ops.DropPath(0.2)) == "drop path up to 0.2"

@@ -21,6 +21,7 @@ from amla.spec.ops import Op, Size
         (ops.BatchNorm(), [(24, 8, 8)], "batch norm 24 @8", "normalisation"),
         (ops.Activation("relu"), [(24, 8, 8)], "relu 24 @8", "other"),
         (ops.Dropout(0.1), [(24,)], "dropout 24", "other"),
+        (ops.DropPath(0.1), [(24, 8, 8)], "drop path 24 @8", "other"),
         (ops.Classify(10), [(24,)], "classify 24→10", "linear"),
         (ops.Merge("add"), [(24, 8, 8)] * 3, "sum of 3, 24 @8", "other"),
         (ops.Merge("concat"), [(4, 8, 8), (8, 8, 8)], "concat of 2, 12 @8", "other"),

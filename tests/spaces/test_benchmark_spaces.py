@@ -13,6 +13,7 @@ from amla.spaces.enas_macro import enas_macro
 from amla.spaces.nasbench201 import nasbench201
 from amla.spaces.nasbench_macro import nasbench_macro
 from amla.spaces.space import SpaceError
+from amla.spec import ops
 from amla.spec.costs import costs, shapes
 from amla.spec.digest import digest
 
@@ -81,6 +82,24 @@ def test_a_head_of_darts_is_there_in_training_alone():
     network = space.sample(np.random.default_rng(0))
     assert network.heads == {"auxiliary": 0.4}
     assert "auxiliary" not in network.trunk
+
+
+def test_paths_that_darts_drops_end_all_edges_but_identities():
+    """The genes, and what is kept, are called as without; so is what a network costs in use."""
+    plain, dropping = darts((3, 32, 32), 10), darts((3, 32, 32), 10, drop_path=0.2)
+    assert dropping.genes == plain.genes
+    network, before = dropping.close(DARTS_V2), plain.close(DARTS_V2)
+    ends = {node.id for node in network if node.op == ops.DropPath(0.2)}
+    assert ends == {
+        source
+        for node in network
+        if node.id.startswith("cell") and node.op == ops.Merge() and len(node.inputs) == 1
+        for source in node.inputs
+        if network[source].op != ops.Identity()
+    }
+    assert costs(network).parameters == costs(before).parameters
+    assert costs(network).macs == costs(before).macs
+    assert darts((3, 32, 32), 10, drop_path=0.0) == plain
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 2), (3, 9), (1, 4, 5, 6)])

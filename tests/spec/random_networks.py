@@ -38,6 +38,7 @@ def plain_ops(draw: st.DrawFn, source: Size) -> Op:
         ops.Zero(),
         ops.Scale(draw(st.floats(-1, 1)), 0.25),
         ops.Dropout(0.5),
+        ops.DropPath(0.5),
         ops.Flatten(),
     ]
     if not rank:

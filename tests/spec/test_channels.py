@@ -35,6 +35,7 @@ def test_what_has_channels_of_its_own_makes_features():
         ops.Identity(),
         ops.Scale(),
         ops.Dropout(0.1),
+        ops.DropPath(0.1),
         ops.Pool("max", (2, 2)),
         ops.Depthwise((3, 3)),
         ops.GlobalPool(),

@@ -33,7 +33,10 @@ def one(size: Size, op: Op) -> Costs:
         (ops.Dense(7), (60,), (7,)),
         (ops.Classify(10), (60,), (10,)),
         *((op, (3, 4, 5), (3, 4, 5)) for op in (ops.BatchNorm(), ops.LayerNorm(), ops.ResponseNorm(), ops.Identity())),
-        *((op, (3, 4), (3, 4)) for op in (ops.Activation(), ops.Zero(), ops.Scale(), ops.Dropout(0.5))),
+        *(
+            (op, (3, 4), (3, 4))
+            for op in (ops.Activation(), ops.Zero(), ops.Scale(), ops.Dropout(0.5), ops.DropPath(0.5))
+        ),
     ],
 )
 def test_shapes_follow_from_the_input(op: Op, source: Size, target: Size):

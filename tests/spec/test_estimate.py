@@ -22,7 +22,8 @@ def test_what_computes_nothing_has_no_terms():
             Node("same", ops.Identity(), ("in",)),
             Node("one", ops.Merge(), ("same",)),
             Node("dropped", ops.Dropout(0.5), ("one",)),
-            Node("out", ops.Conv(3, (1, 1)), ("dropped",)),
+            Node("path", ops.DropPath(0.5), ("dropped",)),
+            Node("out", ops.Conv(3, (1, 1)), ("path",)),
         )
     )
     found = amounts(network)

@@ -28,6 +28,8 @@ def test_a_window_says_its_strides_and_dilations():
         (lambda: ops.Classify(-1), "classify.classes is -1"),
         (lambda: ops.Dropout(1.0), "dropout.rate is 1.0; it must be at least 0 and below 1"),
         (lambda: ops.Dropout(-0.1), "dropout.rate is -0.1"),
+        (lambda: ops.DropPath(1.0), "drop_path.rate is 1.0; it must be at least 0 and below 1"),
+        (lambda: ops.DropPath(float("nan")), "drop_path.rate is nan"),
         (lambda: ops.Pick(0), "pick may keep 0 to 1 inputs; say 1 <= at_least <= at_most"),
         (lambda: ops.Pick(3, 2), "pick may keep 3 to 2 inputs"),
         (lambda: ops.Pick(1, 2, fixed=2), r"pick.fixed is 2; it must be 0 to at_least \(1\)"),

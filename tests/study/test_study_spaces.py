@@ -60,6 +60,7 @@ def file(tmp_path: Path) -> str:
         (NasBench201Settings(4, 1), nasbench201(SHAPE, CLASSES, width=4, cells=1)),
         (NasBenchMacroSettings(4, 8), nasbench_macro(SHAPE, CLASSES, width=4, last=8)),
         (DartsSettings(2, 3, 1, None), darts(SHAPE, CLASSES, width=2, cells=3, stem=1, auxiliary=None)),
+        (DartsSettings(2, 3, drop_path=0.2), darts(SHAPE, CLASSES, width=2, cells=3, drop_path=0.2)),
         (EnasMacroSettings(2, 3, 1, 0.0), enas_macro(SHAPE, CLASSES, width=2, layers=3, growth=1, dropout=0.0)),
     ],
 )

@@ -121,6 +121,11 @@ def _(op: ops.Dropout, source: Size, inputs: int) -> Line:
 
 
 @line.register
+def _(op: ops.DropPath, source: Size, inputs: int) -> Line:
+    return Line(_call("DropPath", op.rate), needs=("DropPath",))
+
+
+@line.register
 def _(op: ops.Merge, source: Size, inputs: int) -> Line:
     if inputs == 1:
         return Line(None, "{0}")

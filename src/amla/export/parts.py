@@ -32,6 +32,23 @@ class ResponseNorm(nn.Module):
         sums = torch.matmul(self.band, (x * x).flatten(2) if x.ndim > 2 else (x * x).unsqueeze(2)).reshape(x.shape)
         return x * (self.bias + self.alpha * sums) ** -self.beta
 ''',
+    "DropPath": '''
+class DropPath(nn.Module):
+    """In training, drops all of an example with probability `rate * done`, and divides what is kept by 1 - that.
+
+    `done` is how much of a training is over, from 0 to 1; the training of this network moved it on at every step.
+    """
+
+    def __init__(self, rate):
+        super().__init__()
+        self.rate, self.done = rate, 1.0
+
+    def forward(self, x):
+        keep = 1 - self.rate * self.done
+        if not self.training or keep == 1:
+            return x
+        return x * x.new_empty((x.shape[0], *(1 for _ in x.shape[1:]))).bernoulli_(keep).div_(keep)
+''',
     "MeanPool": '''
 class MeanPool(nn.Module):
     """The mean of every window, in which padding takes no part."""

@@ -16,7 +16,7 @@ from amla.spec.ops import Op
 
 Kind = Literal["input", "conv", "separable", "pool", "linear", "identity", "other", "add", "concat", "pick"]
 MARKS = ("add", "concat", "pick")  # kinds drawn as a dot or a bar rather than as a box
-_TAILS = (ops.Dropout, ops.Identity, ops.Activation, ops.BatchNorm, ops.LayerNorm)
+_TAILS = (ops.Dropout, ops.DropPath, ops.Identity, ops.Activation, ops.BatchNorm, ops.LayerNorm)
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,8 @@ def describe(op: Op) -> str:
             return function
         case ops.Dropout(rate=rate):
             return f"dropout {rate:g}"
+        case ops.DropPath(rate=rate):
+            return f"drop path up to {rate:g}"
         case ops.Merge(how=how):
             return "sum" if how == "add" else "concatenation"
         case ops.Pick(at_least=least, at_most=most, how=how):

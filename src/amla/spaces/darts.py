@@ -8,9 +8,12 @@ read is halved, channels double. All normal cells are alike, and all reduction c
 Which two a node reads is one gene, what an edge would be another one that lives only where the edge is kept. Draws are
 uniform: there are as many ways to go on from one choice as from another.
 
-Two things are not as published. Where the resolution halves on a skip, there is a 1x1 convolution with stride 2 after a
-ReLU; in the paper's code half of the channels look at other places, at the same cost. And nothing drops paths in
-training: operations here know no path, only elements.
+With `drop_path`, training drops paths as the paper does for the networks that it compares: what an edge brings to a
+node is missing for some examples, more and more of them, unless the edge is an identity. A skip that halves the
+resolution is no identity and may be missing, as in the paper's code. A network with all others in it drops nothing.
+
+One thing is not as published: where the resolution halves on a skip, there is a 1x1 convolution with stride 2 after a
+ReLU; in the paper's code half of the channels look at other places, at the same cost.
 """
 
 from itertools import product
@@ -29,13 +32,21 @@ AUXILIARY_CHANNELS = (128, 768)
 
 
 def darts(
-    shape: Size, classes: int, *, width: int = 36, cells: int = 20, stem: int = 3, auxiliary: float | None = AUXILIARY
+    shape: Size,
+    classes: int,
+    *,
+    width: int = 36,
+    cells: int = 20,
+    stem: int = 3,
+    auxiliary: float | None = AUXILIARY,
+    drop_path: float = 0.0,
 ) -> Space:
     """Return the space for inputs of `shape` (channels, *spatial); networks for CIFAR-10 have the defaults.
 
     `width` is the channels of a node in the first cells, `stem` times that those of the stem, `cells` how many there
-    are. With `auxiliary` a head after the second reduction cell adds that many times its loss in training. The genes
-    are in the last cell of either kind: "cell19/node2" which edges a node reads, "cell19/node2/from0" what such an edge
+    are. With `auxiliary` a head after the second reduction cell adds that many times its loss in training. `drop_path`
+    is the share of examples that a path misses at the end of training: 0.2 in the paper, 0 for no such nodes. Genes are
+    in the last cell of either kind: "cell19/node2" which edges a node reads, "cell19/node2/from0" what such an edge
     is; "from0" and "from1" lead from the two cells before. Raises SpaceError for too few or too many cells, SpecError
     for numbers that no operation can have.
     """
@@ -50,7 +61,7 @@ def darts(
         if reduces:
             width, extents = 2 * width, tuple(-(-extent // 2) for extent in extents)
         name = f"cell{number}"
-        before, last = last, _cell(blocks, name, before, last, width, reduces, halved)
+        before, last = last, _cell(blocks, name, before, last, width, reduces, halved, drop_path)
         halved = reduces
         if number == 2 * cells // 3 and auxiliary is not None:
             head = last
@@ -72,7 +83,14 @@ def _tied(cells: int, reductions: set[int]) -> dict[NodeId, NodeId]:
 
 
 def _cell(
-    blocks: Blocks, name: NodeId, before: NodeId, last: NodeId, width: int, reduces: bool, halved: bool
+    blocks: Blocks,
+    name: NodeId,
+    before: NodeId,
+    last: NodeId,
+    width: int,
+    reduces: bool,
+    halved: bool,
+    drop_path: float,
 ) -> NodeId:
     """Write a cell that reads two others; where the last one halved the resolution, the one before it is halved."""
     values = [
@@ -82,27 +100,30 @@ def _cell(
     for node in range(NODES):
         address = f"{name}/node{node}"
         edges = [
-            _edge(blocks, f"{address}/from{start}", source, width, 2 if reduces and start < 2 else 1)
+            _edge(blocks, f"{address}/from{start}", source, width, 2 if reduces and start < 2 else 1, drop_path)
             for start, source in enumerate(values)
         ]
         values.append(blocks.add(address, ops.Pick(2, 2), *edges))
     return blocks.add(name, ops.Merge("concat"), *values[2:])
 
 
-def _edge(blocks: Blocks, edge: NodeId, source: NodeId, width: int, stride: int) -> NodeId:
+def _edge(blocks: Blocks, edge: NodeId, source: NodeId, width: int, stride: int, drop_path: float) -> NodeId:
     def called(operation: str) -> NodeId:
-        return f"{edge}/{operation}"
+        return f"{edge}/{operation}/path" if drop_path else f"{edge}/{operation}"
+
+    def dropped(path: NodeId) -> NodeId:
+        return blocks.add(path.removesuffix("/path"), ops.DropPath(drop_path), path) if drop_path else path
 
     if stride == 1:
-        skip = blocks.add(called("skip"), ops.Identity(), source)
+        skip = blocks.add(f"{edge}/skip", ops.Identity(), source)
     else:
-        skip = blocks.relu_conv_norm(called("skip"), source, width, 1, stride)
+        skip = dropped(blocks.relu_conv_norm(called("skip"), source, width, 1, stride))
     alternatives = (
-        blocks.pool(called("max"), source, "max", 3, stride),
-        blocks.pool(called("mean"), source, "mean", 3, stride),
+        dropped(blocks.pool(called("max"), source, "max", 3, stride)),
+        dropped(blocks.pool(called("mean"), source, "mean", 3, stride)),
         skip,
-        *(_separable(blocks, called(f"{k}x{k}sep"), source, width, k, stride) for k in (3, 5)),
-        *(_thin(blocks, called(f"{k}x{k}dil"), source, width, k, stride, 2) for k in (3, 5)),
+        *(dropped(_separable(blocks, called(f"{k}x{k}sep"), source, width, k, stride)) for k in (3, 5)),
+        *(dropped(_thin(blocks, called(f"{k}x{k}dil"), source, width, k, stride, 2)) for k in (3, 5)),
     )
     return blocks.add(edge, ops.Pick(), *alternatives)
 

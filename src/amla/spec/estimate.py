@@ -12,7 +12,7 @@ from amla.spec.traffic import forward
 from amla.spec.values import Number, SpecError, value
 
 Amounts = tuple[tuple[str, int], ...]
-_FREE = (ops.Input, ops.Identity, ops.Dropout, ops.Flatten)  # which compute nothing when a network is used
+_FREE = (ops.Input, ops.Identity, ops.Dropout, ops.DropPath, ops.Flatten)  # which compute nothing in use
 BYTES = "bytes"  # moved to and from memory, by `amla.spec.traffic`
 
 

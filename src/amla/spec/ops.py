@@ -129,6 +129,22 @@ class Dropout:
 
 
 @value
+class DropPath:
+    """Training only: drop all of an example with a probability, and divide what is kept by 1 - that.
+
+    The probability rises linearly over training, from 0 to `rate` (Zoph et al. 2018, ScheduledDropPath; Larsson et al.
+    2017 have one that stays). Where a network has many paths to choose from (one-shot), none is dropped.
+    """
+
+    kind: Literal["drop_path"] = field(default="drop_path", kw_only=True)
+    rate: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate < 1:
+            raise SpecError(f"drop_path.rate is {self.rate}; it must be at least 0 and below 1.")
+
+
+@value
 class Merge:
     """The sum, or the concatenation along channels, of the inputs in their order."""
 
@@ -183,9 +199,10 @@ Op = Annotated[
     | Zero
     | Scale
     | Dropout
+    | DropPath
     | Merge
     | Pick,
     Field(discriminator="kind"),
 ]
 
-Channelwise = BatchNorm | LayerNorm | Activation | Identity | Zero | Scale | Dropout | Pool | Depthwise
+Channelwise = BatchNorm | LayerNorm | Activation | Identity | Zero | Scale | Dropout | DropPath | Pool | Depthwise

@@ -43,6 +43,7 @@ _SWEEPS: dict[type, _Sweeps] = {
     ops.Activation: _Sweeps(1, 2, 1, 3),
     ops.Scale: _Sweeps(1, 2, 3, 3),
     ops.Dropout: _Sweeps(1, 2, 1, 2),  # what is dropped can be drawn again from its seed
+    ops.DropPath: _Sweeps(1, 2, 1, 2),  # a factor for each example
     ops.Zero: _Sweeps(0, 1),
 }
 

@@ -59,6 +59,7 @@ _RANGES = {
     "space.width": (1, 1e6, "from 1 to 1,000,000"),
     "space.stem_stride": (1, 1e6, "from 1 to 1,000,000"),
     "space.dropout": (0, _BELOW_ONE, "at least 0 and below 1"),
+    "space.drop_path": (0, _BELOW_ONE, "at least 0 and below 1"),
     "space.head_dropout": (0, _BELOW_ONE, "at least 0 and below 1"),
     "space.macs": (1, _MOST, "1 or more"),
     "space.parameters": (1, _MOST, "1 or more"),

@@ -14,13 +14,17 @@ class Dropping:
 
     def __init__(self, layers: Iterable[nn.Module], device: torch.device, share: tuple[int, int] = (0, 1)) -> None:
         self._generator = torch.Generator(device=device)
-        for module in layers:
-            if isinstance(module, SeededDropout):
+        modules = list(layers)
+        for module in modules:
+            if isinstance(module, SeededDropout | SeededDropPath):
                 module.generator, module.share = self._generator, share
+        self._paths = [module for module in modules if isinstance(module, SeededDropPath)]
 
-    def begin(self, seed: int, step: int) -> None:
-        """Begin a step, whose numbers follow from the seed and the step alone."""
+    def begin(self, seed: int, step: int, horizon: int) -> None:
+        """Begin a step of a schedule `horizon` long. What it drops follows from these numbers alone."""
         self._generator.manual_seed(mixed(seed, DROP, step))
+        for path in self._paths:
+            path.done = min(1.0, step / horizon)
 
 
 class SeededDropout(nn.Module):
@@ -43,4 +47,26 @@ class SeededDropout(nn.Module):
         number, shares = self.share
         drawn = torch.empty_like(x) if shares == 1 else x.new_empty_strided((shares * len(x), *x.shape[1:]), x.stride())
         drawn.bernoulli_(self.keep, generator=self.generator).div_(self.keep)
+        return x * drawn[number * len(x) : (number + 1) * len(x)]
+
+
+class SeededDropPath(nn.Module):
+    """Dropping of whole examples, like `SeededDropout`; its rate is that of the op once training is `done` (1)."""
+
+    generator: torch.Generator | None = None
+    share: tuple[int, int] = (0, 1)
+    done: float = 1.0
+
+    def __init__(self, op: ops.DropPath) -> None:
+        super().__init__()
+        self.rate = op.rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Zero some examples and enlarge the others while training; else return the input."""
+        keep = 1 - self.rate * self.done
+        if not self.training or keep == 1:
+            return x
+        number, shares = self.share
+        drawn = x.new_empty((shares * len(x), *(1 for _ in x.shape[1:])))
+        drawn.bernoulli_(keep, generator=self.generator).div_(keep)
         return x * drawn[number * len(x) : (number + 1) * len(x)]

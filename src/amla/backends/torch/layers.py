@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
-from amla.backends.torch.dropping import SeededDropout
+from amla.backends.torch.dropping import SeededDropout, SeededDropPath
 from amla.spec import ops
 from amla.spec.costs import buffers, weights
 from amla.spec.ops import Size
@@ -227,6 +227,7 @@ layer.register(ops.GlobalPool, lambda op, source: GlobalPooling(op))
 layer.register(ops.Flatten, lambda op, source: nn.Flatten())
 layer.register(ops.Activation, lambda op, source: _ACTIVATIONS[op.function]())
 layer.register(ops.Dropout, lambda op, source: SeededDropout(op))
+layer.register(ops.DropPath, lambda op, source: SeededDropPath(op))
 layer.register(ops.Merge, lambda op, source: Merging(op))
 layer.register(ops.Zero, lambda op, source: Zeros())
 layer.register(ops.Input | ops.Identity, lambda op, source: nn.Identity())

@@ -170,7 +170,7 @@ class TorchLearner:
         for step in range(self.steps, self.steps + steps):
             inputs, labels = crew.share(*batches.training(self.seed, step, recipe.augment))
             inputs = reduced(inputs, self._scale(step, horizon))
-            self._dropping.begin(self.seed, step)
+            self._dropping.begin(self.seed, step, horizon)
             with faster(self.task.recipe, self.device):
                 logits = network(inputs)
             logits = logits.float()

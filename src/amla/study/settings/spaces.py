@@ -55,6 +55,7 @@ class DartsSettings:
     cells: int = 20
     stem: int = 3
     auxiliary: float | None = 0.4
+    drop_path: float = 0.0
 
 
 @value

@@ -69,7 +69,7 @@ class SharedWeights:
         """Return the loss that is to fall, auxiliary heads included, that of the output alone, and the logits."""
         inputs, labels = batch
         recipe = self.task.recipe
-        self._dropping.begin(self.seed, step)
+        self._dropping.begin(self.seed, step, horizon)
         with faster(recipe, self.device):
             logits = self.network(reduced(inputs, self.scale(step, horizon)), shares).float()
         loss = total = self._loss(logits, labels)

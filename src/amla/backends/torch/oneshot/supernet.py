@@ -22,7 +22,8 @@ class Supernet(nn.Module):
     """The modules of an open architecture. `forward` computes what follows from shares of the inputs of Picks.
 
     Nodes that no share lets through are not computed: with one path's inputs, that path is all there is, and its sums
-    are those of the closed network, bit for bit. A concatenation has zeros in place of what takes no part.
+    are those of the closed network, bit for bit. A concatenation has zeros in place of what takes no part. A DropPath
+    does nothing: what takes part is what shares say, and DARTS, too, drops paths only of the network it has found.
     """
 
     def __init__(self, template: Architecture) -> None:
@@ -30,7 +31,8 @@ class Supernet(nn.Module):
         self.template = template
         self._shapes = shapes(supernet(template))
         self.layers = nn.ModuleList(
-            nn.Identity() if isinstance(node.op, ops.Pick) else layer(node.op, self._source(node)) for node in template
+            nn.Identity() if isinstance(node.op, ops.Pick | ops.DropPath) else layer(node.op, self._source(node))
+            for node in template
         )
         self.heads: dict[NodeId, Tensor] = {}  # of the last forward pass of training, by address
         self._serving = template.sources(template.heads) - template.sources((template.output.id,))
