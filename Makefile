@@ -19,7 +19,7 @@ test: $(VENV)/test
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tests/installed.py
 	$(BIN)/python tests/audit.py
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations 30 --durations-min 5
 
 docs: $(VENV)/docs
 	$(BIN)/python -m sphinx -W --keep-going -n -q -c docs -d build/doctrees . build/site
