@@ -1,5 +1,7 @@
 """The file of a comparison: checked whole, and controls that follow from it."""
 
+from dataclasses import replace
+
 import pytest
 from made_up_records import FILE, comparison
 
@@ -113,6 +115,11 @@ def test_where_it_is_not_known_how_many_networks_that_is_a_contender_takes_its_p
         "seeds:", f"  random-search: {{algorithm: {{kind: random, steps: 10}}, {RUN_OFF}}}\nseeds:"
     )
     assert list(searching(comparison(named))) == ["random-sampling"]
+
+
+def test_runs_on_a_share_of_the_data_stand_in_no_table_with_others():
+    study = comparison(FILE).study("digits", comparison(FILE).contenders["ours"], 0)
+    assert benchmark(replace(study, data=replace(study.data, share=0.5))) != benchmark(study)
 
 
 def test_contenders_differ_in_their_terms_on_the_same_task():

@@ -175,6 +175,8 @@ def test_tables_know_accuracy_alone():
     }
     with pytest.raises(StudyError, match="metric is macro_f1, but tables know accuracy alone"):
         from_plain(plain)
+    with pytest.raises(StudyError, match=r"data.share is 0\.5, but tables know networks that were trained on all"):
+        from_plain(plain | {"metric": "accuracy", "data": {"source": "cifar10", "share": 0.5}})
 
 
 def test_what_there_is_not_is_refused():

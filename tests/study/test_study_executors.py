@@ -1,6 +1,8 @@
 """What a study's executor becomes, where that is a Ray cluster. Nothing is run here."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -8,13 +10,20 @@ from types import SimpleNamespace
 import pytest
 from made_up_runs import task_for
 
+from amla.algorithms.fixed import Fixed
 from amla.backends.energy import Counter, Energy
 from amla.backends.protocol import Member
+from amla.evaluation.train import Training
 from amla.execution.work import WorkerError
 from amla.storage.files import Files
+from amla.storage.memory import Memory
 from amla.study.arrangement import Arranged
+from amla.study.conductor import Conductor
 from amla.study.executors import arranged_on, cluster
-from amla.study.phases import FINAL, PHASES, SEARCH
+from amla.study.folder import provenance
+from amla.study.heard import Silence
+from amla.study.moment import Moment
+from amla.study.phases import BASELINES, FINAL, PHASES, REHEARSAL, SEARCH, TUNING
 from amla.study.resolve import algorithm_of, clock_of, energy_of, evaluation_of
 from amla.study.run import Limit
 from amla.study.settings.places import Inline, Local, Ray
@@ -23,6 +32,7 @@ from amla.study.settings.spaces import EnvelopeSettings
 from amla.study.spaces import envelope_of
 from amla.study.study import Data, Final, Study, StudyError
 from amla.study.timing import Arrangement
+from amla.study.underway import Underway
 
 RANDOM = Study("made-up", Data("made-up"), algorithm=RandomSettings(8, 10), final=Final(10))
 NAC = replace(RANDOM, algorithm=NacSettings(3, 10))
@@ -62,6 +72,55 @@ def test_only_trials_of_the_search_end_when_their_time_is_over(tmp_path):
     assert {phase: training.seconds for phase, training in made.items()} == {  # type: ignore[attr-defined]
         phase: 60.0 if phase == SEARCH else None for phase in made
     }
+
+
+def test_networks_are_compared_on_a_share_of_the_data_and_tuned_and_finished_on_all(tmp_path):
+    study = replace(RANDOM, data=Data("made-up", share=0.25), executor=Inline())
+    task = task_for(study)
+    fitted = {
+        phase: len(made.task.fitting.labels)
+        for phase in PHASES
+        if isinstance(made := evaluation_of(study, phase, task, Files(tmp_path)), Training)
+    }
+    assert fitted == {REHEARSAL: 36, SEARCH: 36, BASELINES: 36, TUNING: 140}
+    assert len(task.final().fitting.labels) == 160
+    assert task.fitting.inputs.shape[0] == 36
+    assert provenance(task).task != provenance(task_for()).task
+
+
+def test_shares_are_drawn_by_the_seed_of_the_split(tmp_path):
+    tasks = [task_for(replace(RANDOM, data=Data("made-up", share=0.25, split_seed=seed))) for seed in (0, 1)]
+    one, other = (task.some for task in tasks)
+    assert one is not None
+    assert other is not None
+    assert one.tolist() != other.tolist()
+
+
+@pytest.mark.parametrize(
+    ("phase", "share", "workers", "examples"),
+    [
+        (SEARCH, None, 4, 140),
+        ("subset-0.25", 0.25, 4, 36),
+        ("reference", None, 4, 140),
+        (REHEARSAL, None, 1, 140),
+        (FINAL, None, 1, 140),
+    ],
+)
+def test_what_is_compared_trains_several_at_once(monkeypatch, tmp_path, phase, share, workers, examples):
+    """Whatever its phase is called, and on the share that was asked for."""
+    opened = []
+
+    @contextmanager
+    def executor(underway: Underway, phase: str, arrangement: Arrangement, report: object) -> Iterator[SimpleNamespace]:
+        opened.append((arrangement.workers, underway.study.data.share, len(underway.task.fitting.labels)))
+        yield SimpleNamespace(idle=0)
+
+    monkeypatch.setattr("amla.study.conductor.executor", executor)
+    underway = Underway(RANDOM, task_for(RANDOM), Memory(), Files(tmp_path), tmp_path, Silence(), Moment.now())
+    conductor = Conductor(underway)
+    conductor.__dict__["arranged"] = Arranged(Arrangement(4, 1), Arrangement(1, 4))
+    conductor.run(phase, Fixed((), 1), Limit(), share)
+    assert opened == [(workers, share or 1.0, examples)]
 
 
 def test_a_worker_has_as_many_threads_as_cpus(nodes):

@@ -177,6 +177,8 @@ class TestMistakes:
             ("algorithm.iterations", -1),
             ("algorithm.quota", -1),
             ("algorithm.share", 1.5),
+            ("data.share", 0.0),
+            ("data.share", 1.1),
             ("algorithm.skip_share", -0.1),
             ("final.steps", 0),
             ("limit.trials", 0),

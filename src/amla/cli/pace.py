@@ -8,7 +8,7 @@ from amla.spec.architecture import Architecture
 from amla.spec.costs import costs, training_flops
 from amla.spec.supernet import supernet
 from amla.study.arrangement import Arranged
-from amla.study.phases import FINAL, SEARCH, SHORT, TIMING, TUNING
+from amla.study.phases import ALONE, FINAL, SEARCH, TIMING, TUNING
 from amla.study.study import Study
 from amla.trials.history import History
 from amla.trials.progress import Progress
@@ -117,7 +117,7 @@ class Pace:
         return {phase: max(0.0, flops) for phase, flops in left.items()}
 
     def _workers(self, phase: str) -> int:
-        return self._searching if phase in SHORT else 1
+        return 1 if phase in ALONE else self._searching
 
     def _batch(self) -> int:
         recipe = self._study.final_recipe if self._phase in (TUNING, FINAL) else self._study.recipe

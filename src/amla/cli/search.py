@@ -154,7 +154,7 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
     sizes, (_, examples) = "×".join(map(str, spatial)), example_words(task.shape)
     say(
         console,
-        f"[bold]{escape(study.name)}[/bold]: {len(parts.train.labels):,} training, "
+        f"[bold]{escape(study.name)}[/bold]: {len(parts.train.labels):,} training{_fitted(task)}, "
         f"{len(parts.validation.labels):,} validation and {len(parts.test.labels):,} test {examples} of "
         f"{channels} × {sizes}, {_labels(task)}",
     )
@@ -164,6 +164,11 @@ def _announce(console: Console, study: Study, task: Task, folder: Path) -> None:
     if trains:
         say(console, _augmentation(study.recipe.augment, examples))
     say(console, f"{_method(study, task)}; run folder [bold]{escape(str(folder))}[/bold]")
+
+
+def _fitted(task: Task) -> str:
+    """Return how many of the training part the search fits, where these are not all."""
+    return "" if task.some is None else f" ({len(task.some):,} of them in the search)"
 
 
 def _labels(task: Task) -> str:

@@ -128,6 +128,8 @@ def benchmark(study: Study) -> str:
     # Read from memory or not, data are the same. Terms are the contender's.
     same = replace(study, data=replace(study.data, stream=Data.stream), terms=None)
     shared = {name: part for name, part in to_plain(same).items() if name not in OWN}
+    if study.data.share == 1:  # as before there was such a setting
+        shared["data"] = {name: part for name, part in shared["data"].items() if name != "share"}
     data = study.provenance.data if study.provenance else ""
     return blake2b(_study.dump_json({**shared, "fingerprint": data}), digest_size=8).hexdigest()
 

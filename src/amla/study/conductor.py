@@ -13,7 +13,7 @@ from amla.study.gauged import Gauged
 from amla.study.gauged import recorded as latencies_in
 from amla.study.heard import Curves, Heard
 from amla.study.mending import Mending
-from amla.study.phases import BASELINES, FINAL, REHEARSAL, SEARCH, SHORT, TIMING, TUNING
+from amla.study.phases import ALONE, BASELINES, FINAL, REHEARSAL, SEARCH, TIMING, TUNING
 from amla.study.resolve import algorithm_of, space_of
 from amla.study.run import Executor, Limit, run
 from amla.study.settings.places import Http, Inline, Local, Ray, Simulated
@@ -30,11 +30,14 @@ class Conductor:
 
     underway: Underway
 
-    def run(self, phase: str, algorithm: Algorithm, limit: Limit) -> History:
-        """Run an algorithm as a phase of the study, from wherever it was cut off, and return its history."""
-        study = self.underway
+    def run(self, phase: str, algorithm: Algorithm, limit: Limit, share: float | None = None) -> History:
+        """Run an algorithm as a phase of the study, from wherever it was cut off, and return its history.
+
+        With `share` its networks are trained on so large a share of the training part.
+        """
+        study = self.underway if share is None else self.underway.on(share)
         study.listener.begins(phase, study.store.history(phase))
-        arrangement = self.arranged.search if phase in SHORT else self.arranged.final
+        arrangement = self.arranged.final if phase in ALONE else self.arranged.search
         curves = Curves(phase, study.files, study.listener)
         heard = Heard(study.store, study.files, study.listener, algorithm)
 

@@ -27,6 +27,7 @@ _RANGES = {
     **{f"{place}.{name}": rule for place in ("recipe", "final.recipe") for name, rule in _RECIPE.items()},
     "data.validation": (0, _BELOW_ONE, "at least 0 and less than 1"),
     "data.test": (0, _BELOW_ONE, "at least 0 and less than 1"),
+    "data.share": (_LEAST, 1, "more than 0, and at most 1"),
     "algorithm.steps": (1, _MOST, "1 or more"),
     "algorithm.iterations": (0, _MOST, "0 or more"),
     "algorithm.quota": (0, _MOST, "0 or more"),

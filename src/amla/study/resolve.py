@@ -33,6 +33,7 @@ from amla.study.tables import looked_up
 from amla.study.tuned import tuners
 from amla.tasks.carved import parts
 from amla.tasks.dataset import Dataset
+from amla.tasks.subset import subset
 from amla.tasks.task import OF_NUMBERS, Task
 from amla.trials.progress import Report
 from amla.trials.trial import Outcome, Trial
@@ -44,7 +45,8 @@ def task_of(study: Study, dataset: Dataset) -> Task:
     """Return the task of a study: its data, split, metric, and the recipe of the search. Raises StudyError."""
     data = study.data
     divided = parts(dataset, validation=data.validation, test=data.test, seed=data.split_seed)
-    task = Task(dataset, divided, study.recipe, study.metric)
+    some = None if data.share == 1 else subset(divided.train, data.share, data.split_seed)
+    task = Task(dataset, divided, study.recipe, study.metric, some=some)
     _check_kind(study, task)
     return task
 
@@ -158,7 +160,7 @@ def evaluation_of(
     training = Training(phase, backend, task, snapshots, memory, seconds, clock=clock, energy=energy)
     if phase == TIMING:  # leaves nothing behind: neither a score nor a checkpoint
         return replace(training, task=replace(task, score_on=None), checkpoint_seconds=1e9)
-    final_task = task.with_recipe(study.final_recipe)
+    final_task = task.whole().with_recipe(study.final_recipe)
     if phase == TUNING:
         return replace(training, task=final_task)
     if phase != FINAL:

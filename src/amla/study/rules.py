@@ -80,6 +80,8 @@ def _tabular(study: "Study") -> Iterator[str]:
     if not isinstance(study.backend, TabularSettings):
         yield "executor.kind is simulated, but only what is looked up takes simulated time; give backend.kind tabular."
         return
+    if study.data.share < 1:
+        yield f"data.share is {study.data.share}, but tables know networks that were trained on all; leave it out."
     if study.metric != "accuracy":
         yield f"metric is {study.metric}, but tables know accuracy alone; leave it out."
     if study.space.kind != study.backend.table:

@@ -51,7 +51,8 @@ class Data:
 
     Images are resized to `size`; or scaled to cover a `canvas`, of which a network reads the middle or crops, of
     `size`. How they are read, `stream`, makes no difference to what comes out. `labels` says whether they are classes
-    or numbers to be predicted; "auto": as they look.
+    or numbers to be predicted; "auto": as they look. Networks are compared after trainings on a `share` of the training
+    part; tuning and the final training have all of it.
     """
 
     source: str
@@ -62,6 +63,7 @@ class Data:
     canvas: tuple[int, ...] | None = None
     stream: Stream = "auto"
     labels: Labels = "auto"
+    share: float = 1.0
 
 
 @value

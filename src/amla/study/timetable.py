@@ -25,7 +25,7 @@ class Timetable:
 
     def search_steps(self, legs: list[plan.Leg], spent: float) -> int:
         """Return the steps of a whole leg with which these legs fit into the search, which has `spent` some seconds."""
-        seconds, examples = self._for_search(spent), len(self.task.parts.train.labels)
+        seconds, examples = self._for_search(spent), len(self.task.fitting.labels)
         return plan.search_steps(seconds, self._each, legs, self._batch, examples, self._scored, self._workers)
 
     def too_few(self, legs: list[plan.Leg], spent: float, steps: int) -> str | None:
@@ -67,7 +67,7 @@ class Timetable:
 
     @property
     def _batch(self) -> int:
-        return min(self.study.recipe.batch, len(self.task.parts.train.labels))
+        return min(self.study.recipe.batch, len(self.task.fitting.labels))
 
 
 def _legs(networks: Sequence[Architecture]) -> list[plan.Leg]:

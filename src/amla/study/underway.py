@@ -1,13 +1,14 @@
 """A study that is under way: its settings, and all that it works with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from amla.storage.files import Files
 from amla.study.heard import Listener
 from amla.study.latency import Meter
 from amla.study.moment import Moment
+from amla.study.resolve import task_of
 from amla.study.run import Store
 from amla.study.settings.places import TabularSettings
 from amla.study.study import Study
@@ -37,6 +38,11 @@ class Underway:
     meter: Meter | None = None
     notice: Callable[[str], None] = unsaid
 
+    def on(self, share: float) -> "Underway":
+        """Return this study on so large a share of the training part. Raises StudyError, DataError."""
+        study = replace(self.study, data=replace(self.study.data, share=share))
+        return replace(self, study=study, task=task_of(study, self.task.dataset))
+
     @property
     def looks_up(self) -> bool:
         """Whether a table answers the trials."""
@@ -45,7 +51,7 @@ class Underway:
     @property
     def batch(self) -> int:
         """How many examples a step of the search has."""
-        return min(self.study.recipe.batch, len(self.task.parts.train.labels))
+        return min(self.study.recipe.batch, len(self.task.fitting.labels))
 
     @property
     def final_batch(self) -> int:

@@ -169,10 +169,12 @@ def split(dataset: Dataset, *, validation: float = 0.1, test: float = 0.2, seed:
     return parts
 
 
-def shuffled_by_class(labels: NDArray[np.int64], *, seed: int) -> dict[int, NDArray[np.int64]]:
+def shuffled_by_class(
+    labels: NDArray[np.int64], *, seed: int, purpose: tuple[int, ...] = ()
+) -> dict[int, NDArray[np.int64]]:
     """For every label that occurs, in ascending order, the positions of its examples in a random order fixed by `seed`.
 
-    Raises DataError for a negative seed.
+    What is drawn for another `purpose` is in another order. Raises DataError for a negative seed.
     """
     if seed < 0:
         raise DataError(f"the seed of a split is {seed}, but must be 0 or more. Choose another seed.")
@@ -181,7 +183,7 @@ def shuffled_by_class(labels: NDArray[np.int64], *, seed: int) -> dict[int, NDAr
     orders = {}
     for label, positions in zip(present.tolist(), groups, strict=True):
         # numpy promises that the raw stream of a bit generator never changes; of Generator.permutation it does not.
-        keys = np.random.PCG64((seed, label)).random_raw(len(positions))
+        keys = np.random.PCG64((seed, label, *purpose)).random_raw(len(positions))
         orders[label] = positions[np.argsort(keys, kind="stable")]
     return orders
 

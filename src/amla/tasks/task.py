@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from amla.tasks.dataset import Dataset, Examples, Parts
@@ -23,7 +24,8 @@ class Task:
     """What is to be learned, classes or numbers, and which of its parts a learner may fit and is scored on.
 
     A search fits "train" and is scored on "validation"; the final training fits both and is scored on nothing; the
-    final evaluation alone reads "test". `metric` is the one of all that is scored that decides.
+    final evaluation alone reads "test". `metric` is the one of all that is scored that decides. Where a search is to
+    fit a share of "train", `some` are the positions of these examples in it (`amla.tasks.subset`).
 
     Numbers that are to be predicted come to learners standardised (`targets`), as (n, targets) float32.
     """
@@ -34,18 +36,23 @@ class Task:
     metric: Metric = "accuracy"
     fit_on: tuple[Part, ...] = ("train",)
     score_on: Part | None = "validation"
+    some: NDArray[np.int64] | None = None
 
     def with_recipe(self, recipe: Recipe) -> "Task":
         """Return the same task, trained otherwise."""
         return replace(self, recipe=recipe)
 
+    def whole(self) -> "Task":
+        """Return the same task, of which all of the training part is fitted."""
+        return replace(self, some=None)
+
     def final(self) -> "Task":
         """Return the task of the final training: all that is not test, scored on nothing."""
-        return replace(self, fit_on=("train", "validation"), score_on=None)
+        return replace(self, fit_on=("train", "validation"), score_on=None, some=None)
 
     def test(self) -> "Task":
         """Return the task of the final evaluation: scored on the test part."""
-        return replace(self, fit_on=("train", "validation"), score_on="test")
+        return replace(self, fit_on=("train", "validation"), score_on="test", some=None)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -64,7 +71,9 @@ class Task:
 
     @cached_property
     def fitting(self) -> Examples:
-        """The examples that may be fitted; several parts are copied into one array, if they are arrays."""
+        """The examples that may be fitted; several parts, or a share of one, are a copy, if they are arrays."""
+        if self.some is not None:
+            return self._part("train").only(self.some)
         return reduce(Examples.and_then, (self._part(part) for part in self.fit_on))
 
     @property
@@ -74,7 +83,7 @@ class Task:
 
     @property
     def moments(self) -> Moments:
-        """Mean and standard deviation of every channel of the training part, in the units of the inputs."""
+        """Mean and standard deviation of every channel of the whole training part, in the units of the inputs."""
         return self.parts.moments
 
     @property
@@ -105,6 +114,8 @@ class Task:
         text = [self.dataset.fingerprint, str(self.shape), self.metric, recipe]
         text += ["numbers"] if self.are_numbers else []
         hashed = blake2b("\n".join(text).encode(), digest_size=16)
+        if self.some is not None:
+            hashed.update(self.some.tobytes())
         for part in (self.parts.train, self.parts.validation, self.parts.test):
             hashed.update(part.labels.tobytes())
             for some in in_turn(part.only(np.arange(min(1000, len(part.labels)))).inputs, CHUNK):
