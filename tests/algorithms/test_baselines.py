@@ -85,6 +85,11 @@ def test_fixed_trains_each_architecture_with_each_seed():
     assert {(proposal.budget, proposal.start, proposal.keep) for proposal in proposals} == {(9, None, True)}
 
 
+def test_fixed_watches_the_same_nodes_in_all():
+    watched = {"msss": (NETWORKS[0].output.id,)}
+    assert [proposal.probes for proposal in asked(Fixed(NETWORKS, 9, probes=watched))] == [watched] * 2
+
+
 def test_fixed_recommends_the_best_of_its_list():
     algorithm, history = Fixed(NETWORKS, 9), History()
     assert algorithm.recommend(history) is None

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from terminal import Here
+from terminal import Here, apart, end, started, wait_for
 
 FILE = """
 name: tiny
@@ -137,3 +137,71 @@ def test_an_audit_says_what_short_trainings_are_worth_and_goes_on(here: Here):
     again = here(*command)
     assert "of 20" not in again.out
     assert json.loads(Path("runs/digits-audit/audit.json").read_text()) == found
+
+
+def test_an_audit_of_subsets_and_statistics(here: Here):
+    tiny = ("--set", "space.width=6", "--set", "space.cells=[1, 1]", "--set", "space.max_cells=[1, 2]")
+    short = (
+        "--networks",
+        "4",
+        "--reference",
+        "44",
+        "--steps",
+        "2",
+        "--seeds",
+        "1",
+        "--score",
+        "none",
+        "--workers",
+        "0",
+    )
+    asked = ("--subset", "0.25", "--subset", "0.1", "--statistic", "taylor_signed", "--statistic", "drop_one")
+    ended = here("audit", "digits", *short, *asked, *tiny)
+    assert (ended.code, ended.err) == (0, "")
+    assert "18 of 18: reference" in ended.out
+    assert "Each statistic is read in one training" in " ".join(ended.out.split())
+    found = json.loads(Path("runs/digits-audit/audit.json").read_text())
+    costs = {score["name"]: score["cost"] for score in found["scores"]}
+    cheap = ("2 steps", "10 % of the data", "25 % of the data", "taylor_signed", "drop_one", "parameters", "macs")
+    assert tuple(costs) == cheap
+    assert costs["10 % of the data"] == pytest.approx(0.1, rel=0.1)
+    assert costs["25 % of the data"] == pytest.approx(0.25, rel=0.1)
+    assert costs["drop_one"] > costs["taylor_signed"] > 0  # which takes no pass for each branch
+
+
+@pytest.mark.slow  # twice two workers for each of three phases
+@pytest.mark.timeout(600)
+def test_an_audit_of_subsets_that_is_killed_goes_on_with_several_workers(here: Here, tmp_path: Path):
+    short = ("--networks", "4", "--reference", "22", "--steps", "2", "--seeds", "1", "--score", "none")
+    command = (
+        "audit",
+        "digits",
+        *short,
+        "--subset",
+        "0.1",
+        "--set",
+        "space.width=6",
+        "--set",
+        "space.max_cells=[1, 1]",
+    )
+    run, killed = tmp_path / "killed", False
+    process = started(tmp_path, *command, "--workers", "2", "--run", "killed")
+    try:
+        wait_for(lambda: any(run.glob("curves/subset-0.1/*.jsonl")), process)
+        killed = process.poll() is None
+    finally:
+        end(process)
+    assert killed
+    assert not (run / "audit.json").exists()
+    again = apart(tmp_path, *command, "--workers", "2", "--run", "killed")
+    assert (again.code, again.err) == (0, "")
+    assert "steps-2" not in again.out  # those are not trained again
+    assert here(*command, "--workers", "0", "--run", "whole").code == 0
+    assert (run / "audit.json").read_text() == (tmp_path / "whole" / "audit.json").read_text()
+
+
+def test_statistics_of_a_space_without_branches_are_refused_before_anything_is_trained(here: Here):
+    ended = here("audit", "digits", "--statistic", "msss", "--set", "space={kind: darts}")
+    assert ended.code == 2
+    assert "the networks of space.kind darts have none; leave it out, or take space.kind envelope." in ended.err
+    assert not Path("runs").exists()

@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from amla.algorithms.protocol import best
-from amla.spec.architecture import Architecture
+from amla.spec.architecture import Architecture, NodeId
 from amla.trials.history import History
 from amla.trials.trial import Proposal
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """Train each of `architectures` with each of `seeds` for `steps`, with the same changes of its `recipe`."""
+    """Train each of `architectures` with each of `seeds` for `steps`, with the same changes of its `recipe`.
+
+    `probes` watch the same nodes in all of them.
+    """
 
     architectures: tuple[Architecture, ...]
     steps: int
@@ -19,6 +22,7 @@ class Fixed:
     metric: str = "accuracy"
     keep: bool = True
     recipe: Mapping[str, float] = field(default_factory=dict)
+    probes: Mapping[str, tuple[NodeId, ...]] = field(default_factory=dict)
 
     def ask(self, history: History) -> Proposal | None:
         """Return the next pair of architecture and seed, or None after the last."""
@@ -26,7 +30,12 @@ class Fixed:
         if which >= len(self.architectures):
             return None
         return Proposal(
-            self.architectures[which], self.steps, seed=self.seeds[seed], keep=self.keep, recipe=self.recipe
+            self.architectures[which],
+            self.steps,
+            probes=self.probes,
+            seed=self.seeds[seed],
+            keep=self.keep,
+            recipe=self.recipe,
         )
 
     def recommend(self, history: History) -> Architecture | None:

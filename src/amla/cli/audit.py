@@ -7,7 +7,8 @@ from rich.table import Table
 
 from amla.cli.console import escape, opened, say
 from amla.cli.search import loaded
-from amla.comparison.audit import Audit, Plan, as_json, audited, verdict
+from amla.comparison.audit import Audit, Plan, as_json, shared, verdict
+from amla.comparison.auditing import audited, check_plan
 from amla.evidence.agreement import Agreement
 from amla.reports.numbers import DASH, metric_reading, percent, plural
 from amla.storage.files import Files
@@ -79,8 +80,9 @@ def audit_data(
     study = changed(study, settings)
     task, folder = task_of(study, dataset), run or RUNS / study.name
     check(study, task)
+    check_plan(plan, study, task)
     study = folders.prepare(folder, study, task)
-    trainings = plural(plan.networks * (len(plan.steps) + plan.seeds), "training")
+    trainings = plural(runs(plan) - plan.networks * len(set(plan.scores)), "training")
     scores = f", and {', '.join(plan.scores)} before them" if plan.scores else ""
     say(
         console,
@@ -92,6 +94,8 @@ def audit_data(
         found = audited(Conductor(underway), plan)
     Files(folder).write_text(FILE, as_json(found) + "\n")
     console.print(_table(found, study.metric))
+    if words := shared(found):
+        say(console, escape(words))
     for name, words in found.unscored.items():
         say(console, escape(f"{name} cannot be had of {words}"))
     say(console, escape(verdict(found)))
@@ -100,7 +104,8 @@ def audit_data(
 
 def runs(plan: Plan) -> int:
     """Return how many trainings and scorings an audit has."""
-    return plan.networks * (len(plan.scores) + len(plan.steps) + plan.seeds)
+    of_each = len(set(plan.scores)) + len(set(plan.steps)) + len(set(plan.subsets)) + plan.seeds
+    return plan.networks * of_each + len(set(plan.statistics))
 
 
 def _table(audit: Audit, metric: str) -> Table:

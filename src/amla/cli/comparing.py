@@ -60,6 +60,24 @@ def audit(
             show_default=False,
         ),
     ] = None,
+    subset: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="SHARE",
+            help="A share of the training examples that networks are trained on, for as many epochs as the reference "
+            "has; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    statistic: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PROBE",
+            help="A statistic of branches, by which the branches of each network are ranked; may be given several "
+            "times.",
+            show_default=False,
+        ),
+    ] = None,
     run: RunFolder = None,
     workers: Annotated[
         str | None,
@@ -77,5 +95,6 @@ def audit(
 
         short = tuple(steps or sorted({max(1, reference // part) for part in (8, 4, 2)}))
         scores = () if score == ["none"] else tuple(score or ZERO_COST)
-        plan = Plan(networks, short, reference, seeds, top, at_least, scores)
+        subsets, statistics = tuple(subset or ()), tuple(statistic or ())
+        plan = Plan(networks, short, reference, seeds, top, at_least, scores, subsets, statistics)
         audit_data(data, plan, run, workers, device, seed, data_dir, settings or [])
