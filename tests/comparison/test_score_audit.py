@@ -102,7 +102,7 @@ def test_a_statistic_costs_an_equal_part_of_the_training_it_was_read_in():
     assert (taylor.name, taylor.cost) == ("taylor", pytest.approx(0.1))
     assert found.choice == "taylor"
     assert verdict(found).endswith("for 10.0 % of a training of 100 steps, if 20 networks share it.")
-    assert "the whole of it, of a training of 100 steps: taylor 200 %" in (shared(found) or "")
+    assert "the whole of it, as a share of a training of 100 steps: taylor 200 %" in (shared(found) or "")
     assert found.unscored == {"msss": "any network: the loss is nan"}
 
 

@@ -73,7 +73,7 @@ def audit(
         list[str] | None,
         typer.Option(
             metavar="PROBE",
-            help="A statistic of branches, by which the branches of each network are ranked; may be given several "
+            help="A probe of branches, by which networks are ranked through what they keep; may be given several "
             "times.",
             show_default=False,
         ),

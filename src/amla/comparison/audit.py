@@ -200,8 +200,9 @@ def shared(audit: Audit) -> str | None:
         return None
     told = ", ".join(f"{score.name} {100 * score.cost * audit.networks:.0f} %" for score in found)
     return (
-        f"Each statistic is read in one training, of all branches, whose cost is told as shared by "
-        f"{plural(audit.networks, 'network')}; the whole of it, of a training of {audit.steps} steps: {told}."
+        "Each statistic is read in one training, of all branches, whose cost is told as shared by "
+        f"{plural(audit.networks, 'network')}; the whole of it, as a share of a training of {audit.steps} steps: "
+        f"{told}."
     )
 
 
