@@ -121,7 +121,7 @@ class Search:
 
     def _steps_within(self, space: Found) -> int:
         """Return the steps of a leg that the search's limit of operations pays for; 0 if it has none."""
-        flops, examples = search_limit(self.study).flops, len(self.underway.task.parts.train.labels)
+        flops, examples = search_limit(self.study).flops, len(self.underway.task.fitting.labels)
         legs = self._foreseen(space, plan.LEAST_STEPS)
         return 0 if flops is None else plan.steps_within(flops, legs, self.underway.batch, examples)
 
