@@ -287,6 +287,24 @@ class TestMistakes:
         settings = ["final.recipe={batch: 32}", "recipe.batch=33", "backend.devices=2", "executor.kind=local"]
         assert changed(STUDY, settings).backend == Torch(devices=2)
 
+    @pytest.mark.parametrize(
+        ("settings", "most"),
+        [([], "0.67"), (["baselines={random: 1}"], "0.59"), (["baselines={random: 1}", "tuning={trials: 3}"], "0.44")],
+    )
+    def test_the_share_of_the_search_leaves_time_for_the_rest(self, settings: list[str], most: str):
+        usual = [
+            "limit={seconds: 60.0}",
+            "final.steps=null",
+            "run_off=null",
+            "baselines=null",
+            "tuning=null",
+            *settings,
+        ]
+        with pytest.raises(StudyError, match=rf"limit\.search is 0\.7; .* it must be {most} at most here"):
+            changed(STUDY, [*usual, "limit={seconds: 60.0, search: 0.7}"])
+        assert changed(STUDY, [*usual, f"limit={{seconds: 60.0, search: {most}}}"]).limit.search == float(most)
+        assert changed(STUDY, [*usual, "limit={flops: 1000.0, search: 0.7}"]).is_whole
+
     @pytest.mark.parametrize(("place", "steps"), [("algorithm", "algorithm.steps"), ("final", "final.steps")])
     def test_a_study_without_steps_and_seconds_is_refused(self, place: str, steps: str):
         plain = written(steps, None)

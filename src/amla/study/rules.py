@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from amla.execution.service import address
 from amla.reports.costs import LATENCY, ON_DEVICE
 from amla.scores import COUNTED
+from amla.study import plan
 from amla.study.settings.latency import LatencySettings
 from amla.study.settings.places import Http, MlflowSettings, OnThisMachine, Simulated, TabularSettings
 from amla.study.settings.searches import (
@@ -39,6 +40,8 @@ def contradictions(study: "Study") -> Iterator[str]:
                 yield f"{place} is not given, and neither is limit.seconds or limit.flops; one of them must be."
         if study.final.macs == "auto" and not study.is_whole:
             yield "final.macs is auto, which needs limit.seconds, or limit.flops without final.steps; give a number."
+    else:
+        yield from _search_share(study)
     if study.final.macs is not None and not isinstance(study.space, EnvelopeSettings):
         yield f"final.macs is given, but the networks of space.kind {study.space.kind} keep their width."
     if isinstance(study.backend, TabularSettings) or isinstance(study.executor, Simulated):
@@ -73,6 +76,14 @@ def contradictions(study: "Study") -> Iterator[str]:
                 "trackers: the URI of MLflow has a password, which the run folder would keep for everybody to "
                 "read. Put it into MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_URI, and leave it out."
             )
+
+
+def _search_share(study: "Study") -> Iterator[str]:
+    """What a search and all that is beside it takes of the time leaves the final training its least share."""
+    beside = plan.BASELINE_SHARE * (study.baselines is not None) + plan.TUNING_SHARE * (study.tuning is not None)
+    most = round(1 - plan.LEAST_FINAL_SHARE - plan.RESERVE_SHARE - beside, 2)
+    if study.final.steps is None and study.limit.search > most:
+        yield f"limit.search is {study.limit.search:g}; with limit.seconds it must be {most:.2f} at most here."
 
 
 def _tabular(study: "Study") -> Iterator[str]:
