@@ -29,7 +29,21 @@ ADDRESSES = {  # what estimators call settings of the study, and where these are
     "steps": "algorithm.steps",
     "final_steps": "final.steps",
 }
-PASSED_ON = ("budget", "workers", "device", "max_params", "max_macs", "max_memory")  # to `amla.search`, as they are
+PASSED_ON = (
+    "budget",
+    "budget_clock",
+    "workers",
+    "device",
+    "max_params",
+    "max_macs",
+    "max_memory",
+    "max_latency",
+    "latency_device",
+    "prefer",
+    "tune",
+    "stop_below",
+    "max_trials",
+)  # to `amla.search`, as they are
 
 
 @dataclass(frozen=True)
@@ -104,6 +118,12 @@ def images_of(X: NDArray[Any], shape: tuple[int, ...] | None, estimator: str) ->
             "channels). Transpose it: X.transpose(0, 2, 3, 1)."
         )
     return X
+
+
+def goes_by_time(settings: Mapping[str, Any]) -> bool:
+    """Whether what an estimator of these settings finds depends on how long things take, which differs."""
+    given = (settings["budget"], settings["max_latency"], settings["stop_below"])
+    return settings["prefer"] == "fast" or any(each is not None for each in given)
 
 
 def searched(settings: Mapping[str, Any], images: NDArray[Any], truth: NDArray[Any], seed: int, **asked: Any) -> Fitted:

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from amla.api.fitting import SEEDS, images_of, searched
+from amla.api.fitting import SEEDS, goes_by_time, images_of, searched
 
 LEAST = 6  # samples: two each to train on, to choose by and to test on, as one alone has no R²
 
@@ -31,7 +31,10 @@ class AmlaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scik
         validation_fraction, test_fraction: shares of the examples to choose by, and to test on once.
         image_shape: of images that come flattened.
         run: the run folder, which must be new or of the same call; None: a temporary one.
-        workers, device, max_params, max_macs, max_memory: as of `amla.search`.
+        workers, device, max_params, max_macs, max_memory, max_latency, latency_device: as of `amla.search`.
+        prefer: which of the trained networks is taken, "accurate", "small" or "fast", as of `amla.search`.
+        tune: tune how the network is trained in so many short trainings; None: not at all.
+        stop_below, max_trials, budget_clock: as of `amla.search`.
         settings: any settings of the study by address, {"recipe.batch": 32}; without "baselines" none are trained.
         random_state: a seed, a RandomState, or None for that of numpy. Not for the split: that is data.split_seed.
 
@@ -56,6 +59,13 @@ class AmlaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scik
         max_params: int | str | None = None,
         max_macs: int | str | None = None,
         max_memory: int | str | None = None,
+        max_latency: float | str | None = None,
+        latency_device: str | None = None,
+        prefer: Literal["accurate", "small", "fast"] = "accurate",
+        tune: int | None = None,
+        stop_below: str | None = None,
+        max_trials: int | None = None,
+        budget_clock: Literal["wall", "cpu"] = "wall",
         settings: Mapping[str, Any] | None = None,
         random_state: Any = None,
     ) -> None:
@@ -72,6 +82,13 @@ class AmlaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scik
         self.max_params = max_params
         self.max_macs = max_macs
         self.max_memory = max_memory
+        self.max_latency = max_latency
+        self.latency_device = latency_device
+        self.prefer = prefer
+        self.tune = tune
+        self.stop_below = stop_below
+        self.max_trials = max_trials
+        self.budget_clock = budget_clock
         self.settings = settings
         self.random_state = random_state
 
@@ -111,7 +128,7 @@ class AmlaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scik
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = self.image_shape is not None
         tags.input_tags.three_d_array = True
-        tags.non_deterministic = self.budget is not None  # how far the time reaches differs
+        tags.non_deterministic = goes_by_time(self.get_params(deep=False))
         return tags
 
     def _images(self, X: NDArray[Any]) -> NDArray[Any]:  # noqa: N803
