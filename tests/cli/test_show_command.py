@@ -10,7 +10,8 @@ from commands import Command, piped
 from rich.console import Console
 
 from amla.algorithms.nac import Nac
-from amla.cli.show import QUIET_SECONDS, table
+from amla.cli.show import QUIET_SECONDS
+from amla.cli.trials_table import table
 from amla.reports.growth import Construction, constructions
 from amla.spaces.envelope import envelope
 from amla.spec.costs import costs

@@ -5,21 +5,22 @@ from pathlib import Path
 from shlex import join
 
 from rich.console import Console
-from rich.table import Table
 
 from amla.algorithms.protocol import best
 from amla.cli.console import escape, opened, say
 from amla.cli.lines import called, status
+from amla.cli.trials_table import table
 from amla.reports.beside import advice
 from amla.reports.condensed import condensed
 from amla.reports.costs import cost_words
-from amla.reports.growth import Construction, constructions
+from amla.reports.growth import constructions
 from amla.reports.names import example_words, metric_name
 from amla.reports.numbers import count, duration, interval, metric_interval, metric_reading, percent, reading
 from amla.reports.tuning import changes_in_words
 from amla.spec.costs import costs
 from amla.storage.files import Files
 from amla.study.baselines import beside
+from amla.study.choices import operations
 from amla.study.folder import BEST, REPORT, STUDY, WEIGHTS, Run, read
 from amla.study.log import EVENTS
 from amla.study.onward import onward
@@ -50,7 +51,8 @@ def print_run(console: Console, run: Run) -> None:
     rows = constructions(shown.history, metric)
     if rows:
         best = winner(run)
-        console.print(table(rows, shown.trial(best.id) if best else None, console.width, metric))
+        marked = shown.trial(best.id) if best else None
+        console.print(table(rows, marked, console.width, metric, operations(run.study, shown.history)))
     for row in rows:
         if row.failure:
             say(console, f"[red]trial {row.trial} failed ({row.failure.reason})[/red]: {escape(row.failure.message)}")
@@ -60,38 +62,6 @@ def print_run(console: Console, run: Run) -> None:
         _print_result(console, run, found)
     else:
         _print_state(console, run)
-
-
-def table(rows: tuple[Construction, ...], best: int | None, width: int, metric: str = "accuracy") -> Table:
-    """Return the constructions as a table that fits `width`; the best by validation is marked."""
-    grown = any(row.parent is not None for row in rows)
-    heads = ["", *(["pruned"] if grown else []), "branches", "skips", "cells", "params", "MACs"]
-    heads += ["validation" if metric == "accuracy" else metric_name(metric), "loss", "seconds"]
-    texts = [_texts(row, grown, metric) for row in rows]
-    widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
-    gap = 2 if sum(widths) + 2 * (len(widths) - 1) <= width else 1
-    shown = Table(header_style="bold", box=None, pad_edge=False, padding=(0, gap, 0, 0))
-    for head, needed in zip(heads, widths, strict=True):
-        shown.add_column(head, justify="right", min_width=needed)
-    for row, cells in zip(rows, texts, strict=True):
-        style = "bold green" if row.trial == best else "red" if row.failure else None
-        shown.add_row(*cells, style=style)
-    return shown
-
-
-def _texts(row: Construction, grown: bool, metric: str) -> list[str]:
-    pruned = [str(len(row.pruned)) if row.parent is not None else "–"] if grown else []
-    size = [str(row.branches), str(row.skips), "-".join(map(str, row.cells.values()))]
-    return [str(row.trial), *pruned, *size, count(row.parameters or 0), count(row.macs or 0), *_scores(row, metric)]
-
-
-def _scores(row: Construction, metric: str) -> list[str]:
-    if row.failure:
-        return ["failed", "", f"{row.failure.seconds:.1f}"]
-    if row.is_running:
-        return ["running", "", ""]
-    reached = metric_reading(metric, row.metric) if row.metric is not None else "–"
-    return [reached, f"{row.loss:.3f}" if row.loss is not None else "–", f"{row.seconds or 0:.1f}"]
 
 
 def _print_front(console: Console, run: Run) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from amla.reports.descent import cells, firsts, is_growth, parents, skips
+from amla.spec import ops
 from amla.spec.architecture import Architecture, NodeId
 from amla.spec.costs import Costs, costs, shapes
 from amla.spec.supernet import supernet
@@ -28,9 +29,10 @@ class Construction:
 
     A branch is an input of a cell, a cell a concatenation of what lies under its own address ("stage0/cell1" of
     "stage0/cell1/3x3"), and a cell's stage the address above it. `cells` counts cells by stage, and `widths` are the
-    channels of each stage. `standings` says how the branches and skips that left had stood in the parent. `inherits`
-    is the trial whose weights it began with, `repeats` the first one that trained the same network. Numbers that are
-    not known (of an open network, of a trial that runs or failed) are None.
+    channels of each stage; `depth` is the most layers with weights, norms apart, that lie on one way through.
+    `standings` says how the branches and skips that left had stood in the parent. `inherits` is the trial whose weights
+    it began with, `repeats` the first one that trained the same network. Numbers that are not known (of an open
+    network, of a trial that runs or failed) are None.
     """
 
     trial: TrialId
@@ -46,6 +48,7 @@ class Construction:
     skips_pruned: tuple[NodeId, ...]
     standings: Mapping[NodeId, Standing]
     cells: Mapping[NodeId, int]
+    depth: int
     widths: tuple[int, ...]
     parameters: int | None
     macs: int | None
@@ -137,6 +140,7 @@ def _construction(
         skips_pruned=skips_pruned,
         standings={node: stood[node] for node in (*pruned, *skips_pruned) if node in stood},
         cells=Counter(cell.rpartition("/")[0] for cell in cells(now)),
+        depth=_depth(now),
         widths=_widths(now),
         parameters=counted.parameters if counted else None,
         macs=counted.macs if counted else None,
@@ -149,6 +153,14 @@ def _construction(
 
 def _branches(architecture: Architecture) -> tuple[NodeId, ...]:
     return tuple(branch for inputs in cells(architecture).values() for branch in inputs)
+
+
+def _depth(architecture: Architecture) -> int:
+    found = dict[NodeId, int]()
+    for node in architecture:
+        here = isinstance(node.op, ops.Conv | ops.Depthwise | ops.Dense | ops.Classify)
+        found[node.id] = here + max((found[source] for source in node.inputs), default=0)
+    return max(found.values())
 
 
 def _costs(architecture: Architecture) -> Costs | None:
