@@ -11,10 +11,13 @@ from amla.cli.live import PLAIN_SECONDS, LiveListener, PlainListener
 from amla.spaces.envelope import envelope
 from amla.spec.costs import costs, training_flops
 from amla.study.arrangement import Arranged
+from amla.study.forecast import Expected, Forecast
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
+from amla.study.run import Limit
 from amla.study.settings.places import Torch
 from amla.study.settings.searches import FixedSettings, NacSettings, RandomSettings, RunOffSettings
 from amla.study.study import Data, Final, Study
+from amla.study.tempo import Tempo
 from amla.study.timing import Arrangement, Timing
 from amla.trials.history import History
 from amla.trials.progress import Progress
@@ -24,7 +27,13 @@ SPACE = envelope((1, 8, 8), 2, width=6, cells=(1,), max_cells=(2,))
 NETWORK = SPACE.space.close(SPACE.initial())
 MACS = costs(NETWORK).macs
 NAC = Study("x", Data("x"), algorithm=NacSettings(4, 300), final=Final(20_000))
-EXPECTED = {SEARCH: float(training_flops(MACS, 64 * 300 * 5)), FINAL: float(training_flops(MACS, 64 * 20_000))}
+PHASES = {
+    SEARCH: Expected(float(training_flops(MACS, 64 * 300 * 5)), 300 * 5),
+    FINAL: Expected(float(training_flops(MACS, 64 * 20_000)), 20_000),
+}
+EXPECTED = Forecast(PHASES)
+TEMPO = Tempo(0.01, 1e9)
+FORETOLD = Forecast({name: replace(p, seconds=TEMPO.seconds(p.flops, p.steps)) for name, p in PHASES.items()}, TEMPO)
 METRICS = {"parameters": 5270.0, "macs": 134e3, "accuracy": 0.981, "examples": 359.0}
 
 
@@ -74,6 +83,33 @@ class TestPlain:
         pipe.file = io.StringIO()
         listener.begins(SEARCH, History())
         return listener
+
+    def test_how_long_it_takes_is_told_where_it_was_found_out(self, listener, pipe):
+        listener.expects(FORETOLD)
+        assert re.fullmatch(
+            r"it takes about 10\smin 30\ss at most on this machine, 93\s% of that in the final training "
+            r"\(412\sG operations\)",
+            " ".join(heard(pipe).split("\n")).strip(),
+        )
+
+    @pytest.mark.parametrize(
+        ("study", "said"),
+        [
+            (replace(NAC, limit=Limit(seconds=600.0), final=Final()), "it takes 10\u202fmin at most\n"),
+            (
+                replace(NAC, limit=Limit(seconds=600.0, clock="cpu"), final=Final()),
+                "it takes 10\u202fmin of CPU time at most\n",
+            ),
+            (replace(NAC, limit=Limit(seconds=600.0)), ""),  # of the final training that says nothing
+            (NAC, ""),
+        ],
+    )
+    def test_a_limit_that_bounds_all_is_told_before_anything_is_trained(self, pipe, study, said):
+        PlainListener(pipe, study, 1295).arranged(Arranged(Arrangement(1, 1), Arrangement(1, 1)))
+        assert heard(pipe) == said
+        pipe.file = io.StringIO()
+        PlainListener(pipe, study, 1295).expects(EXPECTED)
+        assert bool(heard(pipe)) == (not said)
 
     def test_a_trial_gets_a_line_now_and_then_and_one_when_it_is_over(self, listener, pipe, clock):
         with listener:
@@ -197,6 +233,15 @@ class TestLive:
     def test_it_goes_away_and_leaves_a_line_for_each_trial(self):
         shown = self.shown(80)
         assert sum("validation 98" in text for text in shown) == 1
+
+    def test_what_is_foretold_stands_there_before_the_first_line(self):
+        terminal = Console(file=io.StringIO(), width=80, height=30, force_terminal=True, color_system=None)
+        with LiveListener(terminal, NAC, 1295) as listener:
+            listener.expects(FORETOLD)
+            listener.begins(SEARCH, History())
+            listener.asked(SEARCH, trial(0))
+            listener._live.refresh()
+        assert re.search(r"0%  ETA 10\smin 27\ss", terminal.file.getvalue())
 
     def shown(self, width: int, study: Study = NAC, last: Progress | None = None) -> list[str]:
         """Return what appears in a terminal, line after line, of a search with one trial."""

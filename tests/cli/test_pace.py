@@ -10,10 +10,12 @@ from amla.cli.pace import Pace
 from amla.spaces.envelope import envelope
 from amla.spec.costs import costs, training_flops
 from amla.study.arrangement import Arranged
+from amla.study.forecast import Expected, Forecast
 from amla.study.resolve import FINAL, REHEARSAL, SEARCH
 from amla.study.run import Limit
 from amla.study.settings.searches import RandomSettings
 from amla.study.study import Data, Final, Study
+from amla.study.tempo import Tempo
 from amla.study.timing import Arrangement
 from amla.trials.history import History
 from amla.trials.progress import Progress
@@ -24,7 +26,8 @@ NETWORK = SPACE.space.close(SPACE.initial())
 STEPS = 100
 STUDY = Study("x", Data("x"), algorithm=RandomSettings(4, STEPS), final=Final(400))
 STEP = training_flops(costs(NETWORK).macs, STUDY.recipe.batch)  # operations
-WHOLE = {SEARCH: 4.0 * STEPS * STEP, FINAL: 400.0 * STEP}
+PHASES = {SEARCH: Expected(4.0 * STEPS * STEP, 4 * STEPS), FINAL: Expected(400.0 * STEP, 400)}
+WHOLE = Forecast(PHASES)
 
 
 @dataclass
@@ -80,6 +83,44 @@ def test_on_a_steady_machine_it_is_right_from_the_second_line_on():
     found.begin(FINAL)
     found.train(400)
     assert (found.pace.share, found.pace.left) == (1.0, 0.0)
+
+
+def foretold(tempo: Tempo) -> Forecast:
+    told = {
+        name: replace(phase, seconds=1.5 * tempo.seconds(phase.flops, phase.steps)) for name, phase in PHASES.items()
+    }
+    return Forecast(told, tempo)
+
+
+def test_what_is_foretold_is_left_until_there_is_something_to_go_by():
+    found = machine()
+    found.pace.expect(foretold(Tempo(0.05, STEP / 0.05)))  # ten steps a second, and half as much again for the rest
+    found.begin(SEARCH)
+    assert (found.pace.share, found.pace.left) == (0.0, pytest.approx(1.5 * 800 / 10))
+    found.train(STEPS)
+    assert found.pace.left == pytest.approx(700 / 10)
+
+
+def test_a_study_that_goes_on_has_less_left_from_the_start():
+    before = machine()
+    before.begin(SEARCH)
+    before.train(STEPS)
+    later = machine()
+    later.pace.expect(foretold(Tempo(0.05, STEP / 0.05)))
+    later.pace.begin(SEARCH, before.history)
+    assert later.pace.left == pytest.approx(1.5 * 700 / 10)
+    assert later.pace.share == pytest.approx(1 / 8)
+
+
+def test_a_thin_network_does_not_make_the_wide_ones_after_it_look_slow():
+    tempo = Tempo(0.1, STEP / 0.01)  # a thin step takes 0.11 s, one of nine times the operations 0.19 s
+    phases = {SEARCH: Expected(STEPS * STEP, STEPS), FINAL: Expected(9.0 * 400 * STEP, 400)}
+    seconds = {name: replace(each, seconds=tempo.seconds(each.flops, each.steps)) for name, each in phases.items()}
+    found = machine(speed=1 / 0.11)
+    found.pace.expect(Forecast(seconds, tempo))
+    found.begin(SEARCH)
+    found.train(STEPS)
+    assert found.pace.left == pytest.approx(400 * 0.19)
 
 
 def test_what_came_before_the_first_line_does_not_count():
@@ -155,13 +196,16 @@ def test_a_trial_that_failed_has_cost_time_and_done_nothing():
     steps=st.lists(st.integers(1, 500), min_size=1, max_size=8),
     expected=st.floats(0, 1e15),
     limit=st.none() | st.floats(0.001, 1e6),
+    foretold=st.booleans(),
 )
 def test_whatever_happens_no_time_is_negative_and_no_share_beyond_its_bounds(
-    speeds: list[float], steps: list[int], expected: float, limit: float | None
+    speeds: list[float], steps: list[int], expected: float, limit: float | None, foretold: bool
 ):
     timed = replace(STUDY, final=Final(None if limit else 400), limit=Limit(seconds=limit))
     found = machine(timed)
-    found.pace.expect({SEARCH: expected, FINAL: expected})
+    tempo = Tempo(0.1, 1e9) if foretold else None
+    phase = Expected(expected, 300, tempo and tempo.seconds(expected, 300))
+    found.pace.expect(Forecast({SEARCH: phase, FINAL: phase}, tempo))
     for phase in (REHEARSAL, SEARCH, FINAL):
         found.begin(phase)
         for number, budget in enumerate(steps):

@@ -1,7 +1,7 @@
 """A whole search on machines of made-up speed, on which nothing is trained."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -20,8 +20,9 @@ from amla.storage.records import Records
 from amla.study.arrangement import FILE, Arranged, recorded
 from amla.study.baselines import beside
 from amla.study.folder import BEST, WEIGHTS, Run
+from amla.study.forecast import Forecast
 from amla.study.moment import Moment
-from amla.study.phases import BASELINES, FINAL, PHASES, REHEARSAL, SEARCH, TUNING
+from amla.study.phases import BASELINES, FINAL, PHASES, REHEARSAL, SEARCH, TIMING, TUNING
 from amla.study.plan import BASELINE_SHARE, LEAST_STEPS, REHEARSAL_STEPS, TUNING_SHARE, WIDE_STEPS
 from amla.study.resolve import check, clock_of, task_of
 from amla.study.run import Limit
@@ -115,6 +116,7 @@ class Ears:
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []
+        self.forecasts: list[Forecast] = []
 
     def times(self, arrangements: Sequence[Arrangement]) -> None:
         self.heard.append(("times", ", ".join(f"{a.workers} x {a.threads}" for a in arrangements)))
@@ -122,9 +124,10 @@ class Ears:
     def arranged(self, found: Arranged) -> None:
         self.heard.append(("arranged", f"{found.search.workers} x {found.search.threads}"))
 
-    def expects(self, flops: Mapping[str, float]) -> None:
-        assert all(number >= 0 for number in flops.values())
-        self.heard.append(("expects", ",".join(flops)))
+    def expects(self, forecast: Forecast) -> None:
+        assert all(phase.flops >= 0 for phase in forecast.phases.values())
+        self.heard.append(("expects", ",".join(forecast.phases)))
+        self.forecasts.append(forecast)
 
     def begins(self, phase: str, history: History) -> None:
         self.heard.append(("begins", phase))
@@ -327,6 +330,47 @@ class TestTime:
         (rehearsal,) = place.history(REHEARSAL).done
         assert (rehearsal.proposal.budget, rehearsal.proposal.keep) == (REHEARSAL_STEPS, False)
         assert rehearsal.proposal.architecture == place.history(SEARCH)[0].proposal.architecture
+
+
+class TestForetold:
+    STUDY = replace(COUNTED, final=Final(600), baselines=BaselineSettings(random=1))
+
+    @pytest.mark.parametrize(
+        ("algorithm", "most"), [(NacSettings(3, steps=10), 5.0), (RandomSettings(6, steps=10), 1.4)]
+    )
+    def test_a_study_in_steps_takes_at_most_the_time_that_was_foretold(self, place: Place, algorithm, most: float):
+        """About that where the costly networks are the best; those of NAC here are not the costliest there might be."""
+        place.run(
+            replace(self.STUDY, algorithm=algorithm),
+            flops=lambda now: 1e7,
+            reaches=lambda phase, trial: costs(trial.proposal.architecture).macs / 1e9,
+        )
+        foretold = place.ears.forecasts[0].seconds
+        assert foretold is not None
+        taken = sum(place.history(phase).seconds for phase in PHASES)
+        assert 0.95 * taken <= foretold <= most * taken
+
+    def test_what_is_timed_for_that_leaves_nothing_and_changes_nothing(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ):
+        machine = place.run(self.STUDY)
+        assert machine.at[0] == (TIMING, 0)
+        assert not [name for name in place.snapshots() if name.startswith(TIMING)]
+        monkeypatch.setattr("amla.study.ahead.is_worth_it", lambda flops, steps: False)
+        other = Place(tmp_path / "other", monkeypatch)
+        other.folder.mkdir()
+        assert TIMING not in {phase for phase, _ in other.run(self.STUDY).at}
+        assert other.ears.forecasts[0].seconds is None
+        for phase in PHASES:
+            mine, theirs = place.history(phase), other.history(phase)
+            assert [trial.proposal for trial in mine.trials] == [trial.proposal for trial in theirs.trials]
+
+    def test_nothing_is_timed_for_a_short_one_nor_under_a_limit(self, place: Place):
+        assert TIMING not in {phase for phase, _ in place.run(COUNTED).at}
+
+    def test_a_limit_of_seconds_needs_no_timing(self, place: Place):
+        assert TIMING not in {phase for phase, _ in place.run(TIMED).at}
+        assert place.ears.forecasts[0].seconds is None  # which the limit tells
 
 
 class TestBaselines:

@@ -1,13 +1,14 @@
 """How a search goes, in lines of text for whoever wants them."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from amla.reports.names import metric_name
 from amla.reports.numbers import count, duration, metric_reading
 from amla.spec.costs import costs
 from amla.study.arrangement import Arranged
+from amla.study.forecast import Forecast
 from amla.study.phases import BASELINES, FINAL, SEARCH, TUNING
 from amla.study.timing import Arrangement
 from amla.trials.history import History
@@ -42,8 +43,10 @@ class Lines:
     def arranged(self, found: Arranged) -> None:
         """Hear in which arrangements the study trains."""
 
-    def expects(self, flops: Mapping[str, float]) -> None:
-        """Hear what phases are expected to take."""
+    def expects(self, forecast: Forecast) -> None:
+        """Tell what the study is expected to take, where no limit of time says so."""
+        if SEARCH in forecast.phases and forecast.seconds is not None:
+            self.say(str(forecast))
 
     def begins(self, phase: str, history: History) -> None:
         """Tell that a phase begins."""

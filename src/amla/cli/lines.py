@@ -8,6 +8,7 @@ from amla.reports.numbers import count, duration, metric_reading, percent, plura
 from amla.reports.tuning import changes_in_words
 from amla.study.arrangement import Arranged
 from amla.study.phases import BASELINES, FINAL, REHEARSAL, TUNING
+from amla.study.settings.places import TabularSettings
 from amla.study.settings.searches import (
     AshaSettings,
     DartsSearchSettings,
@@ -54,11 +55,12 @@ def _compared(found: Arranged, chosen: Arrangement) -> str:
     return f": {rate}, {steps / usual.steps:.1f}× of {usual.arrangement.workers} × {usual.arrangement.threads}"
 
 
-def ahead(flops: Mapping[str, float]) -> str:
-    """Return one line about what the phases of a study are expected to take, in floating-point operations."""
-    whole = max(sum(flops.values()), 1.0)
-    share = percent(flops.get(FINAL, 0.0) / whole, 0)
-    return f"it takes {count(whole)} operations at most, {share} of them in the final training"
+def within(study: Study) -> str | None:
+    """Return one line about the limit that bounds all of a study, None if none does."""
+    if study.limit.seconds is None or study.final.steps is not None or isinstance(study.backend, TabularSettings):
+        return None
+    clock = " of CPU time" if study.limit.clock == "cpu" else ""
+    return f"it takes {duration(study.limit.seconds)}{clock} at most"
 
 
 def going_on(phase: str, history: History) -> str:

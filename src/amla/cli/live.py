@@ -1,6 +1,6 @@
 """Tells a person how a search goes: a live display in a terminal, plain lines elsewhere."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Self
 
@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from amla.cli.console import say
-from amla.cli.lines import ahead, arrangement, called, going_on, mending, outcome, status, timing
+from amla.cli.lines import arrangement, called, going_on, mending, outcome, status, timing, within
 from amla.cli.pace import Pace
 from amla.reports.numbers import duration
 from amla.study.arrangement import Arranged
+from amla.study.forecast import Forecast
 from amla.study.phases import SEARCH
 from amla.study.study import Study
 from amla.study.timing import Arrangement
@@ -45,16 +46,18 @@ class PlainListener:
         say(self._console, timing(arrangements))
 
     def arranged(self, found: Arranged) -> None:
-        """Print in which arrangements the study trains, if they were chosen by figures."""
+        """Print in which arrangements the study trains, if they were chosen by figures, and within which limit."""
         self._pace.arrange(found)
         if found.timings:
             say(self._console, arrangement(found))
+        if limited := within(self._study):
+            say(self._console, limited)
 
-    def expects(self, flops: Mapping[str, float]) -> None:
+    def expects(self, forecast: Forecast) -> None:
         """Hear what phases will take; print what all will, where no limit of seconds says so."""
-        self._pace.expect(flops)
-        if SEARCH in flops and self._study.limit.seconds is None:
-            say(self._console, ahead(flops))
+        self._pace.expect(forecast)
+        if SEARCH in forecast.phases and within(self._study) is None:
+            say(self._console, str(forecast))
 
     def begins(self, phase: str, history: History) -> None:
         """Print that a phase goes on, if it had begun before this."""
@@ -109,16 +112,18 @@ class LiveListener:
         say(self._console, timing(arrangements))
 
     def arranged(self, found: Arranged) -> None:
-        """Print in which arrangements the study trains, if they were chosen by figures."""
+        """Print in which arrangements the study trains, if they were chosen by figures, and within which limit."""
         self._pace.arrange(found)
         if found.timings:
             say(self._console, arrangement(found))
+        if limited := within(self._study):
+            say(self._console, limited)
 
-    def expects(self, flops: Mapping[str, float]) -> None:
+    def expects(self, forecast: Forecast) -> None:
         """Hear what phases will take; print what all will, where no limit of seconds says so."""
-        self._pace.expect(flops)
-        if SEARCH in flops and self._study.limit.seconds is None:
-            say(self._console, ahead(flops))
+        self._pace.expect(forecast)
+        if SEARCH in forecast.phases and within(self._study) is None:
+            say(self._console, str(forecast))
 
     def begins(self, phase: str, history: History) -> None:
         """Print that a phase goes on, if it had begun before this."""

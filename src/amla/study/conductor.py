@@ -1,11 +1,13 @@
 """Conducts the phases of a study: with how many workers each runs, and from wherever it was cut off."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from amla.algorithms.protocol import Algorithm
 from amla.backends import processor
+from amla.spec.architecture import Architecture
 from amla.study import plan
 from amla.study.arrangement import Arranged, arrange, at_once, record, recorded
 from amla.study.executors import arranged_elsewhere, executor
@@ -17,6 +19,7 @@ from amla.study.phases import ALONE, BASELINES, FINAL, REHEARSAL, SEARCH, TIMING
 from amla.study.resolve import algorithm_of, space_of
 from amla.study.run import Executor, Limit, run
 from amla.study.settings.places import Http, Inline, Local, Ray, Simulated
+from amla.study.tempo import Tempo, tempo_of
 from amla.study.timing import Arrangement
 from amla.study.underway import Underway
 from amla.trials.history import History
@@ -76,6 +79,16 @@ class Conductor:
         found = replace(found, opening=opening)
         record(self.underway.files, found)
         return found
+
+    def tempo(self, networks: Sequence[Architecture]) -> Tempo | None:
+        """Return how long steps take in the final training's arrangement, by networks like those that will train there.
+
+        None where that cannot be told beforehand: on other machines, and on several devices.
+        """
+        study = self.underway.study
+        if not isinstance(study.executor, Inline | Local) or study.devices > 1:
+            return None
+        return tempo_of(networks, self.underway.batch, study.seed, self.arranged.final, self._opened)
 
     def _opened(self, arrangement: Arrangement, report: Report) -> AbstractContextManager[Executor]:
         return executor(self.underway, TIMING, arrangement, report)

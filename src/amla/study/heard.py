@@ -1,6 +1,6 @@
 """What is done when a search writes something down: a listener hears of it, and files follow."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from time import monotonic
@@ -12,6 +12,7 @@ from amla.spec.text import to_json
 from amla.storage.files import Files
 from amla.study.arrangement import Arranged
 from amla.study.folder import BEST
+from amla.study.forecast import Forecast
 from amla.study.resolve import FINAL, SEARCH
 from amla.study.run import Store
 from amla.study.study import Study
@@ -32,8 +33,8 @@ class Listener(Protocol):
     def arranged(self, found: Arranged) -> None:
         """Hear in which arrangements the study trains, before it does."""
 
-    def expects(self, flops: Mapping[str, float]) -> None:
-        """Hear the floating-point operations of training that each phase is expected to take."""
+    def expects(self, forecast: Forecast) -> None:
+        """Hear what phases are expected to take: first all of them, later some of them more exactly."""
 
     def begins(self, phase: str, history: History) -> None:
         """Hear that a phase begins, or goes on from `history`."""
@@ -60,7 +61,7 @@ class Silence:
     def arranged(self, found: Arranged) -> None:
         """Hear in which arrangements the study trains."""
 
-    def expects(self, flops: Mapping[str, float]) -> None:
+    def expects(self, forecast: Forecast) -> None:
         """Hear what the phases will take."""
 
     def begins(self, phase: str, history: History) -> None:

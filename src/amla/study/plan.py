@@ -5,7 +5,7 @@ costs. What networks those may be is asked of the algorithm itself, by answering
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heapreplace
 from typing import get_args
 
@@ -56,12 +56,14 @@ class Speed:
 class Leg:
     """A trial that is foreseen: the MACs of its network, and its steps as a share of those of a whole leg.
 
-    One that trains nothing has none of either; it takes seconds all the same.
+    One that trains nothing has none of either; it takes seconds all the same. `network` is what it trains, if that is
+    known, what is open merged.
     """
 
     macs: int
     share: float = 1.0
     seconds: float = OVERHEAD_SECONDS
+    network: Architecture | None = field(default=None, compare=False, repr=False)
 
     @property
     def work(self) -> float:
@@ -92,7 +94,9 @@ def foreseen(algorithm: Algorithm, steps: int) -> list[Leg]:
         counted = costs(network)
         untrained = isinstance(proposal.method, Untrained)
         found.append(
-            Leg(0, 0.0, UNTRAINED_SECONDS) if untrained else Leg(counted.macs * passes // FIT, proposal.budget / steps)
+            Leg(0, 0.0, UNTRAINED_SECONDS)
+            if untrained
+            else Leg(counted.macs * passes // FIT, proposal.budget / steps, network=network)
         )
         dear = _branch_macs(network)
         statistics = {name: {i: float(dear.get(i, 0)) for i in nodes} for name, nodes in proposal.probes.items()}

@@ -16,11 +16,11 @@ from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.spec.text import to_json
 from amla.study import plan
+from amla.study.ahead import Ahead
 from amla.study.baselines import keep, networks
 from amla.study.conductor import Conductor
 from amla.study.executors import cluster
 from amla.study.folder import BEST
-from amla.study.forecast import forecast
 from amla.study.gauged import in_time
 from amla.study.gauged import recorded as latencies_in
 from amla.study.phases import BASELINES, BASELINES_SEED, FINAL, REHEARSAL, SEARCH, TUNING
@@ -67,8 +67,9 @@ class Search:
         steps, table = self._steps(space)
         speed = table.speed if table else None
         algorithm = algorithm_of(self.study, space, steps)
+        ahead = Ahead(self.underway, self.conductor, space, steps, speed)
         if not self.underway.looks_up:
-            self.underway.listener.expects(self._forecast(self._foreseen(space, steps), steps, speed))
+            self.underway.listener.expects(ahead.whole())
         limit = search_limit(self.study, self.conductor.arranged.search.workers)
         searched = self.conductor.run(SEARCH, algorithm, limit)
         for trial in searched.done:  # from which nothing can start any more
@@ -86,7 +87,8 @@ class Search:
             raise StudyError(f"The network to be trained to the end has {broken}; take another algorithm or space.")
         files, text = self.underway.files, to_json(winner, indent=1) + "\n"
         files.write_text(BEST, text)  # also if cut off after the last one was told
-        self.underway.listener.expects({FINAL: self._forecast([plan.Leg(costs(winner).macs)], steps, speed)[FINAL]})
+        if not self.underway.looks_up:
+            self.underway.listener.expects(ahead.final(winner, speed))
         trained = self.conductor.run(FINAL, self._final(winner, changes, self._left, speed), Limit())
         if not trained.done or trained.done[-1].proposal.budget:
             raise StudyError(_why_nothing(trained))
@@ -113,7 +115,7 @@ class Search:
         table = Timetable(
             self.study, self.underway.task, self.conductor.arranged, limit, plan.speed(rehearsed, self.underway.batch)
         )
-        legs = self._foreseen(space, plan.LEAST_STEPS)
+        legs = Ahead(self.underway, self.conductor, space, plan.LEAST_STEPS, None).legs
         steps = table.search_steps(legs, rehearsed.seconds)
         if given is None and (few := table.too_few(legs, rehearsed.seconds, steps)):
             self.underway.notice(few)
@@ -122,7 +124,7 @@ class Search:
     def _steps_within(self, space: Found) -> int:
         """Return the steps of a leg that the search's limit of operations pays for; 0 if it has none."""
         flops, examples = search_limit(self.study).flops, len(self.underway.task.fitting.labels)
-        legs = self._foreseen(space, plan.LEAST_STEPS)
+        legs = Ahead(self.underway, self.conductor, space, plan.LEAST_STEPS, None).legs
         return 0 if flops is None else plan.steps_within(flops, legs, self.underway.batch, examples)
 
     def _rehearse(self, algorithm: Algorithm) -> Measurement:
@@ -198,15 +200,6 @@ class Search:
     def _left_flops(self) -> float:
         """The operations that a limit leaves for the final training."""
         return final_flops(self.study, self.underway.store.history)
-
-    def _foreseen(self, space: Found, steps: int) -> list[plan.Leg]:
-        """Return the legs of the search if none of them ends early."""
-        return plan.foreseen(algorithm_of(self.study, space, steps, early=False), steps)[: self.study.limit.trials]
-
-    def _forecast(self, legs: list[plan.Leg], steps: int, speed: plan.Speed | None) -> dict[str, float]:
-        return forecast(
-            self.study, legs, steps, (self.underway.batch, self.underway.final_batch), self.conductor.arranged, speed
-        )
 
 
 def _why_nothing(history: History) -> str:
