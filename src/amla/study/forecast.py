@@ -119,6 +119,8 @@ def forecast(
             found[SEARCH] = found[SEARCH].at_most(most)
         if study.is_whole and study.limit.flops is not None:
             rest = study.limit.flops - sum(phase.flops for phase in found.values()) if left is None else left
+            # The smaller the network, the more steps the rest pays for, and each takes time of its own.
+            last = last if study.final.macs else plan.Leg(min((leg.macs for leg in legs if leg.macs), default=0))
             last_steps = int(max(0.0, rest) / max(final.flops(last, 1), 1.0))
         return Forecast({**found, FINAL: final.expected([last], last_steps)}, tempo)
     seconds = study.limit.seconds or 0.0
