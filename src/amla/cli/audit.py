@@ -16,6 +16,7 @@ from amla.study import folder as folders
 from amla.study.asked import executor_of
 from amla.study.changes import changed
 from amla.study.conductor import Conductor
+from amla.study.executors import cluster
 from amla.study.heard import Silence
 from amla.study.log import writing
 from amla.study.moment import Moment
@@ -88,7 +89,7 @@ def audit_data(
         console,
         f"[bold]{escape(study.name)}[/bold]: {trainings}{scores}; run folder [bold]{escape(str(folder))}[/bold]",
     )
-    with writing(folder) as log:
+    with cluster(study.executor), writing(folder) as log:
         listener = Counting(plan, study.metric)
         underway = Underway(study, task, log, files_of(folder), folder, listener, Moment.now(), data_dir)
         found = audited(Conductor(underway), plan)
