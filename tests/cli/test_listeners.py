@@ -78,14 +78,14 @@ class TestPlain:
     @pytest.fixture
     def listener(self, pipe: Console, clock: Clock) -> PlainListener:
         listener = PlainListener(pipe, NAC, 1295, clock)
-        listener.expects(EXPECTED)
+        listener.expects(lambda: EXPECTED)
         assert re.fullmatch(r"it takes 412\sG operations at most, 93\s% of them in the final training\n", heard(pipe))
         pipe.file = io.StringIO()
         listener.begins(SEARCH, History())
         return listener
 
     def test_how_long_it_takes_is_told_where_it_was_found_out(self, listener, pipe):
-        listener.expects(FORETOLD)
+        listener.expects(lambda: FORETOLD)
         assert re.fullmatch(
             r"it takes about 10\smin 30\ss at most on this machine, 93\s% of that in the final training "
             r"\(412\sG operations\)",
@@ -108,7 +108,7 @@ class TestPlain:
         PlainListener(pipe, study, 1295).arranged(Arranged(Arrangement(1, 1), Arrangement(1, 1)))
         assert heard(pipe) == said
         pipe.file = io.StringIO()
-        PlainListener(pipe, study, 1295).expects(EXPECTED)
+        PlainListener(pipe, study, 1295).expects(lambda: EXPECTED)
         assert bool(heard(pipe)) == (not said)
 
     def test_a_trial_gets_a_line_now_and_then_and_one_when_it_is_over(self, listener, pipe, clock):
@@ -237,7 +237,7 @@ class TestLive:
     def test_what_is_foretold_stands_there_before_the_first_line(self):
         terminal = Console(file=io.StringIO(), width=80, height=30, force_terminal=True, color_system=None)
         with LiveListener(terminal, NAC, 1295) as listener:
-            listener.expects(FORETOLD)
+            listener.expects(lambda: FORETOLD)
             listener.begins(SEARCH, History())
             listener.asked(SEARCH, trial(0))
             listener._live.refresh()
@@ -250,7 +250,7 @@ class TestLive:
         )
         listener = LiveListener(terminal, study, 1295)
         with listener:
-            listener.expects(EXPECTED)
+            listener.expects(lambda: EXPECTED)
             listener.begins(SEARCH, History())
             listener.asked(SEARCH, trial(0))
             listener.progress(SEARCH, line(0, 100))

@@ -29,7 +29,7 @@ def test_a_comparison_is_its_file():
     [
         (FILE.replace("seeds: 8", "seeds: 0"), "seeds is 0; it must be from 1 to 1000"),
         (FILE.replace("ours:", "our/s:"), "contenders has 'our/s'; use letters"),
-        (FILE.replace(", steps: 10}}", "}}"), "ours on digits: algorithm.steps is not given"),
+        (FILE.replace(", steps: 10}}", "}}"), "ours: algorithm.steps is not given; without limit.seconds it must be"),
         (FILE.replace("kind: nac", "kind: magic"), "contenders.ours.algorithm"),
         (FILE + "limits: {short: {steps: 10}}\n", "limit and limits are both given"),
         (FILE.replace("limit:", "limits:").replace("steps: 100", "a/b: {steps: 10}"), "limits has 'a/b'; use letters"),

@@ -1,5 +1,6 @@
 """What is said of records: true differences are told, chance is not, and what does not belong is refused."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -244,6 +245,31 @@ def test_the_box_is_that_of_what_nobody_beats_so_that_useless_networks_count_not
     assert usual.volumes == same.volumes
     assert usual.corner == pytest.approx((0.46, 1090.0))
     assert other.corner == pytest.approx((0.02, 1090.1))
+
+
+def test_of_one_seed_no_interval_is_told_and_a_run_without_a_front_is_left_out():
+    one = fronts(records(ours=[0.9], random_search=[0.9]), ours=[((0.9, 9.0),)], random_search=[((0.8, 8.0),)])
+    judgement = judged(comparison(FRONTS), one, 2)
+    for told in (markdown(judgement, (), "", ""), render(judgement, (), "", "")):
+        assert not re.search(r"[−-]inf to", told)
+    found = fronts(
+        records(ours=[0.9] * 2, random_search=[0.9] * 2), ours=[(), ((0.9, 9.0),)], random_search=[((0.8, 8.0),)] * 2
+    )
+    trade = judged(comparison(FRONTS), found, 4).tasks[0].trade
+    assert trade is not None
+    assert {name: list(of) for name, of in trade.volumes.items()} == {"ours": [1], "random-search": [0, 1]}
+    assert trade.pairs[0].difference.n == 1
+
+
+def test_of_numbers_that_are_no_shares_nothing_is_cut_off():
+    file = FILE.replace("final: {steps: 10}", "metric: r2, final: {steps: 10}")
+    found = records(ours=[-0.5, -0.3, -0.4], random_sampling=[-0.2, 0.0, -0.1])
+    judgement = judged(comparison(file), found, 6)
+    ours = next(s for s in judgement.tasks[0].standings if s.name == "ours")
+    assert ours.low < ours.mean < ours.high < 0
+    assert ours.relative is None
+    for told in (markdown(judgement, (), "", ""), render(judgement, (), "", "")):
+        assert "40.00" not in told.partition("Good practice")[0].partition("contender")[2]
 
 
 def test_who_goes_by_no_cost_has_no_fronts_to_compare():

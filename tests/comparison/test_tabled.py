@@ -184,6 +184,16 @@ def test_a_setting_that_records_know_nothing_of_is_as_it_was_then(tmp_path: Path
         tabled(tmp_path, FILE.replace("trials: 200}", "trials: 200, search: 0.5}"), seeds=1).records()
 
 
+def test_fronts_are_looked_up_where_records_know_none(tmp_path: Path):
+    tabled(tmp_path, AA, seeds=2).run(silent)
+    nsga2 = "  small: {algorithm: {kind: nsga2, trials: null, steps: 50, costs: [macs]}}\ncontrols"
+    with_costs = tabled(tmp_path, AA.replace("controls", nsga2), seeds=2)
+    with_costs.run(silent)
+    assert all(len(point) == 2 for found in with_costs.records().values() for point in found.front)
+    assert all(found.front for found in with_costs.records().values())
+    tabled(tmp_path, AA, seeds=2).run(lambda part, found: pytest.fail("it ran again"))
+
+
 def test_records_that_are_none_are_named(tmp_path: Path):
     (tmp_path / "records" / "cifar10").mkdir(parents=True)
     (tmp_path / "records" / "cifar10" / "evolution.json").write_text("{}")

@@ -89,6 +89,10 @@ def test_within_several_limits_all_of_it_is_run_in_each(here: Here, file: Path):
     assert sorted(path.name for path in Path("runs/tiny").iterdir() if path.is_dir()) == ["long", "short"]
     again = here("compare", str(file))
     assert "going on after 2 runs" in again.out
+    file.write_text(FILE)
+    other = here("compare", str(file))
+    assert other.code != 0
+    assert "holds runs within the limit" in other.err
 
 
 def test_another_comparison_does_not_mix_with_what_is_there(here: Here, file: Path):
@@ -187,7 +191,7 @@ def test_an_audit_of_subsets_that_is_killed_goes_on_with_several_workers(here: H
     run, killed = tmp_path / "killed", False
     process = started(tmp_path, *command, "--workers", "2", "--run", "killed")
     try:
-        wait_for(lambda: any(run.glob("curves/subset-0.1/*.jsonl")), process)
+        wait_for(lambda: any(run.glob("curves/subset-0.1-*/*.jsonl")), process)
         killed = process.poll() is None
     finally:
         end(process)

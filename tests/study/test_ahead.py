@@ -28,9 +28,18 @@ STUDY = Study("x", Data("x"), space=SETTINGS, algorithm=RandomSettings(5, 10), f
     ],
 )
 def test_it_has_as_many_legs_as_the_study_asks_for(study: Study, legs: int):
-    assert len(foreseen(study, SPACE, 10)) == legs
+    found = foreseen(study, SPACE, 10)
+    assert len(found.legs) == min(legs, 128)
+    assert len(found.legs) * found.times == pytest.approx(legs)
 
 
 def test_under_a_limit_of_seconds_it_has_those_that_are_asked_for_beforehand():
     limited = replace(STUDY, algorithm=RandomSettings(300, 10), limit=Limit(seconds=60.0))
-    assert len(foreseen(limited, SPACE, 10)) == 128
+    found = foreseen(limited, SPACE, 10)
+    assert (len(found.legs), found.times) == (128, 1.0)
+
+
+def test_however_many_there_are_it_is_no_long_list():
+    endless = foreseen(replace(STUDY, algorithm=RandomSettings(10**15, 10)), SPACE, 10)
+    assert len(endless.legs) == 128
+    assert endless.times == pytest.approx(10**15 / 128)

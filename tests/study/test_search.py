@@ -20,7 +20,7 @@ from amla.storage.records import Records
 from amla.study.arrangement import FILE, Arranged, recorded
 from amla.study.baselines import beside
 from amla.study.folder import BEST, WEIGHTS, Run
-from amla.study.forecast import Forecast
+from amla.study.forecast import Forecast, Foretold
 from amla.study.moment import Moment
 from amla.study.phases import BASELINES, FINAL, PHASES, REHEARSAL, SEARCH, TIMING, TUNING
 from amla.study.plan import BASELINE_SHARE, LEAST_STEPS, REHEARSAL_STEPS, TUNING_SHARE, WIDE_STEPS
@@ -124,7 +124,8 @@ class Ears:
     def arranged(self, found: Arranged) -> None:
         self.heard.append(("arranged", f"{found.search.workers} x {found.search.threads}"))
 
-    def expects(self, forecast: Forecast) -> None:
+    def expects(self, foretold: Foretold) -> None:
+        forecast = foretold()
         assert all(phase.flops >= 0 for phase in forecast.phases.values())
         self.heard.append(("expects", ",".join(forecast.phases)))
         self.forecasts.append(forecast)
@@ -228,9 +229,26 @@ class TestOperations:
         assert len(place.history(SEARCH).done) == 4
         assert 0.5 * SEARCH_SHARE * OPERATIONS <= place.history(SEARCH).flops <= SEARCH_SHARE * OPERATIONS
 
+    def test_a_final_network_with_another_stem_trains(self, place: Place):
+        final = Final(steps=20, macs=400_000, stem_stride=1)
+        place.run(replace(COUNTED, space=replace(SPACE, stem_stride=2, macs=100_000), final=final))
+        assert place.history(FINAL).done
+
     def test_a_limit_that_pays_for_nothing_still_trains_something_to_the_end(self, place: Place):
         place.run(replace(WHOLE, limit=Limit(flops=1.0)))
         assert place.history(FINAL).done[0].proposal.budget == LEAST_STEPS
+
+    def test_tuning_and_baselines_have_their_share_at_most(self, place: Place):
+        study = replace(WHOLE, baselines=BaselineSettings(), tuning=TuningSettings(8))
+        place.run(study)
+        assert 0 < place.history(TUNING).flops <= TUNING_SHARE * OPERATIONS
+        assert 0 < place.history(BASELINES).flops <= BASELINE_SHARE * OPERATIONS
+        assert place.history(FINAL).flops >= 0.4 * OPERATIONS
+        assert place.notices == []
+
+    def test_a_search_that_leaves_nothing_is_told(self, place: Place):
+        place.run(replace(WHOLE, limit=Limit(flops=1.0)))
+        assert place.notices == ["the limit of operations left next to nothing for the final training"]
 
     def test_with_a_number_of_final_steps_it_is_the_limit_of_the_search(self, place: Place):
         place.run(replace(WHOLE, algorithm=RandomSettings(1000, steps=20), final=Final(50)))

@@ -300,10 +300,13 @@ class TestMistakes:
             "tuning=null",
             *settings,
         ]
-        with pytest.raises(StudyError, match=rf"limit\.search is 0\.7; .* it must be {most} at most here"):
+        with pytest.raises(StudyError, match=rf"limit\.search is 0\.7; it must be {most} at most here"):
             changed(STUDY, [*usual, "limit={seconds: 60.0, search: 0.7}"])
         assert changed(STUDY, [*usual, f"limit={{seconds: 60.0, search: {most}}}"]).limit.search == float(most)
-        assert changed(STUDY, [*usual, "limit={flops: 1000.0, search: 0.7}"]).is_whole
+        of_operations = [*usual, "limit={flops: 1000.0, search: 0.7}"]
+        assert changed(STUDY, of_operations).is_whole
+        with pytest.raises(StudyError, match=r"limit\.search is 0\.95; it must be"):
+            changed(STUDY, [*usual, "baselines={random: 1}", "limit={flops: 1000.0, search: 0.95}"])
 
     @pytest.mark.parametrize(("place", "steps"), [("algorithm", "algorithm.steps"), ("final", "final.steps")])
     def test_a_study_without_steps_and_seconds_is_refused(self, place: str, steps: str):

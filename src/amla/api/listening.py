@@ -8,7 +8,7 @@ from amla.reports.names import metric_name
 from amla.reports.numbers import count, duration, metric_reading
 from amla.spec.costs import costs
 from amla.study.arrangement import Arranged
-from amla.study.forecast import Forecast
+from amla.study.forecast import Foretold
 from amla.study.phases import BASELINES, FINAL, SEARCH, TUNING
 from amla.study.timing import Arrangement
 from amla.trials.history import History
@@ -43,8 +43,9 @@ class Lines:
     def arranged(self, found: Arranged) -> None:
         """Hear in which arrangements the study trains."""
 
-    def expects(self, forecast: Forecast) -> None:
+    def expects(self, foretold: Foretold) -> None:
         """Tell what the study is expected to take, where no limit of time says so."""
+        forecast = foretold()
         if SEARCH in forecast.phases and forecast.seconds is not None:
             self.say(str(forecast))
 

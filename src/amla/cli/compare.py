@@ -21,10 +21,10 @@ from amla.comparison.pairs import Pair
 from amla.comparison.record import Record
 from amla.comparison.runs import Bout, Running, begin
 from amla.comparison.tabled import Part, Tabled, is_tabled, tabled
-from amla.comparison.words import alone, in_short, too_few
+from amla.comparison.words import alone, in_short, interval, too_few
 from amla.reports.costs import cost_name
 from amla.reports.names import metric_name
-from amla.reports.numbers import DASH, count, duration, percent, plural
+from amla.reports.numbers import DASH, count, duration, metric_reading, percent, plural
 from amla.storage.files import Files
 from amla.study import folder as folders
 from amla.study.study import StudyError
@@ -169,10 +169,11 @@ def _run(console: Console, whole: Whole, parts: Mapping[str, Running]) -> None:
             say(console, f"{escape(what)}: there is no such network")
             continue
         seconds = found.search.seconds + found.final.seconds
-        metric = metric_name(running.comparison.tasks[bout.task].metric)
+        metric = running.comparison.tasks[bout.task].metric
+        reached = f"{metric_name(metric)} {metric_reading(metric, found.accuracy)}"
         say(
             console,
-            f"{escape(what)}: test {metric} {percent(found.accuracy)}, {plural(found.search.trials, 'network')} tried, "
+            f"{escape(what)}: test {reached}, {plural(found.search.trials, 'network')} tried, "
             f"{count(found.search.flops + found.final.flops)} operations, {duration(seconds)}",
         )
 
@@ -201,11 +202,10 @@ def _standings(found: OnTask) -> Table:
     for name in ("mean", "95 % interval", *(() if each else ("runs",)), "params", "networks", "operations"):
         table.add_column(name, justify="right", no_wrap=True)
     for standing in found.standings:
-        several = len(standing.accuracies) > 1
         table.add_row(
             escape(standing.name) if standing.is_control else f"[bold]{escape(standing.name)}[/bold]",
-            percent(standing.mean, 2),
-            f"{100 * standing.low:.2f} to {100 * standing.high:.2f}" if several else DASH,
+            metric_reading(found.metric, standing.mean, 2),
+            interval(standing, found.metric) or DASH,
             *(() if each else (str(len(standing.accuracies)),)),
             count(standing.parameters),
             f"{standing.trials:.1f}",

@@ -15,7 +15,7 @@ from amla.cli.lines import arrangement, called, going_on, mending, outcome, stat
 from amla.cli.pace import Pace
 from amla.reports.numbers import duration
 from amla.study.arrangement import Arranged
-from amla.study.forecast import Forecast
+from amla.study.forecast import Foretold
 from amla.study.phases import SEARCH
 from amla.study.study import Study
 from amla.study.timing import Arrangement
@@ -53,8 +53,9 @@ class PlainListener:
         if limited := within(self._study):
             say(self._console, limited)
 
-    def expects(self, forecast: Forecast) -> None:
+    def expects(self, foretold: Foretold) -> None:
         """Hear what phases will take; print what all will, where no limit of seconds says so."""
+        forecast = foretold()
         self._pace.expect(forecast)
         if SEARCH in forecast.phases and within(self._study) is None:
             say(self._console, str(forecast))
@@ -119,8 +120,9 @@ class LiveListener:
         if limited := within(self._study):
             say(self._console, limited)
 
-    def expects(self, forecast: Forecast) -> None:
+    def expects(self, foretold: Foretold) -> None:
         """Hear what phases will take; print what all will, where no limit of seconds says so."""
+        forecast = foretold()
         self._pace.expect(forecast)
         if SEARCH in forecast.phases and within(self._study) is None:
             say(self._console, str(forecast))

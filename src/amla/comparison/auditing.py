@@ -61,9 +61,10 @@ def audited(conductor: Conductor, plan: Plan) -> Audit:
     short = {plural(steps, "step"): trained(f"steps-{steps}", steps) for steps in sorted(set(plan.steps))}
     for share in sorted(set(plan.subsets)):
         steps = subset_steps(plan.reference, study, task, share)
-        short[f"{100 * share:g} % of the data"] = trained(f"subset-{share:g}", steps, share)
+        short[f"{100 * share:g} % of the data"] = trained(f"subset-{share:g}-{steps}", steps, share)
     seeds = tuple(range(APART, APART + plan.seeds))
-    reference = conductor.run(REFERENCE, Fixed(networks, plan.reference, seeds, keep=False), Limit())
+    phase = f"{REFERENCE}-{plan.reference}-{plan.seeds}"
+    reference = conductor.run(phase, Fixed(networks, plan.reference, seeds, keep=False), Limit())
     return judged(plan, len(networks), short, reference, scored, study.metric, read)
 
 
@@ -92,7 +93,7 @@ def _read(conductor: Conductor, plan: Plan, name: str, networks: tuple[Architect
     study, task = conductor.underway.study, conductor.underway.task
     branches = _branches(plan, study, task)
     training = Fixed((branches.whole,), max(plan.steps), (study.seed,), keep=False, probes={name: branches.nodes})
-    match conductor.run(f"statistic-{name}", training, Limit())[0].outcome:
+    match conductor.run(f"statistic-{name}-{max(plan.steps)}", training, Limit())[0].outcome:
         case Measurement(statistics=statistics, cost=cost):
             readings = statistics[name]
             scores = tuple(branches.worth(network, readings) for network in networks)

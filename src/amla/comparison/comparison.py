@@ -92,7 +92,7 @@ class Comparison:
                     raise StudyError(f"{what} has {name!r}; use letters, digits, '_' and '-', 64 at most.")
         if not 1 <= self.seeds <= SEEDS:
             raise StudyError(f"seeds is {self.seeds}; it must be from 1 to {SEEDS}.")
-        if self.limits and self.limit != Limit():
+        if self.limits and not self.limit.is_empty:
             raise StudyError("limit and limits are both given; put that limit among the others, by a name.")
         if isinstance(self.backend, TabularSettings) and not isinstance(self.executor, Simulated):
             raise StudyError(
@@ -102,6 +102,12 @@ class Comparison:
         if self.limits:
             dict(self.parts)  # each of which is checked as it is made
             return
+        unknown = [name for name, contender in self.contenders.items() if contender.algorithm.steps is None]
+        if unknown and self.limit.seconds is None:
+            raise StudyError(
+                f"{unknown[0]}: algorithm.steps is not given; without limit.seconds it must be, as the networks of "
+                "controls train for as many."
+            )
         for task, (name, contender) in product(self.tasks, self.contenders.items()):
             try:
                 self.study(task, contender, 0)

@@ -34,7 +34,7 @@ def searching(comparison: Comparison) -> dict[str, Contender]:
     found = {SAMPLING: Contender(RandomSettings(1, steps))}
     if RANDOM not in comparison.contenders:
         found[RANDOM] = Contender(RandomSettings(_tries(comparison, first), steps), first.run_off)
-    if comparison.limit == type(comparison.limit)():  # nothing else ends it
+    if comparison.limit.is_empty:  # nothing else ends it
         raise StudyError("limit is empty; say what each contender may use up, such as limit: {steps: 2000}.")
     for name, contender in comparison.contenders.items():
         match contender.algorithm:

@@ -18,6 +18,7 @@ from amla.comparison.trade import Trade, trade
 from amla.evidence.anytime import Anytime, anytime
 from amla.evidence.fronts import Point, front, hypervolume, reference
 from amla.evidence.ranks import Ranking, ranking
+from amla.reports.numbers import is_share
 from amla.spec.values import value
 
 MEASURES = ("trials", "steps", "flops", "joules", "seconds")  # that a curve may be drawn against
@@ -133,7 +134,14 @@ def _on_task(comparison: Comparison, task: str, records: Records) -> OnTask:
     base = sum(sampled) / len(sampled) if sampled else None
     searching = {name for name, contender in all_searching(comparison).items() if contender.searches}
     standings = [
-        standing(name, runs, name not in comparison.contenders, name in searching, base)
+        standing(
+            name,
+            runs,
+            is_control=name not in comparison.contenders,
+            searches=name in searching,
+            base=base,
+            share=is_share(comparison.tasks[task].metric),
+        )
         for name, runs in by_name.items()
     ]
     known = next((found.known for found in kept.values()), None)

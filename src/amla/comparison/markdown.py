@@ -13,6 +13,7 @@ from amla.comparison.words import (
     confounded,
     energy,
     in_short,
+    interval,
     limits,
     needed,
     noise,
@@ -23,7 +24,7 @@ from amla.comparison.words import (
     verdict,
 )
 from amla.reports.names import metric_name
-from amla.reports.numbers import SPACE, count, duration, percent, plural
+from amla.reports.numbers import SPACE, count, duration, metric_reading, percent, plural
 
 
 def markdown(judgement: Judgement, items: Sequence[Item], file: str, command: str) -> str:
@@ -80,8 +81,8 @@ def _task(found: OnTask) -> list[str]:
     rows = (
         (
             s.name if s.is_control else f"**{s.name}**",
-            percent(s.mean, 2),
-            f"{100 * s.low:.2f} to {100 * s.high:.2f}" if len(s.accuracies) > 1 else "",
+            metric_reading(found.metric, s.mean, 2),
+            interval(s, found.metric),
             str(len(s.accuracies)),
             "" if s.relative is None else f"{s.relative:+.2f} %",
             count(s.parameters),
@@ -103,7 +104,11 @@ def _traded(found: OnTask) -> list[str]:
         return []
     lines = [f"### {found.called}: whole fronts", "", said, ""]
     means = sorted(found.trade.means.items(), key=lambda item: -item[1][0])
-    rows = ((name, percent(mean), f"{100 * low:.1f} to {100 * high:.1f}") for name, (mean, low, high) in means)
+    runs = {name: len(of) for name, of in found.trade.volumes.items()}
+    rows = (
+        (name, percent(mean), f"{100 * low:.1f} to {100 * high:.1f}" if runs[name] > 1 else "")
+        for name, (mean, low, high) in means
+    )
     lines += _table(("contender", "share of the box", "95 % interval"), rows)
     return [*lines, *_pairs(found.trade.pairs, VOLUME)]
 

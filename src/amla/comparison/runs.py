@@ -16,6 +16,7 @@ from amla.study.heard import silently
 from amla.study.reading import read
 from amla.study.resolve import check, task_of
 from amla.study.result import result
+from amla.study.study import StudyError
 from amla.study.unsearched import plain_network
 from amla.tasks.dataset import Dataset
 from amla.tasks.task import Task
@@ -141,11 +142,27 @@ class Running:
         return task_of(study, self.datasets[task])
 
 
+def confirm(comparison: Comparison, folder: Path, kept: str) -> None:
+    """Raise StudyError if a folder holds what is `kept` of this comparison with one limit, but now it has several."""
+    found = [name for name in ("", *comparison.limits) if (folder / name / kept).is_dir()]
+    if comparison.limits and "" in found:
+        raise StudyError(
+            f"'{folder}' holds runs of one limit, and this comparison has several. Name another folder with --folder."
+        )
+    others = [path.parent.name for path in folder.glob(f"*/{kept}") if path.parent.name != kept]
+    if others and not comparison.limits:
+        raise StudyError(
+            f"'{folder}' holds runs within the limit '{others[0]}', and this comparison has one limit without a name. "
+            "Name another folder with --folder."
+        )
+
+
 def begin(comparison: Comparison, folder: Path, data_dir: Path | None) -> dict[str, Running]:
     """Return the parts of a comparison, by the name of their limit, with the data of their tasks loaded once.
 
     Raises DataError, and StudyError, SpaceError or SpecError for what could only fail later.
     """
+    confirm(comparison, folder, RUNS)
     datasets = {name: read(setting.data, data_dir) for name, setting in comparison.tasks.items()}
     found = {limit: Running(part, folder / limit, datasets, data_dir) for limit, part in comparison.parts.items()}
     for running in found.values():

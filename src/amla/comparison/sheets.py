@@ -5,12 +5,11 @@ from statistics import fmean
 
 from amla.comparison.judgement import OnTask
 from amla.comparison.pairs import Pair
-from amla.comparison.standing import Standing
 from amla.comparison.trade import Trade
-from amla.comparison.words import energy, in_short, limits, needed, points
+from amla.comparison.words import energy, in_short, interval, limits, needed, points
 from amla.reports.markup import Html, row, table
 from amla.reports.names import metric_name
-from amla.reports.numbers import DASH, SPACE, count, duration, percent
+from amla.reports.numbers import DASH, SPACE, count, duration, metric_reading, percent
 
 
 def within_limits(tasks: Sequence[OnTask]) -> Html:
@@ -66,10 +65,10 @@ def standings(found: OnTask) -> Html:
     rows = [
         row(
             s.name,
-            percent(s.mean, 2),
-            _bounds(s),
-            percent(min(s.accuracies.values()), 2),
-            percent(max(s.accuracies.values()), 2),
+            metric_reading(found.metric, s.mean, 2),
+            interval(s, found.metric) or DASH,
+            metric_reading(found.metric, min(s.accuracies.values()), 2),
+            metric_reading(found.metric, max(s.accuracies.values()), 2),
             str(len(s.accuracies)),
             DASH if s.relative is None else f"{s.relative:+.2f}{SPACE}%",
             *([DASH if s.regret is None else points(s.regret)] if below else []),
@@ -119,9 +118,3 @@ def costs(found: OnTask) -> Html:
     return table(
         "What a run took on average: networks and steps are those of the search, energy that of both", head, rows
     )
-
-
-def _bounds(standing: Standing) -> str:
-    if len(standing.accuracies) < 2:
-        return DASH
-    return f"{100 * standing.low:.2f}{DASH}{100 * standing.high:.2f}{SPACE}%"

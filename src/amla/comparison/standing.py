@@ -40,8 +40,13 @@ class Standing:
     regret: float | None = None
 
 
-def standing(name: str, runs: Mapping[int, Record], is_control: bool, searches: bool, base: float | None) -> Standing:
-    """Return how a contender did by its runs; `base` is the mean of random sampling, None where that was not run."""
+def standing(
+    name: str, runs: Mapping[int, Record], *, is_control: bool, searches: bool, base: float | None, share: bool = True
+) -> Standing:
+    """Return how a contender did by its runs; `base` is the mean of random sampling, None where that was not run.
+
+    What is tested is a `share`, from 0 to 1, or else any number.
+    """
     tested = accuracies(runs)
     mean, (low, high) = _mean(list(tested.values())), interval(list(tested.values()))
     found = list(runs.values())
@@ -56,9 +61,9 @@ def standing(name: str, runs: Mapping[int, Record], is_control: bool, searches: 
         searches=searches,
         accuracies=tested,
         mean=mean,
-        low=max(0.0, low) if len(runs) > 1 else low,
-        high=min(1.0, high) if len(runs) > 1 else high,
-        relative=None if base is None else 100 * (mean - base) / base,
+        low=max(0.0, low) if share and len(runs) > 1 else low,
+        high=min(1.0, high) if share and len(runs) > 1 else high,
+        relative=100 * (mean - base) / base if share and base else None,
         parameters=median(run.parameters for run in found),
         macs=median(run.macs for run in found),
         trials=_mean([run.search.trials for run in found]),

@@ -14,7 +14,7 @@ from amla.comparison.comparison import Comparison, from_yaml, to_yaml
 from amla.comparison.controls import HAND_MADE, MATCHED
 from amla.comparison.lookups import Bench
 from amla.comparison.record import Record
-from amla.comparison.runs import Bout, all_searching, bouts
+from amla.comparison.runs import Bout, all_searching, bouts, confirm
 from amla.evaluation.tables import Table
 from amla.spec.text import explain
 from amla.spec.values import value
@@ -31,10 +31,14 @@ PART = 25  # seeds that are looked up before their records are written
 
 @value
 class Kept:
-    """The records of one contender on one task, and the study that they are of, address by address."""
+    """The records of one contender on one task, and the study that they are of, address by address.
+
+    Their fronts are by these `costs`.
+    """
 
     study: Mapping[str, object]
     records: tuple[Record, ...]
+    costs: tuple[str, ...] = ()
 
 
 @value
@@ -128,12 +132,14 @@ class Tabled:
                 f"'{self.folder / name}' holds records of another comparison. Name another folder with --folder, or "
                 f"delete it. They differ in\n  {differing}"
             )
+        if (costs := self.comparison.costs) and kept.costs != costs:  # the fronts are missing: look them up anew
+            return {}
         return {record.seed: record for record in kept.records}
 
     def _keep(self, part: Part, found: Sequence[Record]) -> None:
         records = {**self._read(part.task, part.contender), **{record.seed: record for record in found}}
         ordered = tuple(records[seed] for seed in sorted(records))
-        kept = Kept(self._study(part.task, part.contender), ordered)
+        kept = Kept(self._study(part.task, part.contender), ordered, self.comparison.costs)
         Files(self.folder).write_text(_name(part.task, part.contender), _kept.dump_json(kept).decode() + "\n")
 
     def _study(self, task: str, contender: str) -> dict[str, object]:
@@ -177,6 +183,7 @@ def tabled(comparison: Comparison, folder: Path, data_dir: Path | None) -> dict[
 
     Raises StudyError for what could only fail later.
     """
+    confirm(comparison, folder, RECORDS)
     found = {limit: Tabled(part, folder / limit, data_dir) for limit, part in comparison.parts.items()}
     for part in found.values():
         part.check()

@@ -39,11 +39,11 @@ class Trade:
 
 def trade(contenders: Sequence[str], costs: Sequence[str], by_name: Mapping[str, Mapping[int, Record]]) -> Trade | None:
     """Return what the fronts of those are worth that tried several networks; None where nobody goes by a cost."""
-    fronts = {
-        name: {seed: run.front for seed, run in sorted(runs.items())}
+    several = {
+        name: {seed: run.front for seed, run in sorted(runs.items()) if run.front and run.search.trials > 1}
         for name, runs in by_name.items()
-        if all(run.front and run.search.trials > 1 for run in runs.values())
     }
+    fronts = {name: runs for name, runs in several.items() if runs}
     if not costs or not fronts:
         return None
     every = (_low(point) for runs in fronts.values() for front in runs.values() for point in front)

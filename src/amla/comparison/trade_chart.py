@@ -4,6 +4,7 @@ from amla.comparison.charts import colours
 from amla.comparison.judgement import OnTask
 from amla.reports.costs import cost_title
 from amla.reports.names import metric_name
+from amla.reports.numbers import is_share
 from amla.reports.palette import Theme
 from amla.reports.vega import Chart, chart, quantity
 
@@ -20,7 +21,7 @@ def fronts(found: OnTask, theme: Theme = "auto") -> Chart | None:
         for reached, of in points
     ]
     metric = metric_name(found.metric)
-    y = quantity("reached", metric, ".1%")
+    y = quantity("reached", metric, ".1%" if is_share(found.metric) else "~g")
     y["scale"] |= {"domainMin": found.trade.corner[0], "clamp": True}  # what is worse counts nothing
     encoding = {
         "x": quantity("cost", cost_title(cost).lower(), "~s"),
@@ -32,7 +33,7 @@ def fronts(found: OnTask, theme: Theme = "auto") -> Chart | None:
         {"field": "name"},
         {"field": "seed"},
         {"field": "cost", "format": ","},
-        {"field": "reached", "format": ".2%"},
+        {"field": "reached", "format": ".2%" if is_share(found.metric) else ".3~g"},
     ]
     layer = [
         {"mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 1, "opacity": 0.45}},

@@ -12,7 +12,7 @@ from amla.comparison.standing import Standing
 from amla.evidence.power import least as least_seeds
 from amla.reports.costs import cost_name
 from amla.reports.names import metric_name
-from amla.reports.numbers import DASH, SPACE, count, percent, plural
+from amla.reports.numbers import DASH, SPACE, count, is_share, metric_reading, percent, plural, reading
 
 
 def verdict(pair: Pair, unit: str = "points") -> str:
@@ -59,7 +59,8 @@ def in_short(pair: Pair) -> tuple[str, ...]:
         ours, theirs, mean, low, high = theirs, ours, -mean, -high, -low
     how = "beats" if pair.is_real else "undecided"
     p = p_value(pair.adjusted).removeprefix("p ").removeprefix("= ")
-    return ours, how, theirs, points(mean), f"{points(low)} to {points(high)}", p, str(apart.n)
+    bounds = f"{points(low)} to {points(high)}" if apart.n > 1 else DASH
+    return ours, how, theirs, points(mean), bounds, p, str(apart.n)
 
 
 def needed(pair: Pair) -> str:
@@ -72,10 +73,8 @@ def needed(pair: Pair) -> str:
 
 def _sure(pair: Pair, low: float, high: float) -> str:
     after = f" after Holm for {pair.family} pairs" if pair.family > 1 else ""
-    return (
-        f"(95{SPACE}% interval {points(low)} to {points(high)}, {p_value(pair.adjusted)}{after}, "
-        f"n\u00a0=\u00a0{pair.difference.n})"
-    )
+    bounds = f"95{SPACE}% interval {points(low)} to {points(high)}, " if pair.difference.n > 1 else ""
+    return f"({bounds}{p_value(pair.adjusted)}{after}, n\u00a0=\u00a0{pair.difference.n})"
 
 
 def _often(pair: Pair) -> str:
@@ -142,16 +141,24 @@ def best_known(found: OnTask) -> str | None:
 
 def limits(tasks: Sequence[OnTask]) -> dict[str, tuple[str, ...]]:
     """Return what each contender reached within each limit of one task, the best of the last limit first."""
-    means = [{standing.name: mean(standing) for standing in found.standings} for found in tasks]
+    means = [{standing.name: mean(standing, found.metric) for standing in found.standings} for found in tasks]
     names = dict.fromkeys(name for found in reversed(means) for name in found)
     return {name: tuple(found.get(name, DASH) for found in means) for name in names}
 
 
-def mean(standing: Standing) -> str:
+def mean(standing: Standing, metric: str) -> str:
     """Return a mean over seeds with its 95 % interval, where there is one: "93.94 % (93.70 to 94.18)"."""
-    said = percent(standing.mean, 2)
-    several = len(standing.accuracies) > 1
-    return f"{said} ({100 * standing.low:.2f} to {100 * standing.high:.2f})" if several else said
+    said, bounds = metric_reading(metric, standing.mean, 2), interval(standing, metric)
+    return f"{said} ({bounds})" if bounds else said
+
+
+def interval(standing: Standing, metric: str) -> str:
+    """Return the 95 % interval of a mean over seeds, "93.70 to 94.18"; nothing of one seed."""
+    if len(standing.accuracies) < 2:
+        return ""
+    if is_share(metric):
+        return f"{100 * standing.low:.2f} to {100 * standing.high:.2f}"
+    return f"{reading(standing.low)} to {reading(standing.high)}"
 
 
 def reached(said: Reached) -> str:

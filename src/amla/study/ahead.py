@@ -2,19 +2,18 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import cycle, islice
 
 from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.study import plan
 from amla.study.conductor import Conductor
-from amla.study.forecast import Forecast, Sizes, forecast
+from amla.study.forecast import Forecast, Foreseen, Sizes, forecast
 from amla.study.phases import FINAL
 from amla.study.remaining import final_flops
 from amla.study.resolve import algorithm_of
 from amla.study.settings.searches import OpenEnded, RandomSettings
 from amla.study.spaces import Found
-from amla.study.study import Study
+from amla.study.study import Final, Study
 from amla.study.tempo import Tempo, is_worth_it
 from amla.study.underway import Underway
 from amla.study.widen import widened
@@ -34,20 +33,20 @@ class Ahead:
     speed: plan.Speed | None
 
     @cached_property
-    def legs(self) -> list[plan.Leg]:
-        """The legs of the search if none of them ends early."""
+    def search(self) -> Foreseen:
+        """The search if none of its legs ends early."""
         return foreseen(self.underway.study, self.space, self.steps)
 
     def whole(self) -> Forecast:
         """Return what all phases are expected to take."""
-        return self._forecast(self.underway.study, self.legs, self._tempo)
+        return self._forecast(self.underway.study.final, self.search, self._tempo)
 
     def final(self, winner: Architecture, speed: plan.Speed | None) -> Forecast:
         """Return what the final training of a network is expected to take, by the speed that is known by then."""
-        study, legs = self.underway.study, [plan.Leg(costs(winner).macs)]
-        as_it_is = replace(study, final=replace(study.final, macs=None))
+        study, alone = self.underway.study, Foreseen((plan.Leg(costs(winner).macs),))
+        as_it_is = replace(study.final, macs=None, stem_stride=None)
         left = final_flops(study, self.underway.store.history)
-        found = replace(self, speed=speed)._forecast(as_it_is, legs, self._tempo, left)
+        found = replace(self, speed=speed)._forecast(as_it_is, alone, self._tempo, left)
         return replace(found, phases={FINAL: found.phases[FINAL]})
 
     @cached_property
@@ -56,24 +55,26 @@ class Ahead:
         study = self.underway.study
         if study.limit.seconds is not None:
             return None
-        networks, counted = [leg.network for leg in self.legs if leg.network], self._forecast(study, self.legs)
+        networks = [leg.network for leg in self.search.legs if leg.network]
+        counted = self._forecast(study.final, self.search)
         if not networks or not is_worth_it(counted.flops, counted.steps):
             return None
         largest = max(networks, key=lambda network: costs(network).macs)
         return self.conductor.tempo((networks[0], widened(study, self.underway.task, largest, 0.0)))
 
     def _forecast(
-        self, study: Study, legs: list[plan.Leg], tempo: Tempo | None = None, left: float | None = None
+        self, final: Final, search: Foreseen, tempo: Tempo | None = None, left: float | None = None
     ) -> Forecast:
+        study = replace(self.underway.study, final=final)
         underway, parts = self.underway, self.underway.task.parts
         sizes = Sizes(underway.batch, underway.final_batch, len(parts.validation.labels), len(parts.test.labels))
-        return forecast(study, legs, self.steps, sizes, self.conductor.arranged, self.speed, tempo, left)
+        return forecast(study, search, self.steps, sizes, self.conductor.arranged, self.speed, tempo, left)
 
 
-def foreseen(study: Study, space: Found, steps: int) -> list[plan.Leg]:
-    """Return the legs of a study's search if none ends early.
+def foreseen(study: Study, space: Found, steps: int) -> Foreseen:
+    """Return a study's search if none of its legs ends early.
 
-    Without a limit of seconds there are as many as it asks for: beyond those that are asked for ahead, they cost what
+    Without a limit of seconds it has as many as it asks for: beyond those that are asked for ahead, they cost what
     these do.
     """
     legs = plan.foreseen(algorithm_of(study, space, steps, early=False), steps)
@@ -82,5 +83,5 @@ def foreseen(study: Study, space: Found, steps: int) -> list[plan.Leg]:
         trials = study.algorithm.trials * (study.terms.seeds if study.terms else 1)
         most = trials if most is None else min(most, trials)
     if study.limit.seconds is None and most is not None and len(legs) >= plan.FORESEEN:
-        return list(islice(cycle(legs), most))
-    return legs[: study.limit.trials]
+        return Foreseen(tuple(legs[:most]), max(1.0, most / len(legs)))
+    return Foreseen(tuple(legs[: study.limit.trials]))

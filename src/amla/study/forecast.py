@@ -1,6 +1,6 @@
 """What the phases of a study will take, in floating-point operations and in time: what an ETA is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from amla.reports.numbers import count, duration, percent
@@ -28,12 +28,13 @@ class Expected:
     steps: float = 0.0
     seconds: float | None = None
 
+    def times(self, factor: float) -> "Expected":
+        """Return what so many times as much takes."""
+        return Expected(factor * self.flops, factor * self.steps, self.seconds and factor * self.seconds)
+
     def at_most(self, flops: float) -> "Expected":
         """Return what is left of it, if it ends after so many operations."""
-        if self.flops <= flops:
-            return self
-        share = flops / self.flops
-        return Expected(flops, share * self.steps, None if self.seconds is None else share * self.seconds)
+        return self if self.flops <= flops else self.times(flops / self.flops)
 
 
 @value
@@ -80,9 +81,20 @@ class Sizes:
     test: int = 0
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """The legs that a search asks for ahead, and how many `times` as many it has in all."""
+
+    legs: tuple[plan.Leg, ...]
+    times: float = 1.0
+
+
+Foretold = Callable[[], Forecast]
+
+
 def forecast(
     study: Study,
-    legs: Sequence[plan.Leg],
+    search: Foreseen,
     steps: int,
     sizes: Sizes,
     arranged: Arranged,
@@ -90,7 +102,7 @@ def forecast(
     tempo: Tempo | None = None,
     left: float | None = None,
 ) -> Forecast:
-    """Return what each phase takes at most, if the search has these legs, a whole one of so many `steps`.
+    """Return what each phase takes at most, if the `search` is this one, a whole leg of which has so many `steps`.
 
     `speed` is None where no limit of seconds is kept; where one is that does not bound the final training, it tells
     the time for want of a tempo. `left` are the operations that a limit of whole runs leaves for the final training,
@@ -98,6 +110,7 @@ def forecast(
     """
     if tempo is None and speed is not None and study.final.steps is not None:
         tempo = Tempo(0.0, speed.flops)
+    legs = search.legs
     largest = max(legs, key=lambda leg: leg.work, default=plan.Leg(0))
     compared = len(DEPTHS) + 1 + study.baselines.random if study.baselines else 0
     trials, given = (study.tuning.trials, study.tuning.steps) if study.tuning else (0, None)
@@ -106,7 +119,7 @@ def forecast(
     short = _Trainings(study.recipe, sizes.batch, sizes.validation, tempo, workers, pace)
     tuning = replace(short, recipe=study.final_recipe, batch=sizes.final_batch)
     found = {
-        SEARCH: short.expected(legs, steps),
+        SEARCH: short.expected(legs, steps).times(search.times),
         BASELINES: short.expected([largest] * compared, steps),
         TUNING: tuning.expected(recipes, given or steps),
     }

@@ -12,7 +12,7 @@ from amla.spec.text import to_json
 from amla.storage.files import Files
 from amla.study.arrangement import Arranged
 from amla.study.folder import BEST
-from amla.study.forecast import Forecast
+from amla.study.forecast import Foretold
 from amla.study.resolve import FINAL, SEARCH
 from amla.study.run import Store
 from amla.study.study import Study
@@ -33,8 +33,8 @@ class Listener(Protocol):
     def arranged(self, found: Arranged) -> None:
         """Hear in which arrangements the study trains, before it does."""
 
-    def expects(self, forecast: Forecast) -> None:
-        """Hear what phases are expected to take: first all of them, later some of them more exactly."""
+    def expects(self, foretold: Foretold) -> None:
+        """Hear what phases will take, first all, later some of them. To be foretold it may take a while."""
 
     def begins(self, phase: str, history: History) -> None:
         """Hear that a phase begins, or goes on from `history`."""
@@ -61,7 +61,7 @@ class Silence:
     def arranged(self, found: Arranged) -> None:
         """Hear in which arrangements the study trains."""
 
-    def expects(self, forecast: Forecast) -> None:
+    def expects(self, foretold: Foretold) -> None:
         """Hear what the phases will take."""
 
     def begins(self, phase: str, history: History) -> None:

@@ -23,6 +23,7 @@ MOST_BASELINE_SHARE = 0.2  # for their fewest steps; without baselines, if these
 TUNING_SHARE = 0.15  # for tuning how the network is trained, if the study asks for that
 RESERVE_SHARE = 0.03  # for the final evaluation, and what was not foreseen
 LEAST_FINAL_SHARE = 0.3  # for the final training, also where it then ends late: without it the search was for nothing
+LEAST_SHARE = 0.05  # of operations, for it
 REHEARSAL_STEPS = 30
 WIDE_STEPS = 10  # of a second rehearsal, where the network found is made wider
 LEAST_STEPS = 10
@@ -120,7 +121,7 @@ def search_steps(
     return min(max(LEAST_STEPS, int((seconds - none) / step)), enough) if step else enough
 
 
-def steps_within(flops: float, legs: list[Leg], batch: int, examples: int) -> int:
+def steps_within(flops: float, legs: Iterable[Leg], batch: int, examples: int) -> int:
     """Return the steps of a whole leg with which these legs train for so many operations, no more than is enough."""
     step, enough = training_flops(1, batch) * sum(leg.work for leg in legs), enough_steps(batch, examples)
     return min(max(LEAST_STEPS, int(flops / step)), enough) if step else enough

@@ -40,8 +40,7 @@ def contradictions(study: "Study") -> Iterator[str]:
                 yield f"{place} is not given, and neither is limit.seconds or limit.flops; one of them must be."
         if study.final.macs == "auto" and not study.is_whole:
             yield "final.macs is auto, which needs limit.seconds, or limit.flops without final.steps; give a number."
-    else:
-        yield from _search_share(study)
+    yield from _search_share(study)
     if study.final.macs is not None and not isinstance(study.space, EnvelopeSettings):
         yield f"final.macs is given, but the networks of space.kind {study.space.kind} keep their width."
     if isinstance(study.backend, TabularSettings) or isinstance(study.executor, Simulated):
@@ -79,11 +78,14 @@ def contradictions(study: "Study") -> Iterator[str]:
 
 
 def _search_share(study: "Study") -> Iterator[str]:
-    """What a search and all that is beside it takes of the time leaves the final training its least share."""
+    """What a search and all that is beside it take of a limit of the whole run leaves the final training enough."""
+    if study.limit.seconds is None and not study.is_whole:
+        return
     beside = plan.BASELINE_SHARE * (study.baselines is not None) + plan.TUNING_SHARE * (study.tuning is not None)
-    most = round(1 - plan.LEAST_FINAL_SHARE - plan.RESERVE_SHARE - beside, 2)
+    least = plan.LEAST_FINAL_SHARE + plan.RESERVE_SHARE if study.limit.seconds is not None else plan.LEAST_SHARE
+    most = round(1 - least - beside, 2)
     if study.final.steps is None and study.limit.search > most:
-        yield f"limit.search is {study.limit.search:g}; with limit.seconds it must be {most:.2f} at most here."
+        yield f"limit.search is {study.limit.search:g}; it must be {most:.2f} at most here, to leave enough to others."
 
 
 def _tabular(study: "Study") -> Iterator[str]:

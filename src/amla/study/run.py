@@ -53,6 +53,11 @@ class Limit:
     flops: float | None = None
     search: float = 0.25
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it limits nothing."""
+        return self.trials is self.seconds is self.steps is self.flops is None
+
     def reached(self, history: History) -> bool:
         """Return whether `history` has used the limit up, by what its finished trials took together."""
         if self.trials is not None and len(history) >= self.trials:

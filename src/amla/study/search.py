@@ -16,7 +16,7 @@ from amla.spec.architecture import Architecture
 from amla.spec.costs import costs
 from amla.spec.text import to_json
 from amla.study import plan
-from amla.study.ahead import Ahead
+from amla.study.ahead import Ahead, foreseen
 from amla.study.baselines import keep, networks
 from amla.study.conductor import Conductor
 from amla.study.executors import cluster
@@ -69,7 +69,7 @@ class Search:
         algorithm = algorithm_of(self.study, space, steps)
         ahead = Ahead(self.underway, self.conductor, space, steps, speed)
         if not self.underway.looks_up:
-            self.underway.listener.expects(ahead.whole())
+            self.underway.listener.expects(ahead.whole)
         limit = search_limit(self.study, self.conductor.arranged.search.workers)
         searched = self.conductor.run(SEARCH, algorithm, limit)
         for trial in searched.done:  # from which nothing can start any more
@@ -88,7 +88,7 @@ class Search:
         files, text = self.underway.files, to_json(winner, indent=1) + "\n"
         files.write_text(BEST, text)  # also if cut off after the last one was told
         if not self.underway.looks_up:
-            self.underway.listener.expects(ahead.final(winner, speed))
+            self.underway.listener.expects(lambda: ahead.final(winner, speed))
         trained = self.conductor.run(FINAL, self._final(winner, changes, self._left, speed), Limit())
         if not trained.done or trained.done[-1].proposal.budget:
             raise StudyError(_why_nothing(trained))
@@ -115,7 +115,7 @@ class Search:
         table = Timetable(
             self.study, self.underway.task, self.conductor.arranged, limit, plan.speed(rehearsed, self.underway.batch)
         )
-        legs = Ahead(self.underway, self.conductor, space, plan.LEAST_STEPS, None).legs
+        legs = list(foreseen(self.study, space, plan.LEAST_STEPS).legs)
         steps = table.search_steps(legs, rehearsed.seconds)
         if given is None and (few := table.too_few(legs, rehearsed.seconds, steps)):
             self.underway.notice(few)
@@ -124,8 +124,8 @@ class Search:
     def _steps_within(self, space: Found) -> int:
         """Return the steps of a leg that the search's limit of operations pays for; 0 if it has none."""
         flops, examples = search_limit(self.study).flops, len(self.underway.task.fitting.labels)
-        legs = Ahead(self.underway, self.conductor, space, plan.LEAST_STEPS, None).legs
-        return 0 if flops is None else plan.steps_within(flops, legs, self.underway.batch, examples)
+        ahead = foreseen(self.study, space, plan.LEAST_STEPS)
+        return 0 if flops is None else plan.steps_within(flops / ahead.times, ahead.legs, self.underway.batch, examples)
 
     def _rehearse(self, algorithm: Algorithm) -> Measurement:
         first = plan.first(algorithm)
@@ -165,7 +165,12 @@ class Search:
         self, networks: Sequence[Architecture], share: float, most: int, batch: int, table: Timetable | None
     ) -> int:
         """Return for how many steps each of some networks trains: `most`, or what a share of the limit allows."""
-        return table.short_steps(networks, share, most, batch) if table else max(most, plan.LEAST_STEPS)
+        if table:
+            return table.short_steps(networks, share, most, batch)
+        if self.study.is_whole and self.study.limit.flops is not None:
+            legs = [plan.Leg(costs(network).training_macs) for network in networks]
+            return min(most, plan.steps_within(share * self.study.limit.flops, legs, batch, 0))
+        return max(most, plan.LEAST_STEPS)
 
     def _widened(self, winner: Architecture, speed: plan.Speed | None) -> tuple[Architecture, plan.Speed | None]:
         """Return the network to train to the end, and how fast the machine trains such networks.
@@ -187,6 +192,8 @@ class Search:
         study, batch = self.study, self.underway.final_batch
         if speed is None or study.final.steps is not None:
             steps = study.final.steps or plan.final_steps(self._left_flops, winner, study.final_recipe, batch)
+            if study.is_whole and steps == plan.LEAST_STEPS:
+                self.underway.notice("the limit of operations left next to nothing for the final training")
             return Finish(Fixed((winner,), steps, (study.seed,), recipe=changes))
         pace = speed.steps_a_second(costs(winner).macs, batch)
         return Finish(Paced(winner, left, pace, study.seed, recipe=changes))
