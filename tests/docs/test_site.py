@@ -46,7 +46,7 @@ class Html(HTMLParser):
         self.loads += re.findall(r"url\(([^)]+)\)", given.get("style", ""))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # other tests may run between those of this module
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the site, built as `make docs` does."""
     made = re.search(r"^\t\$\(BIN\)/python (-m sphinx .+)$", text_of(ROOT / "Makefile"), re.MULTILINE)

@@ -74,7 +74,14 @@ def test_a_study_is_made_as_a_study_file_has_it(served: Served):
     assert answer.status_code == 201
     assert answer.headers["location"] == f"/v1/studies/{answer.json()['key']}"
     given = served.ask("GET", f"{answer.headers['location']}/study").json()
-    assert given["limit"] == {"trials": None, "seconds": 9.0, "clock": "wall", "steps": None, "flops": None}
+    assert given["limit"] == {
+        "trials": None,
+        "seconds": 9.0,
+        "clock": "wall",
+        "steps": None,
+        "flops": None,
+        "search": 0.25,
+    }
     assert [each["state"] for each in served.ask("GET", "/v1/studies").json()["studies"]] == ["running"]
 
 
