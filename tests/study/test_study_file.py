@@ -304,7 +304,7 @@ class TestMistakes:
             changed(STUDY, [*usual, "limit={seconds: 60.0, search: 0.7}"])
         assert changed(STUDY, [*usual, f"limit={{seconds: 60.0, search: {most}}}"]).limit.search == float(most)
         of_operations = [*usual, "limit={flops: 1000.0, search: 0.7}"]
-        assert changed(STUDY, of_operations).is_whole
+        assert changed(STUDY, of_operations).whole_flops == 1000
         with pytest.raises(StudyError, match=r"limit\.search is 0\.95; it must be"):
             changed(STUDY, [*usual, "baselines={random: 1}", "limit={flops: 1000.0, search: 0.95}"])
 

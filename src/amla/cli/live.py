@@ -27,19 +27,11 @@ PLAIN_SECONDS = 10.0  # between the lines of one trial
 BAR = 24  # characters
 
 
-class PlainListener:
-    """Prints a line for each trial, and one now and then while it trains."""
+class _Foretelling:
+    """Prints what is known of a study before it trains."""
 
-    def __init__(self, console: Console, study: Study, examples: int, clock: Callable[[], float] = monotonic) -> None:
-        self._console, self._study, self._pace, self._clock = console, study, Pace(study, examples), clock
-        self._printed: dict[TrialId, float] = {}
-        self._failed, self._begun = 0, set[str]()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
+    def __init__(self, console: Console, study: Study, examples: int) -> None:
+        self._console, self._study, self._pace = console, study, Pace(study, examples)
 
     def times(self, arrangements: Sequence[Arrangement]) -> None:
         """Print what is going to be timed."""
@@ -59,6 +51,22 @@ class PlainListener:
         self._pace.expect(forecast)
         if SEARCH in forecast.phases and within(self._study) is None:
             say(self._console, str(forecast))
+
+
+class PlainListener(_Foretelling):
+    """Prints a line for each trial, and one now and then while it trains."""
+
+    def __init__(self, console: Console, study: Study, examples: int, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__(console, study, examples)
+        self._clock = clock
+        self._printed: dict[TrialId, float] = {}
+        self._failed, self._begun = 0, set[str]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
 
     def begins(self, phase: str, history: History) -> None:
         """Print that a phase goes on, if it had begun before this."""
@@ -92,11 +100,11 @@ class PlainListener:
         self._failed += isinstance(trial.outcome, Failure)
 
 
-class LiveListener:
+class LiveListener(_Foretelling):
     """Shows a bar and a line for each trial that runs, which move, and above them a line for each that is over."""
 
     def __init__(self, console: Console, study: Study, examples: int) -> None:
-        self._console, self._study, self._pace = console, study, Pace(study, examples)
+        super().__init__(console, study, examples)
         self._running: dict[TrialId, str] = {}
         self._failed, self._begun = 0, set[str]()
         self._live = Live(self._shown(), console=console, transient=True, refresh_per_second=4)
@@ -107,25 +115,6 @@ class LiveListener:
 
     def __exit__(self, *error: object) -> None:
         self._live.stop()
-
-    def times(self, arrangements: Sequence[Arrangement]) -> None:
-        """Print what is going to be timed."""
-        say(self._console, timing(arrangements))
-
-    def arranged(self, found: Arranged) -> None:
-        """Print in which arrangements the study trains, if they were chosen by figures, and within which limit."""
-        self._pace.arrange(found)
-        if found.timings:
-            say(self._console, arrangement(found))
-        if limited := within(self._study):
-            say(self._console, limited)
-
-    def expects(self, foretold: Foretold) -> None:
-        """Hear what phases will take; print what all will, where no limit of seconds says so."""
-        forecast = foretold()
-        self._pace.expect(forecast)
-        if SEARCH in forecast.phases and within(self._study) is None:
-            say(self._console, str(forecast))
 
     def begins(self, phase: str, history: History) -> None:
         """Print that a phase goes on, if it had begun before this."""

@@ -135,7 +135,7 @@ class Comparison:
 
     def is_whole(self, task: str) -> bool:
         """Whether the limit of operations is that of whole runs on a task, whose final trainings have what is left."""
-        return self.study(task, next(iter(self.contenders.values())), 0).is_whole
+        return self.study(task, next(iter(self.contenders.values())), 0).whole_flops is not None
 
     def study(self, task: str, contender: Contender, seed: int) -> Study:
         """Return the study of a contender on a task. Raises StudyError where the two do not fit together."""

@@ -38,19 +38,17 @@ def render(judgement: Judgement, items: Sequence[Item], file: str, command: str)
     tasks = {found.called: [part for part in _task(found, several) if part] for found in judgement.tasks}
     before, after = [_limits(judgement)], [_ranks(limit, found) for limit, found in judgement.rankings.items()]
     after += [_checklist(items), _about(judgement), _file(file, command)]
-    links = [
-        *((part.title, part) for part in before if part),
-        *(
-            (name if several else part.title, part)
-            for name, of in tasks.items()
-            for part in of[: 1 if several else None]
-        ),
-        *((part.title, part) for part in after if part),
-    ]
+    every = [part for of in tasks.values() for part in of]
+    first = [(name, of[0]) for name, of in tasks.items()] if several else [(part.title, part) for part in every]
+    links = [*_titled(before), *first, *_titled(after)]
     anchors = (element("li", element("a", title, href=f"#{part.anchor}")) for title, part in links)
     contents = element("nav", element("ul", *anchors), aria_label="Contents")
-    told = [part.html for part in (*before, *(part for of in tasks.values() for part in of), *after) if part]
+    told = [part.html for part in (*before, *every, *after) if part]
     return page(judgement.name, join((_headline(judgement), contents, *told)), charts=True)
+
+
+def _titled(parts: Sequence[Section | None]) -> list[tuple[str, Section]]:
+    return [(part.title, part) for part in parts if part]
 
 
 def _headline(judgement: Judgement) -> Html:

@@ -142,7 +142,7 @@ class Running:
         return task_of(study, self.datasets[task])
 
 
-def confirm(comparison: Comparison, folder: Path, kept: str) -> None:
+def check_folder(comparison: Comparison, folder: Path, kept: str) -> None:
     """Raise StudyError if a folder holds what is `kept` of this comparison with one limit, but now it has several."""
     found = [name for name in ("", *comparison.limits) if (folder / name / kept).is_dir()]
     if comparison.limits and "" in found:
@@ -162,7 +162,7 @@ def begin(comparison: Comparison, folder: Path, data_dir: Path | None) -> dict[s
 
     Raises DataError, and StudyError, SpaceError or SpecError for what could only fail later.
     """
-    confirm(comparison, folder, RUNS)
+    check_folder(comparison, folder, RUNS)
     datasets = {name: read(setting.data, data_dir) for name, setting in comparison.tasks.items()}
     found = {limit: Running(part, folder / limit, datasets, data_dir) for limit, part in comparison.parts.items()}
     for running in found.values():

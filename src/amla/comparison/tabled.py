@@ -14,7 +14,7 @@ from amla.comparison.comparison import Comparison, from_yaml, to_yaml
 from amla.comparison.controls import HAND_MADE, MATCHED
 from amla.comparison.lookups import Bench
 from amla.comparison.record import Record
-from amla.comparison.runs import Bout, all_searching, bouts, confirm
+from amla.comparison.runs import Bout, all_searching, bouts, check_folder
 from amla.evaluation.tables import Table
 from amla.spec.text import explain
 from amla.spec.values import value
@@ -183,7 +183,7 @@ def tabled(comparison: Comparison, folder: Path, data_dir: Path | None) -> dict[
 
     Raises StudyError for what could only fail later.
     """
-    confirm(comparison, folder, RECORDS)
+    check_folder(comparison, folder, RECORDS)
     found = {limit: Tabled(part, folder / limit, data_dir) for limit, part in comparison.parts.items()}
     for part in found.values():
         part.check()

@@ -130,8 +130,8 @@ def forecast(
         last_steps = study.final.steps or 0
         if (most := search_limit(study).flops) is not None:
             found[SEARCH] = found[SEARCH].at_most(most)
-        if study.is_whole and study.limit.flops is not None:
-            rest = study.limit.flops - sum(phase.flops for phase in found.values()) if left is None else left
+        if study.whole_flops is not None:
+            rest = study.whole_flops - sum(phase.flops for phase in found.values()) if left is None else left
             # The smaller the network, the more steps the rest pays for, and each takes time of its own.
             last = last if study.final.macs else plan.Leg(min((leg.macs for leg in legs if leg.macs), default=0))
             last_steps = int(max(0.0, rest) / max(final.flops(last, 1), 1.0))

@@ -31,15 +31,15 @@ def search_limit(study: Study, workers: int = 1) -> Limit:
     if limit.seconds is not None:
         share = 1.0 if isinstance(study.backend, TabularSettings) else limit.search
         return replace(limit, seconds=limit.seconds * share * workers)
-    if study.is_whole and limit.flops is not None:
-        return replace(limit, flops=limit.flops * limit.search)
+    if study.whole_flops is not None:
+        return replace(limit, flops=study.whole_flops * limit.search)
     return limit
 
 
 def final_flops(study: Study, history: Callable[[str], History]) -> float:
     """Return the operations that a limit leaves for the final training, by the `history` of each phase before it."""
     spent = sum(history(phase).flops for phase in (SEARCH, BASELINES, TUNING))
-    return max(0.0, (study.limit.flops or 0.0) - spent)
+    return max(0.0, (study.whole_flops or 0.0) - spent)
 
 
 def final_seconds(study: Study, arranged: Arranged, history: Callable[[str], History]) -> float:

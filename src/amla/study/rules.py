@@ -38,7 +38,7 @@ def contradictions(study: "Study") -> Iterator[str]:
         for place, steps in (("algorithm.steps", study.algorithm.steps), ("final.steps", study.final.steps)):
             if steps is None and study.limit.flops is None:
                 yield f"{place} is not given, and neither is limit.seconds or limit.flops; one of them must be."
-        if study.final.macs == "auto" and not study.is_whole:
+        if study.final.macs == "auto" and study.whole_flops is None:
             yield "final.macs is auto, which needs limit.seconds, or limit.flops without final.steps; give a number."
     yield from _search_share(study)
     if study.final.macs is not None and not isinstance(study.space, EnvelopeSettings):
@@ -79,7 +79,7 @@ def contradictions(study: "Study") -> Iterator[str]:
 
 def _search_share(study: "Study") -> Iterator[str]:
     """What a search and all that is beside it take of a limit of the whole run leaves the final training enough."""
-    if study.limit.seconds is None and not study.is_whole:
+    if study.limit.seconds is None and study.whole_flops is None:
         return
     beside = plan.BASELINE_SHARE * (study.baselines is not None) + plan.TUNING_SHARE * (study.tuning is not None)
     least = plan.LEAST_FINAL_SHARE + plan.RESERVE_SHARE if study.limit.seconds is not None else plan.LEAST_SHARE

@@ -56,7 +56,7 @@ class Limit:
     @property
     def is_empty(self) -> bool:
         """Whether it limits nothing."""
-        return self.trials is self.seconds is self.steps is self.flops is None
+        return all(part is None for part in (self.trials, self.seconds, self.steps, self.flops))
 
     def reached(self, history: History) -> bool:
         """Return whether `history` has used the limit up, by what its finished trials took together."""

@@ -167,9 +167,9 @@ class Search:
         """Return for how many steps each of some networks trains: `most`, or what a share of the limit allows."""
         if table:
             return table.short_steps(networks, share, most, batch)
-        if self.study.is_whole and self.study.limit.flops is not None:
+        if (flops := self.study.whole_flops) is not None:
             legs = [plan.Leg(costs(network).training_macs) for network in networks]
-            return min(most, plan.steps_within(share * self.study.limit.flops, legs, batch, 0))
+            return min(most, plan.steps_within(share * flops, legs, batch, 0))
         return max(most, plan.LEAST_STEPS)
 
     def _widened(self, winner: Architecture, speed: plan.Speed | None) -> tuple[Architecture, plan.Speed | None]:
@@ -192,7 +192,7 @@ class Search:
         study, batch = self.study, self.underway.final_batch
         if speed is None or study.final.steps is not None:
             steps = study.final.steps or plan.final_steps(self._left_flops, winner, study.final_recipe, batch)
-            if study.is_whole and steps == plan.LEAST_STEPS:
+            if study.whole_flops is not None and steps == plan.LEAST_STEPS:
                 self.underway.notice("the limit of operations left next to nothing for the final training")
             return Finish(Fixed((winner,), steps, (study.seed,), recipe=changes))
         pace = speed.steps_a_second(costs(winner).macs, batch)

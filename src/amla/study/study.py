@@ -145,9 +145,9 @@ class Study:
         return self.trial_seconds if phase == SEARCH else None
 
     @property
-    def is_whole(self) -> bool:
-        """Whether its limit of operations is that of the whole run, whose final training has what others leave."""
-        return self.limit.flops is not None and self.limit.seconds is None and self.final.steps is None
+    def whole_flops(self) -> float | None:
+        """The operations of the whole run, whose final training has what others leave; None if no limit is of that."""
+        return self.limit.flops if self.limit.seconds is None and self.final.steps is None else None
 
     @property
     def devices(self) -> int:
